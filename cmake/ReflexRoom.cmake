@@ -1,0 +1,32 @@
+# reflex_room(NAME LIB|SERVER [USES room...] [PUBLIC target...] [PRIVATE target...])
+# One room is one static library of all .cc files in its folder. USES names rooms of lower layers; tools/check_layers.py holds the
+# rules, this only links.
+function(reflex_room name house)
+  cmake_parse_arguments(ROOM "" "" "USES;PUBLIC;PRIVATE" ${ARGN})
+  string(TOLOWER ${house} folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/${name}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(reflex_${name} STATIC ${sources})
+  target_include_directories(reflex_${name} PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/${folder}> $<INSTALL_INTERFACE:include>)
+  foreach(room IN LISTS ROOM_USES)
+    target_link_libraries(reflex_${name} PUBLIC reflex_${room})
+  endforeach()
+  target_link_libraries(reflex_${name} PUBLIC ${ROOM_PUBLIC} PRIVATE ${ROOM_PRIVATE})
+  set_property(GLOBAL APPEND PROPERTY REFLEX_ROOMS_${house} reflex_${name})
+endfunction()
+
+# reflex_test(NAME SOURCES... [LINK target...]) builds a GoogleTest program; each TEST is a ctest test "NAME.Suite.Case".
+function(reflex_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  include(GoogleTest)
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+endfunction()

@@ -1,0 +1,45 @@
+// The few function bodies of include/reflex that are not inline.
+#include <chrono>
+
+#include "reflex/clock.h"
+#include "reflex/result.h"
+#include "reflex/types.h"
+
+namespace reflex {
+
+std::string_view Name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return "invalid-argument";
+    case ErrorCode::kNotFound: return "not-found";
+    case ErrorCode::kCorrupt: return "corrupt";
+    case ErrorCode::kNewerFormat: return "newer-format";
+    case ErrorCode::kFull: return "full";
+    case ErrorCode::kBusy: return "busy";
+    case ErrorCode::kUnavailable: return "unavailable";
+    case ErrorCode::kTimeout: return "timeout";
+    case ErrorCode::kCancelled: return "cancelled";
+    case ErrorCode::kClosed: return "closed";
+    case ErrorCode::kProtocol: return "protocol";
+    case ErrorCode::kUnsupported: return "unsupported";
+    case ErrorCode::kTooLarge: return "too-large";
+    case ErrorCode::kIo: return "io";
+    case ErrorCode::kInternal: return "internal";
+  }
+  return "unknown";
+}
+
+std::size_t Entry::MemoryBytes() const {
+  std::size_t bytes = sizeof(Entry) + model.size() + name_space.size() + upstream_request_id.size() + reply.size() + layout.size();
+  for (const std::string& tag : tags) bytes += sizeof(tag) + tag.size();
+  return bytes;
+}
+
+std::int64_t SystemClock::WallMs() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t SystemClock::SteadyNs() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace reflex

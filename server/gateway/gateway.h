@@ -1,0 +1,106 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/worker_pool.h"
+#include "http/exchange.h"
+#include "http/io_thread.h"
+#include "reflex/cache.h"
+#include "reflex/clock.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
+#include "upstream/upstream.h"
+#include "wire/chat_reply.h"
+
+namespace reflex::gateway {
+
+// What makes two callers share answers.
+enum class TenantFrom : std::uint8_t {
+  kCredential,  // Every credential header, each with its name (default).
+  kHeader,      // The value of one header that a trusted proxy sets.
+  kOne,         // All who may call share.
+};
+
+struct GatewayOptions {
+  TenantFrom tenant_from = TenantFrom::kCredential;
+  std::string tenant_header;                // For kHeader.
+  std::vector<std::string> tenant_headers;  // Further headers that count as credentials.
+  std::string tenant_secret;                // 32 bytes; keys the hash of every credential.
+  std::vector<std::string> key_headers;     // Further request headers in the exact key.
+  std::vector<std::string> cors_origins;    // Allowed Origin values; "*" for any; empty: none.
+  std::vector<std::string> hosts;           // Further Host names allowed on our own paths.
+  std::string admin_token;
+  bool admin_elsewhere = false;             // /ready, /metrics and admin calls only on the admin listener.
+  std::filesystem::path client_keys_file;   // Empty: no client keys.
+  bool key_opens_all = false;               // upstream.key_opens = all
+  bool exact_tier = true;                   // REFLEX_TIERS contains l1.
+  std::chrono::seconds ttl{24 * 3600};
+  std::chrono::seconds ttl_max{365 * 24 * 3600};  // Cap of X-Reflex-TTL.
+  wire::StorePolicy store_policy;
+  std::uint64_t reply_bytes_max = 8 << 20;  // Stored and shared replies.
+  bool finish_abandoned = false;            // The last caller left: finish the call for the cache instead of cancelling it.
+  std::uint64_t parse_in_place_bytes_max = 256 << 10;  // Larger bodies are parsed and hashed on the pool.
+};
+
+// One finished request, for the log. Views live during the call.
+struct RequestRecord {
+  std::string_view method, path, status_name, reason, request_id, upstream_request_id, model, provider, peer, trace_id;
+  int status = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::int64_t duration_ns = 0, upstream_ns = 0;  // upstream_ns: until the provider's head; 0 where it was not asked.
+  bool stream = false;
+};
+
+// Where request lines go. Called on I/O threads, thread-safe, must not block.
+class RequestLog {
+ public:
+  virtual ~RequestLog() = default;
+  virtual void Write(const RequestRecord& record) = 0;
+};
+
+// What /ready says; set by the program's lifecycle, read by any thread.
+class Readiness {
+ public:
+  enum class State : std::uint8_t { kStarting, kServing, kDraining };
+  void Set(State state) { state_.store(state, std::memory_order_release); }
+  State Get() const { return state_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<State> state_{State::kStarting};
+};
+
+// All parts are the program's and outlive the gateway. `upstreams[i]` belongs to `threads[i]`.
+struct GatewayParts {
+  Cache* cache = nullptr;
+  base::WorkerPool* pool = nullptr;
+  std::vector<http::IoThread*> threads;
+  std::vector<upstream::Upstream*> upstreams;
+  base::MetricsRegistry* metrics = nullptr;
+  Clock* clock = nullptr;
+  Logger* logger = nullptr;
+  RequestLog* request_log = nullptr;  // Null: off.
+  Readiness* readiness = nullptr;
+};
+
+// What Reflex does with a request: the handler of the HTTP server. Thread-safe.
+class Gateway : public http::Handler {
+ public:
+  // Returns: kInvalidArgument (options), kNotFound or kInvalidArgument for the client keys file (message names the line).
+  static Result<std::unique_ptr<Gateway>> Create(GatewayOptions options, GatewayParts parts);
+
+  // Reads the client keys file again; on failure the old keys stay.
+  virtual Result<void> ReloadClientKeys() = 0;
+  // Upstream calls that are running, joined or not; for draining.
+  virtual std::size_t flights() const = 0;
+};
+
+}  // namespace reflex::gateway

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/client.h"
+#include "http/message.h"
+#include "http/task.h"
+#include "reflex/result.h"
+
+namespace reflex::upstream {
+
+enum class Provider : std::uint8_t { kOpenAi, kAnthropic, kGemini };
+std::string_view Name(Provider provider);
+
+// Where each provider is; a missing base URL switches it off (404, reason no-upstream).
+struct ProviderTable {
+  std::optional<http::BaseUrl> openai, anthropic, gemini;
+  std::string upstream_key;  // Replaces the caller's credential at every provider; "" forwards the caller's.
+
+  const std::optional<http::BaseUrl>& base(Provider provider) const;
+};
+
+// Which provider a request belongs to: anthropic-version header or a path under /v1/messages (also without /v1), then
+// /v1beta or x-goog-api-key, else OpenAI (issue "What passes through").
+Provider Route(std::string_view path, std::span<const http::Header> headers);
+
+// The path and query a request has at its provider: the base path joined with the request's path, whose leading "/v1" stands for the
+// OpenAI base's own path. "/v1/models?x" and "/models?x" become "/v1/models?x" at https://api.openai.com/v1.
+std::string TargetAt(Provider provider, const http::BaseUrl& base, std::string_view target);
+
+struct Call {
+  Provider provider = Provider::kOpenAi;
+  std::string_view method;
+  std::string_view target;                    // The client's.
+  std::span<const http::Header> headers;      // The client's; hop-by-hop and X-Reflex-* are dropped here, credentials replaced.
+  std::span<const std::string_view> body;
+  bool has_body = false;
+  http::BodySource source;
+  std::optional<std::uint64_t> source_length;
+  bool upgrade = false;
+  bool decode = false;  // Asks for gzip, deflate or identity at most, and decodes the reply: Read gives identity bytes.
+};
+
+// A provider's reply. Headers as received, without hop-by-hop ones; when decoded, without Content-Encoding and Content-Length too.
+class Reply {
+ public:
+  virtual ~Reply() = default;
+  virtual int status() const = 0;
+  virtual std::span<const http::Header> headers() const = 0;
+  virtual std::optional<std::uint64_t> content_length() const = 0;  // Of what Read gives; nullopt when unknown or decoded.
+  // As http::ClientReply::Read; also kProtocol for a broken encoding.
+  virtual http::Task<Result<std::string_view>> Read() = 0;
+  virtual void Cancel() = 0;
+  // For Exchange::Tunnel after a 101.
+  virtual http::ClientReply& raw() = 0;
+};
+
+// Calls to the providers from one I/O thread. An interface so that gateway tests can hand in their own.
+class Upstream {
+ public:
+  virtual ~Upstream() = default;
+  // Returns as http::Client::Send does, and kNotFound when the provider is switched off.
+  virtual http::Task<Result<std::unique_ptr<Reply>>> Send(const Call& call, http::CallHandle* handle) = 0;
+  virtual const ProviderTable& providers() const = 0;
+
+  // Whether the provider takes stream_options; learned from its refusals, shared by all threads, forgotten after an hour.
+  virtual bool TakesStreamOptions(Provider provider) const = 0;
+  virtual void RefusedStreamOptions(Provider provider) = 0;
+};
+
+// What the threads' Upstreams share; thread-safe.
+class SharedState;
+std::shared_ptr<SharedState> NewSharedState();
+
+// `client` and `table` outlive it.
+std::unique_ptr<Upstream> NewUpstream(http::Client& client, const ProviderTable& table, std::shared_ptr<SharedState> shared,
+                                      base::MetricsRegistry& metrics);
+
+}  // namespace reflex::upstream
