@@ -1,0 +1,125 @@
+#!/usr/bin/env node
+// Starts the mock provider and a Reflex in front of it, runs run.mjs and compares the outcome with known-failures.txt.
+//   node judge.mjs PROGRAM
+// A check that fails and is not listed is a failure; a listed one that passes is one too, so that the list only ever shrinks.
+// Reflex gets a fresh storage folder and a free port. Last line: `N passed, N failed`; exit status 1 if anything failed.
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { startMock } from './mock-upstream.mjs';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const program = process.argv[2];
+const FEATURES = 'chat,models,embeddings,completions,responses,anthropic';
+
+function stop(message) {
+  console.log(`not ok - conformance: ${message}`);
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+}
+
+const freePort = () =>
+  new Promise((ok) => {
+    const s = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = s.address();
+      s.close(() => ok(port));
+    });
+  });
+
+async function answers(url, child) {
+  for (let i = 0; i < 300 && child.exitCode === null; i++) {
+    try {
+      if ((await fetch(url)).ok) return true;
+    } catch {
+      // not listening yet
+    }
+    await new Promise((r) => setTimeout(r, 50));
+  }
+  return false;
+}
+
+function startReflex(port, mockUrl, storage) {
+  const log = fs.openSync(path.join(storage, 'reflex.log'), 'w');
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME ?? '/' };
+  Object.assign(env, {
+    REFLEX_PORT: String(port),
+    REFLEX_BIND_ADDR: '127.0.0.1',
+    REFLEX_STORAGE_PATH: path.join(storage, 'data'),
+    REFLEX_TIERS: 'l1',
+    REFLEX_UPSTREAM: `${mockUrl}/v1`,
+    REFLEX_ANTHROPIC_UPSTREAM: mockUrl,
+    REFLEX_GEMINI_UPSTREAM: mockUrl,
+  });
+  return spawn(program, ['serve'], { env, cwd: storage, stdio: ['ignore', log, log] });
+}
+
+// Runs the kit and returns what it said of each check.
+function runKit(port, mockUrl) {
+  const env = { ...process.env, BASE_URL: `http://127.0.0.1:${port}`, MOCK_URL: mockUrl, FEATURES, VERBOSE: '1' };
+  const kit = spawn(process.execPath, [path.join(here, 'run.mjs')], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  kit.stdout.on('data', (d) => (text += d));
+  return new Promise((ok) => kit.on('close', (code) => ok({ code, lines: text.split('\n') })));
+}
+
+function readList() {
+  const text = fs.readFileSync(path.join(here, 'known-failures.txt'), 'utf8');
+  return new Set(text.split('\n').filter((l) => l && !l.startsWith('#')));
+}
+
+function judge(lines, known) {
+  let passed = 0;
+  const failed = [];
+  const outcome = new Map();
+  lines.forEach((line, i) => {
+    const m = /^(ok|not ok) - (.*)$/.exec(line);
+    if (m) outcome.set(m[2], { ok: m[1] === 'ok', detail: lines.slice(i + 1, i + 3).filter((l) => l.startsWith('    ')) });
+  });
+  for (const [name, { ok, detail }] of outcome) {
+    if (ok && known.has(name)) failed.push(`${name}\n    passes now: take it out of known-failures.txt`);
+    else if (ok || known.has(name)) passed++;
+    else failed.push([name, ...detail].join('\n'));
+  }
+  if (!process.env.ONLY) {
+    for (const name of known) if (!outcome.has(name)) failed.push(`${name}\n    is in known-failures.txt but was not run`);
+  }
+  return { passed, failed, run: outcome.size, expected: [...outcome].filter(([n, o]) => !o.ok && known.has(n)).length };
+}
+
+if (!program || !fs.existsSync(program)) stop(`the program ${program ?? ''} does not exist; build it with ./dev build release`);
+const { server, url: mockUrl } = await startMock({ port: 0 });
+const storage = fs.mkdtempSync(path.join(os.tmpdir(), 'reflex-conformance-'));
+const port = await freePort();
+const reflex = startReflex(port, mockUrl, storage);
+const tail = () => fs.readFileSync(path.join(storage, 'reflex.log'), 'utf8').split('\n').slice(-15).join('\n');
+reflex.on('error', (e) => stop(`${program} could not be started: ${e.message}`));
+if (!(await answers(`http://127.0.0.1:${port}/healthz`, reflex))) {
+  const said = tail();
+  reflex.kill('SIGKILL');
+  fs.rmSync(storage, { recursive: true });
+  stop(`${program} did not answer on /healthz\n${said}`);
+}
+const { code, lines } = await runKit(port, mockUrl);
+const alive = reflex.exitCode === null && reflex.signalCode === null;
+const said = tail();
+const ended = new Promise((ok) => (alive ? reflex.once('exit', (c) => ok(c)) : ok(null)));
+reflex.kill('SIGTERM');
+const timer = setTimeout(() => reflex.kill('SIGKILL'), 40000);
+const status = await ended;
+clearTimeout(timer);
+server.close();
+server.closeAllConnections?.();
+fs.rmSync(storage, { recursive: true });
+
+console.log(lines.find((l) => l.startsWith('# gateway')) ?? '');
+const result = judge(lines, readList());
+if (code > 1 || result.run === 0) result.failed.push(`the kit itself ended with status ${code}`);
+if (!alive) result.failed.push(`the program ended during the run\n${said}`);
+else if (status !== 0) result.failed.push(`the program ended with status ${status} after SIGTERM\n${said}`);
+for (const f of result.failed) console.log(`not ok - ${f}`);
+console.log(`# ${result.expected} known failures, ${lines.filter((l) => l.startsWith('skip')).length} skipped`);
+console.log(`${result.passed} passed, ${result.failed.length} failed`);
+process.exit(result.failed.length ? 1 : 0);

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the conformance kit against a Reflex in front of the mock provider and judges the outcome.
+#   tests/conformance/run.sh [PROGRAM]      default: build/release/reflex
+# OPENAI=4.104.0 tries another version of the openai SDK (in build/tools/sdk-…). Everything else is as judge.mjs says.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+bin=$("$root/tools/node.sh")
+export PATH="$bin:$PATH"
+
+install() { # install FOLDER COMMAND…: three attempts, since registries have bad moments
+  local folder=$1 attempt
+  shift
+  for attempt in 1 2 3; do
+    if (cd "$folder" && "$@" >npm.log 2>&1); then
+      rm -f "$folder/npm.log"
+      return 0
+    fi
+    sleep $((attempt * 2))
+  done
+  tail -n 20 "$folder/npm.log" >&2
+  echo "run.sh: the SDKs could not be installed with npm (3 attempts)" >&2
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+sdk=$root/build/tools/sdk-${OPENAI:-locked}
+if [[ ! -d $sdk/node_modules/openai ]]; then
+  rm -rf "$sdk"
+  mkdir -p "$sdk"
+  cp "$here/package.json" "$here/.npmrc" "$sdk/"
+  if [[ -n ${OPENAI:-} ]]; then
+    install "$sdk" npm install --no-package-lock --legacy-peer-deps "openai@$OPENAI"
+  else
+    cp "$here/package-lock.json" "$sdk/"
+    install "$sdk" npm ci
+  fi
+fi
+export SDK_DIR=$sdk
+node "$here/check-data.mjs"
+exec node "$here/judge.mjs" "${1:-$root/build/release/reflex}"
