@@ -14,6 +14,7 @@ inline constexpr std::string_view kJoined = "joined";               // Shares an
 inline constexpr std::string_view kNoCache = "no-cache";            // Refresh asked for.
 // Bypass: neither read nor stored.
 inline constexpr std::string_view kNoStore = "no-store";
+inline constexpr std::string_view kTiers = "tiers";                 // No tier is left: X-Reflex-Tiers or the setting.
 inline constexpr std::string_view kStoreTrue = "store-true";
 inline constexpr std::string_view kWebSearch = "web-search";
 inline constexpr std::string_view kPath = "path";                   // Not a path that is cached.
