@@ -35,6 +35,8 @@ class Deadline {
 };
 
 // One I/O thread: an io_context that runs on it alone, and what belongs to the thread. Thread: its own, except where noted.
+// Coroutines that still wait when it is destroyed are destroyed with it: what their locals refer to outlives the IoThread, or they
+// were ended before (Server and Client end theirs).
 class IoThread {
  public:
   IoThread();
@@ -54,9 +56,9 @@ class IoThread {
   void Enroll(Deadline& deadline);
   void Withdraw(Deadline& deadline);
 
-  // The time at the start of this turn of the loop or the last sweep, whichever is later; for deadlines, not for measuring.
-  SteadyTime now() const { return now_; }
-  // "Wed, 25 Nov 2026 18:33:20 GMT", at most one second old (RFC 9110 section 5.6.7).
+  // The time as of the kernel's last tick, up to 4 ms old and without a system call; for deadlines, not for measuring.
+  SteadyTime now() const;
+  // "Wed, 25 Nov 2026 18:33:20 GMT", at most one second old (RFC 9110 section 5.6.7). Valid until the next call.
   std::string_view http_date() const;
 
   // The thread's own random numbers: unique identifiers, not secrets. Seeded from the system.
@@ -65,13 +67,15 @@ class IoThread {
   boost::asio::io_context& context();
 
  private:
+  friend class Signal;
   struct State;
+  void StartSweeping();
   void Sweep();
   std::unique_ptr<State> state_;
-  SteadyTime now_;
 };
 
-// Something one coroutine waits for and any thread may report. One waiter at a time; a report with no waiter is kept for the next.
+// Something one coroutine waits for and any thread may report. One waiter at a time; a report with no waiter is kept for the next,
+// several are kept as one. Not destroyed while another coroutine waits for it; its IoThread outlives it.
 class Signal {
  public:
   explicit Signal(IoThread& home);
@@ -79,7 +83,7 @@ class Signal {
   Signal(const Signal&) = delete;
   Signal& operator=(const Signal&) = delete;
 
-  // Thread: home. True when notified, false when `limit` passed first.
+  // Thread: home. True when notified, false when `limit` passed first (up to a sweep late, as a Deadline).
   Task<bool> Wait(SteadyTime limit = SteadyTime::max());
   // A handle that may outlive the Signal and be called from any thread; a late call does nothing.
   std::function<void()> Notifier();

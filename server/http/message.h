@@ -56,12 +56,12 @@ struct RequestHead {
   std::string_view query;   // After the '?', without it; may be empty.
   int minor_version = 1;    // HTTP/1.x
   std::vector<Header> headers;
-  std::string_view host;             // The Host field, or of an absolute-form target its authority. Empty only in HTTP/1.0.
+  std::string_view host;  // The Host field, or of an absolute-form target its authority. Empty only in HTTP/1.0.
   bool keep_alive = true;
   bool chunked = false;
   std::optional<std::uint64_t> content_length;
   bool expects_continue = false;
-  bool upgrade = false;              // Connection: upgrade with an Upgrade field.
+  bool upgrade = false;  // Connection: upgrade with an Upgrade field.
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
   std::string_view header(std::string_view name) const { return HeaderValue(headers, name); }

@@ -1,0 +1,3 @@
+// The one file that compiles Asio; all others see declarations (BOOST_ASIO_SEPARATE_COMPILATION).
+#include <boost/asio/impl/src.hpp>
+#include <boost/asio/ssl/impl/src.hpp>
