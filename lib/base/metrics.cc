@@ -1,6 +1,7 @@
 #include "base/metrics.h"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <utility>
 
@@ -60,30 +61,45 @@ void MetricsRegistry::Insert(Row row) {
   rows_.insert(rows_.begin() + static_cast<std::ptrdiff_t>(place), std::move(row));
 }
 
+void* MetricsRegistry::Find(std::string_view name, std::string_view labels, std::string_view type) const {
+  for (const Row& row : rows_) {
+    if (row.metric == nullptr || row.name != name || row.labels != labels) continue;
+    assert(row.type == type);
+    return row.type == type ? row.metric : nullptr;
+  }
+  return nullptr;
+}
+
 Counter& MetricsRegistry::AddCounter(std::string name, std::string help, std::string labels) {
   MutexLock lock(mutex_);
+  if (void* known = Find(name, labels, "counter")) return *static_cast<Counter*>(known);
   Counter& counter = counters_.emplace_back();
-  Insert({std::move(name), std::move(help), std::move(labels), "counter", [&counter](const Row& row, std::string& out) {
+  Insert({std::move(name), std::move(help), std::move(labels), "counter",
+          [&counter](const Row& row, std::string& out) {
             AppendSample(row.name, {}, row.labels, {}, static_cast<double>(counter.Value()), out);
-          }});
+          },
+          &counter});
   return counter;
 }
 
 Gauge& MetricsRegistry::AddGauge(std::string name, std::string help, std::string labels) {
   MutexLock lock(mutex_);
+  if (void* known = Find(name, labels, "gauge")) return *static_cast<Gauge*>(known);
   Gauge& gauge = gauges_.emplace_back();
-  Insert({std::move(name), std::move(help), std::move(labels), "gauge", [&gauge](const Row& row, std::string& out) {
+  Insert({std::move(name), std::move(help), std::move(labels), "gauge",
+          [&gauge](const Row& row, std::string& out) {
             AppendSample(row.name, {}, row.labels, {}, static_cast<double>(gauge.Value()), out);
-          }});
+          },
+          &gauge});
   return gauge;
 }
 
 Histogram& MetricsRegistry::AddHistogram(std::string name, std::string help, std::string labels) {
   MutexLock lock(mutex_);
+  if (void* known = Find(name, labels, "histogram")) return *static_cast<Histogram*>(known);
   Histogram& histogram = histograms_.emplace_back();
-  Insert({std::move(name), std::move(help), std::move(labels), "histogram", [&histogram](const Row& row, std::string& out) {
-            AppendHistogram(row.name, row.labels, histogram, out);
-          }});
+  Insert({std::move(name), std::move(help), std::move(labels), "histogram",
+          [&histogram](const Row& row, std::string& out) { AppendHistogram(row.name, row.labels, histogram, out); }, &histogram});
   return histogram;
 }
 
@@ -91,7 +107,8 @@ void MetricsRegistry::AddCallback(std::string name, std::string help, std::strin
                                   std::function<double()> read) {
   MutexLock lock(mutex_);
   Insert({std::move(name), std::move(help), std::move(labels), counter ? "counter" : "gauge",
-          [read = std::move(read)](const Row& row, std::string& out) { AppendSample(row.name, {}, row.labels, {}, read(), out); }});
+          [read = std::move(read)](const Row& row, std::string& out) { AppendSample(row.name, {}, row.labels, {}, read(), out); },
+          nullptr});
 }
 
 std::string MetricsRegistry::Render() const {

@@ -52,7 +52,8 @@ class Histogram {
 
 // The program's metrics: each room makes its own here and keeps the reference, which lives as long as the registry.
 // Thread-safe. Names follow Prometheus: base unit last, counters end in _total; `labels` is the text between the braces, for
-// example `status="miss"`, and comes from a fixed list, never from a request.
+// example `status="miss"`, and comes from a fixed list, never from a request. Adding a counter, gauge or histogram again under the
+// same name and labels gives the first one, so that parts that exist once a thread count together.
 class MetricsRegistry {
  public:
   Counter& AddCounter(std::string name, std::string help, std::string labels = {});
@@ -69,7 +70,9 @@ class MetricsRegistry {
   struct Row {
     std::string name, help, labels, type;
     std::function<void(const Row&, std::string&)> render;
+    void* metric = nullptr;  // The Counter, Gauge or Histogram, as `type` says; null for a callback.
   };
+  void* Find(std::string_view name, std::string_view labels, std::string_view type) const REQUIRES(mutex_);
   void Insert(Row row) REQUIRES(mutex_);
 
   mutable Mutex mutex_;
