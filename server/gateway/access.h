@@ -18,18 +18,19 @@
 namespace reflex::gateway {
 
 // Checks, in this order: that the listener serves the path at all (404), the Host (403 forbidden-host) and the Origin (403
-// forbidden-origin) on our own paths and wherever an upstream key is set, the paths such a key opens (403 forbidden-path), the client
-// key (401 client-key; not for our own paths and preflights). Sets context.key_group, key_token and keys. No lock, no allocation
-// where it admits.
+// forbidden-origin) on our own paths and wherever an upstream key is set, the paths such a key opens (403 forbidden-path), the
+// client key (401 client-key; not for our own paths and preflights). Sets context.key_group, key_token and keys. No lock, no
+// allocation where it admits.
 std::optional<Problem> Admit(RequestContext& context);
 
-// True for a browser's preflight (OPTIONS with Origin and Access-Control-Request-Method) from an Origin that the CORS setting allows.
+// True for a browser's preflight (OPTIONS with Origin and Access-Control-Request-Method) from an Origin that the CORS setting
+// allows.
 bool IsPreflight(const RequestContext& context);
 // 204 with what is allowed. REQUIRES: IsPreflight(context).
 http::Task<void> AnswerPreflight(RequestContext& context);
 
-// For every reply, preflights aside: Access-Control-Allow-Origin and Access-Control-Expose-Headers where the Origin is allowed, Vary
-// where the answer to that depends on it. Appends nothing when the CORS setting is empty. Views live as long as the context.
+// For every reply, preflights aside: Access-Control-Allow-Origin and Access-Control-Expose-Headers where the Origin is allowed,
+// Vary where the answer to that depends on it. Appends nothing when the CORS setting is empty. Views live as long as the context.
 void AppendCorsFields(const RequestContext& context, ReplyFields& out);
 // True for a field of an upstream's reply that must not stand beside ours (Access-Control-*) while the CORS setting is in use.
 bool ReplacedByCors(const RequestContext& context, std::string_view name);

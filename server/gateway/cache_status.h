@@ -22,8 +22,7 @@ std::string_view WriteHitStatus(const Digest& key, std::int64_t ttl_s, std::span
 
 // `reflex; fwd=miss; fwd-status=200; collapsed`; without fwd-status where `upstream_status` is 0 (no reply came). kNothing gives
 // `reflex; detail=only-if-cached`. A field of its own after an upstream's Cache-Status fields: lines of one name are one list.
-std::string_view WriteForwardStatus(Forward why, int upstream_status, bool collapsed,
-                                    std::span<char, kCacheStatusBytesMax> buffer);
+std::string_view WriteForwardStatus(Forward why, int upstream_status, bool collapsed, std::span<char, kCacheStatusBytesMax> buffer);
 
 // The digest as 64 lower-case hexadecimal digits: X-Reflex-Entry.
 std::string_view WriteHex(const Digest& digest, std::span<char, 64> buffer);

@@ -58,9 +58,9 @@ class ClientKeys {
   Result<void> Reload();
 
   struct Found {
-    std::string_view group;              // "" for none; lives as long as `keys`.
-    std::string_view token;              // View into the head.
-    std::shared_ptr<const void> keys;    // Null where there is no group to keep.
+    std::string_view group;            // "" for none; lives as long as `keys`.
+    std::string_view token;            // View into the head.
+    std::shared_ptr<const void> keys;  // Null where there is no group to keep.
   };
   // The first known token of the request, in this order: Authorization's bearer token, api-key, x-api-key, x-goog-api-key, `?key=`.
   // Compared by SHA-256, so time says nothing about a token. Nullopt when none is known. Thread: `thread` itself.

@@ -18,18 +18,18 @@ namespace reflex::gateway {
 // What a request allows the cache to do, from Cache-Control, Pragma and X-Reflex-* (docs/headers.md). A value; its views live as
 // long as the request's head. The body may forbid more (store:true).
 struct CachePolicy {
-  bool read = true;              // A stored answer may be served.
-  bool store = true;             // The new answer may be stored.
-  bool join = true;              // A call that another request started may be shared.
-  bool refresh = false;          // no-cache or max-age=0: ask the provider and store; status `refresh`.
-  bool only_if_cached = false;   // Never ask the provider: without a usable entry (or with `read` false) 504, reason only-if-cached.
-  bool no_transform = false;     // Exact tier and JSON only.
+  bool read = true;             // A stored answer may be served.
+  bool store = true;            // The new answer may be stored.
+  bool join = true;             // A call that another request started may be shared.
+  bool refresh = false;         // no-cache or max-age=0: ask the provider and store; status `refresh`.
+  bool only_if_cached = false;  // Never ask the provider: without a usable entry (or with `read` false) 504, reason only-if-cached.
+  bool no_transform = false;    // Exact tier and JSON only.
   std::optional<std::int64_t> max_age_s;    // Entries up to this age.
   std::optional<std::int64_t> min_fresh_s;  // Entries that stay fresh for this long.
   std::optional<std::int64_t> max_stale_s;  // Entries that expired up to this long ago.
-  std::chrono::seconds ttl{0};   // Of a newly stored answer: X-Reflex-TTL up to ttl_max, else the setting. At least 1 s.
-  std::string_view name_space;   // X-Reflex-Namespace, "" for none. Part of the exact key.
-  std::vector<std::string_view> tags;  // X-Reflex-Tags.
+  std::chrono::seconds ttl{0};              // Of a newly stored answer: X-Reflex-TTL up to ttl_max, else the setting. At least 1 s.
+  std::string_view name_space;              // X-Reflex-Namespace, "" for none. Part of the exact key.
+  std::vector<std::string_view> tags;       // X-Reflex-Tags.
   // Why `read` is false, one of wire/reason.h: no-store, no-cache, tiers; "" where it is true. With refresh it is no-cache.
   std::string_view reason;
 

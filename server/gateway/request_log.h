@@ -14,8 +14,8 @@ namespace reflex::gateway {
 //   model=gpt-4o provider=openai ms=812.402 upstream_ms=640.118 in=611 out=1533 peer=127.0.0.1 id=req_… upstream_id=… trace=…
 //
 // (in one line). A value that is empty is left out. A value with a space, a quote, an equals sign, a control character or a byte
-// outside ASCII stands in quotes, with \" \\ and \xNN; a long one is cut at 256 bytes. `path` is without its query, which may hold a
-// key. No prompt, answer or credential is in the record. Thread-safe; takes a few hundred nanoseconds.
+// outside ASCII stands in quotes, with \" \\ and \xNN; a long one is cut at 256 bytes. `path` is without its query, which may hold
+// a key. No prompt, answer or credential is in the record. Thread-safe; takes a few hundred nanoseconds.
 void FormatRequestLine(const RequestRecord& record, std::int64_t wall_ms, std::string& out);
 
 // At a request's end, once: counts it and hands its record to the request log, if there is one.

@@ -1,0 +1,239 @@
+#include "gateway/admin_calls.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/mutex.h"
+#include "gateway/errors.h"
+#include "gateway/flights.h"
+#include "gateway/metrics.h"
+#include "gateway/on_pool.h"
+#include "gateway/purge_request.h"
+#include "reflex/cache.h"
+#include "wire/error_body.h"
+#include "wire/reason.h"
+
+namespace reflex::gateway {
+namespace {
+
+constexpr std::string_view kRoot = "/v1/reflex/";
+constexpr std::string_view kEntries = "entries/";
+
+void AppendMember(std::string_view name, std::uint64_t value, std::string& out) {
+  if (!out.ends_with('{')) out.push_back(',');
+  out.append("\"").append(name).append("\":").append(std::to_string(value));
+}
+
+void OpenMember(std::string_view name, std::string& out) {
+  if (!out.ends_with('{')) out.push_back(',');
+  out.append("\"").append(name).append("\":{");
+}
+
+void AppendStoreStats(const CacheStats& stats, std::string& out) {
+  const StoreStats& store = stats.store;
+  OpenMember("store", out);
+  const std::pair<std::string_view, std::uint64_t> members[] = {{"hits", stats.store_hits},
+                                                                {"entries", store.entries},
+                                                                {"used_bytes", store.used_bytes},
+                                                                {"limit_bytes", store.limit_bytes},
+                                                                {"file_bytes", store.file_bytes},
+                                                                {"queue_bytes", store.queue_bytes},
+                                                                {"puts", store.puts},
+                                                                {"puts_dropped", store.puts_dropped},
+                                                                {"commits", store.commits},
+                                                                {"evictions", store.evictions},
+                                                                {"expirations", store.expirations},
+                                                                {"corrupt_values", store.corrupt_values},
+                                                                {"write_errors", store.write_errors}};
+  for (const auto& [name, value] : members) AppendMember(name, value, out);
+  out.push_back('}');
+}
+
+// Thread-safe: only counters are read.
+std::string StatsJson(const Services& services) {
+  const GatewayMetrics& metrics = services.metrics;
+  const CacheStats stats = services.parts.cache->Stats();
+  std::string out = "{";
+  OpenMember("requests", out);
+  for (const Outcome outcome :
+       {Outcome::kHit, Outcome::kMiss, Outcome::kRefresh, Outcome::kBypass, Outcome::kError, Outcome::kOwn}) {
+    AppendMember(Name(outcome), metrics.requests(outcome), out);
+  }
+  out.push_back('}');
+  AppendMember("joined", metrics.joined(), out);
+  AppendMember("upstream_calls_running", services.flights.running(), out);
+  OpenMember("saved_tokens", out);
+  AppendMember("input", metrics.saved_input_tokens(), out);
+  AppendMember("output", metrics.saved_output_tokens(), out);
+  out.push_back('}');
+  OpenMember("memory", out);
+  AppendMember("hits", stats.memory_hits, out);
+  AppendMember("entries", stats.memory_entries, out);
+  AppendMember("bytes", stats.memory_bytes, out);
+  AppendMember("evictions", stats.memory_evictions, out);
+  out.push_back('}');
+  if (services.parts.cache->has_store()) {
+    AppendStoreStats(stats, out);
+    out.append(",\"store_degraded\":");
+    wire::AppendJsonString(services.parts.cache->Health().degraded, out);
+  }
+  out.push_back('}');
+  return out;
+}
+
+Problem PoolIsFull() {
+  Problem problem;
+  problem.status = 503;
+  problem.reason = wire::reason::kBusy;
+  problem.type = "server_error";
+  problem.code = "busy";
+  problem.message = "the worker pool is full; try again";
+  problem.retry_after_s = 1;
+  return problem;
+}
+
+Problem StoreFailed(const Error& error) {
+  Problem problem;
+  problem.status = 503;
+  problem.reason = wire::reason::kInternal;
+  problem.type = "server_error";
+  problem.code = "store_failed";
+  problem.message = "memory is clean, but the store is not: " + error.message;
+  return problem;
+}
+
+Problem BadAdminRequest(int status, std::string message) {
+  Problem problem;
+  problem.status = status;
+  problem.reason = status == 413 ? wire::reason::kTooLarge : wire::reason::kBadRequest;
+  problem.type = "invalid_request_error";
+  problem.code = status == 413 ? "request_too_large" : "invalid_request";
+  problem.message = std::move(message);
+  return problem;
+}
+
+http::Task<void> UnknownPath(RequestContext& context) {
+  Problem problem;
+  problem.status = 404;
+  problem.reason = wire::reason::kNotFound;
+  problem.type = "invalid_request_error";
+  problem.code = "unknown_url";
+  problem.message = "there is no such admin call; docs/admin.md lists them";
+  return SendProblem(context, std::move(problem));
+}
+
+http::Task<void> SendStats(RequestContext& context) {
+  std::string text;
+  const Services* const services = &context.services;
+  std::function<void()> work = [&text, services] { text = StatsJson(*services); };
+  if (!co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work))) {
+    Problem problem = PoolIsFull();
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  const OwnReply reply{.body = text};
+  co_await SendOwn(context, reply);
+}
+
+http::Task<void> EraseEntry(RequestContext& context, std::string_view hex) {
+  const Result<Digest> key = base::DigestFromHex(hex);
+  if (!key) {
+    Problem problem = BadAdminRequest(400, "the entry's name is what X-Reflex-Entry said: " + key.error().message);
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  const Digest digest = *key;
+  Result<void> erased;
+  Cache* const cache = context.services.parts.cache;
+  std::function<void()> work = [&erased, cache, digest] { erased = cache->Erase(digest); };
+  const bool ran = co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work));
+  if (!ran || !erased) {
+    Problem problem = ran ? StoreFailed(erased.error()) : PoolIsFull();
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  const std::string body = "{\"erased\":\"" + base::ToHex(digest) + "\"}";
+  const OwnReply reply{.body = body};
+  co_await SendOwn(context, reply);
+}
+
+// Entries in store or memory, whichever holds all of them.
+std::uint64_t EntryCount(const Cache& cache) {
+  const CacheStats stats = cache.Stats();
+  return cache.has_store() ? std::max(stats.store.entries, stats.memory_entries) : stats.memory_entries;
+}
+
+// How many entries a purge would take. An entry can be shown twice, by memory and by the store, hence the keys.
+Result<std::uint64_t> CountMatches(Cache& cache, const PurgeRequest& request, std::int64_t now_ms) {
+  base::Mutex mutex;
+  std::unordered_set<Digest, DigestHash> keys;
+  const auto shown = cache.EraseIf([&](const Entry& entry) {
+    if (request.all || request.Matches(entry, now_ms)) {
+      base::MutexLock lock(mutex);
+      keys.insert(entry.key);
+    }
+    return false;
+  });
+  if (!shown) return std::unexpected(shown.error());
+  return keys.size();
+}
+
+Result<std::uint64_t> RunPurge(Cache& cache, const PurgeRequest& request, std::int64_t now_ms) {
+  if (request.dry_run) return CountMatches(cache, request, now_ms);
+  if (!request.all) return cache.EraseIf([&](const Entry& entry) { return request.Matches(entry, now_ms); });
+  const std::uint64_t entries = EntryCount(cache);
+  REFLEX_CHECK(cache.Clear());
+  return entries;
+}
+
+http::Task<void> Purge(RequestContext& context) {
+  const Result<std::string_view> body = co_await context.exchange.ReadBody();
+  if (!body) {
+    Problem problem = ProblemFor(body.error(), Side::kClient);
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  context.bytes_in = body->size();
+  const Result<PurgeRequest> request = ParsePurgeRequest(*body);
+  if (!request) {
+    Problem problem = BadAdminRequest(request.error().code == ErrorCode::kTooLarge ? 413 : 400, request.error().message);
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  Result<std::uint64_t> entries = std::uint64_t{0};
+  const std::int64_t now_ms = context.services.parts.clock->WallMs();
+  Cache* const cache = context.services.parts.cache;
+  std::function<void()> work = [&entries, &request, cache, now_ms] { entries = RunPurge(*cache, *request, now_ms); };
+  const bool ran = co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work));
+  if (!ran || !entries) {
+    Problem problem = ran ? StoreFailed(entries.error()) : PoolIsFull();
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  const std::string text =
+      "{\"entries\":" + std::to_string(*entries) + ",\"dry_run\":" + (request->dry_run ? "true" : "false") + "}";
+  const OwnReply reply{.body = text};
+  co_await SendOwn(context, reply);
+}
+
+}  // namespace
+
+http::Task<void> HandleAdminCall(RequestContext& context) {
+  const std::string_view method = context.head().method;
+  const std::string_view path = context.head().path;
+  const std::string_view call = path.size() > kRoot.size() ? path.substr(kRoot.size()) : std::string_view();
+  if (call == "stats") {
+    return method == "GET" || method == "HEAD" ? SendStats(context) : SendMethodNotAllowed(context, "GET, HEAD");
+  }
+  if (call.starts_with(kEntries)) {
+    return method == "DELETE" ? EraseEntry(context, call.substr(kEntries.size())) : SendMethodNotAllowed(context, "DELETE");
+  }
+  if (call == "purge") return method == "POST" ? Purge(context) : SendMethodNotAllowed(context, "POST");
+  return UnknownPath(context);
+}
+
+}  // namespace reflex::gateway

@@ -1,0 +1,154 @@
+#include "gateway/metrics.h"
+
+#include <string>
+#include <string_view>
+
+#include "base/mutex.h"
+
+namespace reflex::gateway {
+namespace {
+
+constexpr std::array<std::string_view, kStages> kStageNames = {"key", "lookup", "upstream_head"};
+constexpr std::array<std::string_view, kUpstreamFailures> kFailureNames = {"unreachable", "timeout",    "protocol",  "truncated",
+                                                                           "status_429",  "status_4xx", "status_5xx"};
+constexpr std::array<std::string_view, 6> kClassNames = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+std::string Label(std::string_view name, std::string_view value) {
+  return std::string(name).append("=\"").append(value).append("\"");
+}
+
+// Cache::Stats for all metrics of one scrape: asked for again only when the last answer is older than a moment.
+class RecentStats {
+ public:
+  RecentStats(const Cache& cache, Clock& clock) : cache_(cache), clock_(clock) {}
+
+  CacheStats Get() {
+    base::MutexLock lock(mutex_);
+    const std::int64_t now = clock_.SteadyNs();
+    if (!known_ || now - read_ns_ > kMomentNs) {
+      stats_ = cache_.Stats();
+      read_ns_ = now;
+      known_ = true;
+    }
+    return stats_;
+  }
+
+ private:
+  static constexpr std::int64_t kMomentNs = 250'000'000;
+
+  const Cache& cache_;
+  Clock& clock_;
+  base::Mutex mutex_;
+  CacheStats stats_ GUARDED_BY(mutex_);
+  std::int64_t read_ns_ GUARDED_BY(mutex_) = 0;
+  bool known_ GUARDED_BY(mutex_) = false;
+};
+
+struct CacheMetric {
+  const char* name;
+  const char* help;
+  bool counter;
+  std::uint64_t (*read)(const CacheStats&);
+};
+
+constexpr CacheMetric kMemoryMetrics[] = {
+    {"reflex_memory_entries", "Entries in the memory tier.", false, [](const CacheStats& s) { return s.memory_entries; }},
+    {"reflex_memory_bytes", "Bytes the memory tier's entries occupy.", false, [](const CacheStats& s) { return s.memory_bytes; }},
+    {"reflex_memory_evictions_total", "Entries the memory tier gave up for others.", true,
+     [](const CacheStats& s) { return s.memory_evictions; }},
+    {"reflex_memory_hits_total", "Lookups that found an entry in memory.", true, [](const CacheStats& s) { return s.memory_hits; }},
+};
+
+constexpr CacheMetric kStoreMetrics[] = {
+    {"reflex_store_hits_total", "Lookups that found an entry in the store.", true,
+     [](const CacheStats& s) { return s.store_hits; }},
+    {"reflex_store_entries", "Entries in the store.", false, [](const CacheStats& s) { return s.store.entries; }},
+    {"reflex_store_used_bytes", "Bytes counted against the store's limit.", false,
+     [](const CacheStats& s) { return s.store.used_bytes; }},
+    {"reflex_store_limit_bytes", "The store's limit.", false, [](const CacheStats& s) { return s.store.limit_bytes; }},
+    {"reflex_store_file_bytes", "Size of the store's file.", false, [](const CacheStats& s) { return s.store.file_bytes; }},
+    {"reflex_store_queue_bytes", "Bytes that wait for the store's writer.", false,
+     [](const CacheStats& s) { return s.store.queue_bytes; }},
+    {"reflex_store_puts_total", "Entries handed to the store and taken.", true, [](const CacheStats& s) { return s.store.puts; }},
+    {"reflex_store_puts_dropped_total", "Entries not stored: queue, map or disk full, or too large.", true,
+     [](const CacheStats& s) { return s.store.puts_dropped; }},
+    {"reflex_store_commits_total", "Durable commits.", true, [](const CacheStats& s) { return s.store.commits; }},
+    {"reflex_store_evictions_total", "Entries the store gave up for others.", true,
+     [](const CacheStats& s) { return s.store.evictions; }},
+    {"reflex_store_expirations_total", "Entries collected after their time.", true,
+     [](const CacheStats& s) { return s.store.expirations; }},
+    {"reflex_store_corrupt_values_total", "Values whose checksum was wrong; each was a miss.", true,
+     [](const CacheStats& s) { return s.store.corrupt_values; }},
+    {"reflex_store_write_errors_total", "Writes or commits that the system refused.", true,
+     [](const CacheStats& s) { return s.store.write_errors; }},
+};
+
+void AddCacheMetric(base::MetricsRegistry& registry, const CacheMetric& metric, const std::shared_ptr<RecentStats>& stats) {
+  registry.AddCallback(metric.name, metric.help, {}, metric.counter,
+                       [stats, read = metric.read] { return static_cast<double>(read(stats->Get())); });
+}
+
+void AddCacheMetrics(base::MetricsRegistry& registry, const Cache& cache, Clock& clock) {
+  const auto stats = std::make_shared<RecentStats>(cache, clock);
+  for (const CacheMetric& metric : kMemoryMetrics) AddCacheMetric(registry, metric, stats);
+  if (!cache.has_store()) return;
+  for (const CacheMetric& metric : kStoreMetrics) AddCacheMetric(registry, metric, stats);
+  registry.AddCallback("reflex_store_degraded", "1 while the store cannot do all its work; /ready says why.", {}, false,
+                       [&cache] { return cache.Health().degraded.empty() ? 0.0 : 1.0; });
+}
+
+}  // namespace
+
+GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cache, Clock& clock)
+    : bytes_in_(registry.AddCounter("reflex_request_bytes_total", "Body bytes received from clients.")),
+      bytes_out_(registry.AddCounter("reflex_reply_bytes_total", "Body bytes sent to clients.")),
+      joined_(registry.AddCounter("reflex_joined_requests_total", "Requests that shared another request's upstream call.")),
+      unstorable_(registry.AddCounter("reflex_unstorable_answers_total",
+                                      "Complete calls whose answer was not kept: not good, too large or purged meanwhile.")),
+      saved_input_(registry.AddCounter("reflex_saved_tokens_total", "Tokens of answers served from the cache.", "kind=\"input\"")),
+      saved_output_(
+          registry.AddCounter("reflex_saved_tokens_total", "Tokens of answers served from the cache.", "kind=\"output\"")),
+      flights_(registry.AddGauge("reflex_upstream_calls_running", "Upstream calls of the cached paths that are running.")) {
+  for (std::size_t i = 0; i < kOutcomes; ++i) {
+    const std::string label = Label("status", Name(static_cast<Outcome>(i)));
+    requests_[i] = &registry.AddCounter("reflex_requests_total", "Requests by X-Reflex-Status; own: /healthz and the like.", label);
+    durations_[i] = &registry.AddHistogram("reflex_request_seconds", "From the request's head to the reply's last byte.", label);
+  }
+  for (std::size_t i = 0; i < kClassNames.size(); ++i) {
+    responses_[i] =
+        &registry.AddCounter("reflex_replies_total", "Replies by the class of their status; none: the client left before.",
+                             Label("class", kClassNames[i]));
+  }
+  for (std::size_t i = 0; i < kStages; ++i) {
+    stages_[i] = &registry.AddHistogram("reflex_stage_seconds", "Parts of a request's time.", Label("stage", kStageNames[i]));
+  }
+  for (std::size_t i = 0; i < kUpstreamFailures; ++i) {
+    upstream_errors_[i] =
+        &registry.AddCounter("reflex_upstream_errors_total", "Upstream calls that failed or were answered with an error.",
+                             Label("kind", kFailureNames[i]));
+  }
+  AddCacheMetrics(registry, cache, clock);
+}
+
+void GatewayMetrics::CountRequest(Outcome outcome, int status, std::int64_t duration_ns, std::uint64_t bytes_in,
+                                  std::uint64_t bytes_out) {
+  const auto index = static_cast<std::size_t>(outcome);
+  requests_[index]->Add();
+  durations_[index]->ObserveNs(duration_ns);
+  responses_[status >= 100 && status < 600 ? static_cast<std::size_t>(status) / 100 : 0]->Add();
+  if (bytes_in != 0) bytes_in_.Add(bytes_in);
+  if (bytes_out != 0) bytes_out_.Add(bytes_out);
+}
+
+void GatewayMetrics::CountUpstreamStatus(int status) {
+  if (status == 429) return CountUpstreamError(UpstreamFailure::kStatus429);
+  if (status >= 500) return CountUpstreamError(UpstreamFailure::kStatus5xx);
+  if (status >= 400) CountUpstreamError(UpstreamFailure::kStatus4xx);
+}
+
+void GatewayMetrics::CountSaved(std::uint64_t input_tokens, std::uint64_t output_tokens) {
+  if (input_tokens != 0) saved_input_.Add(input_tokens);
+  if (output_tokens != 0) saved_output_.Add(output_tokens);
+}
+
+}  // namespace reflex::gateway
