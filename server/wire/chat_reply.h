@@ -22,8 +22,9 @@ struct ChatReply {
   bool has_usage = false;
 };
 
-// Why an answer must not be stored, or that it may be. One of a fixed list for logs and metrics: "incomplete", "error", "no-choices",
-// "content-filter", "length", "empty-choice", "tool-arguments", "web-search", "no-usage", "not-json", "too-large". "" means storable.
+// Why an answer must not be stored, or that it may be. One of a fixed list for logs and metrics: "incomplete", "error",
+// "no-choices", "content-filter", "length", "empty-choice", "tool-arguments", "web-search", "no-usage", "not-json", "too-large". ""
+// means storable.
 using Unstorable = std::string_view;
 
 struct StorePolicy {
@@ -32,6 +33,7 @@ struct StorePolicy {
 };
 
 // Reads a plain answer (status 200, identity encoding). `unstorable` is set, "" if it may be stored; the reply is then complete.
+// The JSON is the body as received, except that an id or created that is missing or of another type is put in.
 struct PlainAnswer {
   ChatReply reply;
   Unstorable unstorable;
@@ -46,8 +48,9 @@ class ChatFolder {
   ~ChatFolder();
   ChatFolder(ChatFolder&&) noexcept;
 
-  // One event's data. False when the data is not a chunk (not JSON): the answer is then unstorable.
-  bool Add(std::string_view data);
+  // One event's data, and its name where it had one ("error" makes it an error). False when the data is not a chunk (not JSON, or a
+  // known member of another type): the answer is then unstorable. [DONE] ends the answer: what follows it is left out.
+  bool Add(std::string_view data, std::string_view event_name = {});
   // After the clean end of the stream.
   PlainAnswer Finish(const ChatRequest& request, const StorePolicy& policy);
   // An error member was seen.
@@ -67,7 +70,7 @@ std::string_view HideUsage(std::string_view raw, std::string_view data, std::str
 
 // What is new in every reply made from a stored answer.
 struct FreshIdentity {
-  std::string id;             // "chatcmpl-…"
+  std::string id;  // "chatcmpl-…"
   std::int64_t created_s = 0;
 };
 
@@ -77,7 +80,8 @@ struct PlainPieces {
   std::size_t bytes = 0;
 };
 // `created_text` holds the decimal time. Returns: kCorrupt when layout does not fit json.
-Result<PlainPieces> MakePlainReply(std::string_view json, std::string_view layout, std::string_view id, std::string_view created_text);
+Result<PlainPieces> MakePlainReply(std::string_view json, std::string_view layout, std::string_view id,
+                                   std::string_view created_text);
 
 // Replays a stored answer as the stream a provider would have sent (api.md 2.2, 2.4). Not thread-safe.
 class ChatReplay {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "reflex/result.h"
 #include "reflex/types.h"
@@ -15,19 +16,21 @@ inline constexpr std::uint32_t kCanonicalFormVersion = 1;
 
 // What Reflex needs to know of a POST /v1/chat/completions body (docs/key.md; shared rules in api.md 1.1).
 struct ChatRequest {
-  // Digest of the canonical form: equal for bodies that must get the same answer. Leaves out the ignore list (delivery, bookkeeping).
+  // Digest of the canonical form: equal for bodies that must get the same answer. Leaves out the ignore list (delivery,
+  // bookkeeping).
   Digest canonical;
   std::string model;
-  std::string service_tier;      // "" when absent. Not in the key; calls of different tiers are not joined.
+  std::string service_tier;  // "" when absent. Not in the key; calls of different tiers are not joined.
   bool stream = false;
-  bool include_usage = false;        // stream_options.include_usage
-  bool include_obfuscation = false;  // stream_options.include_obfuscation is true
-  bool store = false;            // store:true: neither read, join nor store.
-  bool has_token_limit = false;  // max_tokens or max_completion_tokens is set: finish_reason "length" was asked for.
-  bool has_strict_tool = false;  // A tool with strict:true: arguments that are not JSON are not stored.
-  bool web_search = false;       // web_search_options, or a search model's tool: live data, not stored.
-  bool has_tools = false;        // tools or functions offered.
-  std::uint32_t choices = 1;     // n
+  bool include_usage = false;             // stream_options.include_usage
+  bool include_obfuscation = false;       // stream_options.include_obfuscation is true
+  bool store = false;                     // store:true: neither read, join nor store.
+  bool has_token_limit = false;           // max_tokens or max_completion_tokens is set: finish_reason "length" was asked for.
+  bool has_strict_tool = false;           // A tool with strict:true: arguments that are not JSON are not stored.
+  std::vector<std::string> strict_tools;  // The names of those tools.
+  bool web_search = false;                // web_search_options, or a search model's tool: live data, not stored.
+  bool has_tools = false;                 // tools or functions offered.
+  std::uint32_t choices = 1;              // n
 };
 
 // Reads request bodies. Not thread-safe; one per thread, reused: keeps its buffers.
@@ -38,9 +41,9 @@ class ChatRequestReader {
   ChatRequestReader(const ChatRequestReader&) = delete;
   ChatRequestReader& operator=(const ChatRequestReader&) = delete;
 
-  // `body` is followed by at least 64 readable bytes. Returns kInvalidArgument for what must be forwarded unread: not JSON, not an
-  // object, duplicate member names (at any depth), lone surrogates, invalid UTF-8, nested too deep, wrong type in a field
-  // that decides (model, messages, stream, …). The message is one of the fixed reasons of wire/reason.h.
+  // Returns kInvalidArgument for what must be forwarded unread: not JSON (also with bytes behind it), not an object, duplicate
+  // member names (at any depth), lone surrogates, invalid UTF-8, deeper than 128, more than a million values, no messages, wrong
+  // type in a field that decides (model, messages, stream, …). The message is one of the fixed reasons of wire/reason.h.
   Result<ChatRequest> Read(std::string_view body);
 
  private:

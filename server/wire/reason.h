@@ -8,23 +8,24 @@ namespace reflex::wire::reason {
 // Misses.
 inline constexpr std::string_view kNoEntry = "no-entry";
 inline constexpr std::string_view kExpired = "expired";
-inline constexpr std::string_view kTooOld = "too-old";              // Request's max-age or min-fresh.
+inline constexpr std::string_view kTooOld = "too-old";  // Request's max-age or min-fresh.
 inline constexpr std::string_view kOnlyIfCached = "only-if-cached";
-inline constexpr std::string_view kJoined = "joined";               // Shares another caller's upstream call.
-inline constexpr std::string_view kNoCache = "no-cache";            // Refresh asked for.
+inline constexpr std::string_view kJoined = "joined";     // Shares another caller's upstream call.
+inline constexpr std::string_view kNoCache = "no-cache";  // Refresh asked for.
 // Bypass: neither read nor stored.
 inline constexpr std::string_view kNoStore = "no-store";
-inline constexpr std::string_view kTiers = "tiers";                 // No tier is left: X-Reflex-Tiers or the setting.
+inline constexpr std::string_view kTiers = "tiers";  // No tier is left: X-Reflex-Tiers or the setting.
 inline constexpr std::string_view kStoreTrue = "store-true";
 inline constexpr std::string_view kWebSearch = "web-search";
-inline constexpr std::string_view kPath = "path";                   // Not a path that is cached.
+inline constexpr std::string_view kPath = "path";  // Not a path that is cached.
 inline constexpr std::string_view kMethod = "method";
 inline constexpr std::string_view kNotJson = "not-json";
 inline constexpr std::string_view kNotObject = "not-object";
 inline constexpr std::string_view kDuplicateName = "duplicate-name";
-inline constexpr std::string_view kBadText = "bad-text";            // Lone surrogate or invalid UTF-8.
+inline constexpr std::string_view kBadText = "bad-text";  // Lone surrogate or invalid UTF-8.
 inline constexpr std::string_view kTooDeep = "too-deep";
-inline constexpr std::string_view kFieldType = "field-type";        // A field that decides has another type than documented.
+inline constexpr std::string_view kTooManyValues = "too-many-values";     // More than a million values in one body.
+inline constexpr std::string_view kFieldType = "field-type";              // A field that decides has another type than documented.
 inline constexpr std::string_view kContentEncoding = "content-encoding";  // A compressed request body.
 inline constexpr std::string_view kUpgrade = "upgrade";
 // Errors Reflex made itself.

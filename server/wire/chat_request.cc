@@ -1,0 +1,159 @@
+#include "wire/chat_request.h"
+
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "base/digest.h"
+#include "wire/chat_canonical.h"
+#include "wire/decimal.h"
+#include "wire/json.h"
+#include "wire/reason.h"
+
+namespace reflex::wire {
+namespace {
+
+using json::Kind;
+using json::Value;
+
+// Takes a boolean or null. False for another type.
+bool ReadFlag(Value value, bool& flag) {
+  flag = value.IsTrue();
+  return value.IsNothing() || flag || value.kind() == Kind::kFalse;
+}
+
+bool ReadText(Value value, std::string& text) {
+  text = value.text();
+  return value.IsNothing() || value.IsString();
+}
+
+bool ReadMessages(Value value) {
+  if (!value.IsArray()) return false;
+  for (const Value message : value.elements()) {
+    if (!message.IsObject()) return false;
+  }
+  return true;
+}
+
+bool ReadStreamOptions(Value value, ChatRequest& request) {
+  if (value.IsNothing()) return true;
+  return value.IsObject() && ReadFlag(value.Find("include_usage"), request.include_usage) &&
+         ReadFlag(value.Find("include_obfuscation"), request.include_obfuscation);
+}
+
+bool ReadChoices(Value value, ChatRequest& request) {
+  if (value.IsNothing()) return true;
+  if (!value.IsNumber()) return false;
+  std::uint64_t choices = value.Whole(0);
+  if (choices == 0) {  // Perhaps a whole number in another spelling.
+    std::string exact;
+    AppendDecimal(value.raw(), exact);
+    if (exact == "1") choices = 1;
+  }
+  request.choices = static_cast<std::uint32_t>(choices);
+  return choices > 0 && choices <= std::numeric_limits<std::uint32_t>::max();
+}
+
+bool ReadTokenLimit(Value value, ChatRequest& request) {
+  if (value.IsNothing()) return true;
+  request.has_token_limit = true;
+  return value.IsNumber();
+}
+
+bool ReadTools(Value value, ChatRequest& request) {
+  if (value.IsNothing()) return true;
+  if (!value.IsArray()) return false;
+  if (value.size() > 0) request.has_tools = true;
+  for (const Value tool : value.elements()) {
+    if (tool.Find("type").text().starts_with("web_search")) request.web_search = true;
+    const Value function = tool.Find("function");
+    if (function.Find("strict").IsTrue()) {
+      request.has_strict_tool = true;
+      request.strict_tools.emplace_back(function.Find("name").text());
+    }
+  }
+  return true;
+}
+
+bool ReadFunctions(Value value, ChatRequest& request) {
+  if (value.IsNothing()) return true;
+  if (value.size() > 0) request.has_tools = true;
+  return value.IsArray();
+}
+
+// OpenRouter's way to ask for a search.
+bool ReadPlugins(Value value, ChatRequest& request) {
+  for (const Value plugin : value.elements()) {
+    if (plugin.Find("id").text() == "web") request.web_search = true;
+  }
+  return true;
+}
+
+// Models that search before they answer, whatever else the request says.
+bool IsSearchModel(std::string_view model) {
+  return model.find("-search-preview") != std::string_view::npos || model.find("-search-api") != std::string_view::npos ||
+         model.ends_with(":online");
+}
+
+// False when the field decides something and has another type than documented.
+bool ReadField(std::string_view name, Value value, ChatRequest& request) {
+  switch (name.size()) {
+    case 1: return name != "n" || ReadChoices(value, request);
+    case 5:
+      if (name == "model") return ReadText(value, request.model);
+      if (name == "store") return ReadFlag(value, request.store);
+      return name != "tools" || ReadTools(value, request);
+    case 6: return name != "stream" || ReadFlag(value, request.stream);
+    case 7: return name != "plugins" || ReadPlugins(value, request);
+    case 8: return name != "messages" || ReadMessages(value);
+    case 9: return name != "functions" || ReadFunctions(value, request);
+    case 10: return name != "max_tokens" || ReadTokenLimit(value, request);
+    case 12: return name != "service_tier" || ReadText(value, request.service_tier);
+    case 14: return name != "stream_options" || ReadStreamOptions(value, request);
+    case 18:
+      if (name == "web_search_options" && !value.IsNothing()) request.web_search = true;
+      return true;
+    case 21: return name != "max_completion_tokens" || ReadTokenLimit(value, request);
+    default: return true;
+  }
+}
+
+std::string_view ReadFields(Value body, ChatRequest& request) {
+  if (!body.IsObject()) return reason::kNotObject;
+  bool has_messages = false;
+  for (const json::Member member : body.members()) {
+    if (!ReadField(member.name(), member.value, request)) return reason::kFieldType;
+    if (member.name() == "messages") has_messages = true;
+  }
+  if (!has_messages) return reason::kFieldType;
+  if (IsSearchModel(request.model)) request.web_search = true;
+  return {};
+}
+
+}  // namespace
+
+struct ChatRequestReader::State {
+  json::Document document;
+  ChatCanonicalForm form;
+  base::Sha256 hash;
+};
+
+ChatRequestReader::ChatRequestReader() : state_(std::make_unique<State>()) {}
+ChatRequestReader::~ChatRequestReader() = default;
+
+Result<ChatRequest> ChatRequestReader::Read(std::string_view body) {
+  ChatRequest request;
+  std::string_view refusal = state_->document.Parse(body);
+  if (refusal.empty()) refusal = ReadFields(state_->document.root(), request);
+  if (refusal.empty()) {
+    state_->hash.Reset();
+    state_->hash.Update(state_->form.Write(state_->document.root()));
+    request.canonical = state_->hash.Finish();
+  }
+  state_->document.Trim();
+  state_->form.Trim();
+  if (!refusal.empty()) return Fail(ErrorCode::kInvalidArgument, std::string(refusal));
+  return request;
+}
+
+}  // namespace reflex::wire
