@@ -1,0 +1,179 @@
+#include "app/build.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "app/open_store.h"
+#include "app/secrets.h"
+#include "app/version.h"
+
+namespace reflex::app {
+namespace {
+
+Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
+  if (url.empty()) return std::nullopt;
+  REFLEX_TRY(http::BaseUrl base, http::ParseBaseUrl(url));
+  return std::optional(std::move(base));
+}
+
+// The secrets and the store, or what stands in for them where the storage folder cannot be used: Reflex is then a proxy with a
+// memory tier, and says so.
+Result<std::unique_ptr<EntryStore>> OpenStorage(Program& program) {
+  const auto secrets_and_store = [&]() -> Result<std::unique_ptr<EntryStore>> {
+    REFLEX_CHECK(PrepareStorage(program.settings.storage_path));
+    REFLEX_TRY(Secrets secrets, LoadSecrets(program.settings));
+    program.settings.gateway.tenant_secret = std::move(secrets.tenant_secret);
+    program.settings.gateway.admin_token = std::move(secrets.admin_token);
+    return OpenStore(program.settings, program.clock, *program.logger);
+  };
+  Result<std::unique_ptr<EntryStore>> store = secrets_and_store();
+  if (store) return store;
+  // A secret that a setting names is not replaced by another one behind the operator's back.
+  const bool secret_named = !program.settings.tenant_secret_file.empty() && program.settings.gateway.tenant_secret.empty();
+  if (StopsTheStart(store.error()) || secret_named) return store;
+
+  program.storage_problem = store.error().message;
+  program.logger->Log(LogLevel::kError, "store absent=true error=\"" + program.storage_problem + "\"");
+  Secrets fresh = MakeSecrets();
+  if (program.settings.gateway.tenant_secret.empty()) program.settings.gateway.tenant_secret = std::move(fresh.tenant_secret);
+  if (program.settings.gateway.admin_token.empty()) program.settings.gateway.admin_token = std::move(fresh.admin_token);
+  return NewAbsentStore(store.error());
+}
+
+Result<void> BuildCache(Program& program) {
+  const Settings& settings = program.settings;
+  program.pool = std::make_unique<base::WorkerPool>(settings.worker_threads, settings.worker_queue_max, 0);
+  REFLEX_TRY(std::unique_ptr<EntryStore> store, OpenStorage(program));
+  REFLEX_TRY(program.cache, Cache::Create(settings.memory, std::move(store), program.clock, *program.logger));
+  return {};
+}
+
+Result<void> BuildIo(Program& program) {
+  const Settings& settings = program.settings;
+  const std::uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::uint32_t count = settings.io_threads > 0 ? settings.io_threads : cores;
+  if (settings.log_requests) {
+    RequestLogOptions options{.file = settings.log_file, .buffer_bytes_max = settings.log_buffer_bytes_max, .threads = count};
+    REFLEX_TRY(program.request_log, RequestLogWriter::Open(std::move(options), program.clock, *program.logger, program.metrics));
+  }
+  for (std::uint32_t i = 0; i < count; ++i) program.io_threads.push_back(std::make_unique<http::IoThread>());
+  return {};
+}
+
+Result<void> BuildUpstreams(Program& program) {
+  const Settings& settings = program.settings;
+  REFLEX_TRY(program.providers.openai, ProviderAt(settings.openai));
+  REFLEX_TRY(program.providers.anthropic, ProviderAt(settings.anthropic));
+  REFLEX_TRY(program.providers.gemini, ProviderAt(settings.gemini));
+  program.providers.upstream_key = settings.upstream_key;
+  const std::shared_ptr<upstream::SharedState> shared = upstream::NewSharedState();
+  for (const auto& io : program.io_threads) {
+    REFLEX_TRY(auto client, http::Client::Create(settings.client, *io, *program.pool, program.metrics));
+    program.upstreams.push_back(upstream::NewUpstream(*client, program.providers, shared, program.metrics));
+    program.clients.push_back(std::move(client));
+  }
+  return {};
+}
+
+Result<void> BuildGateway(Program& program) {
+  gateway::GatewayParts parts;
+  parts.cache = program.cache.get();
+  parts.pool = program.pool.get();
+  for (const auto& io : program.io_threads) parts.threads.push_back(io.get());
+  for (const auto& upstream : program.upstreams) parts.upstreams.push_back(upstream.get());
+  parts.metrics = &program.metrics;
+  parts.clock = &program.clock;
+  parts.logger = program.logger.get();
+  parts.request_log = program.request_log.get();
+  parts.readiness = &program.readiness;
+  const std::vector<http::IoThread*> threads = parts.threads;
+  REFLEX_TRY(program.gateway, gateway::Gateway::Create(program.settings.gateway, std::move(parts)));
+  REFLEX_TRY(program.server,
+             http::Server::Create(program.settings.server, threads, *program.gateway, program.metrics, *program.logger));
+  return {};
+}
+
+std::string Sends(const std::string& name, const std::optional<http::BaseUrl>& base) {
+  return base ? (name.empty() ? "" : ", " + name + " ") + base->text : "";
+}
+
+}  // namespace
+
+Program::~Program() { StopThreads(); }
+
+void Program::Start() {
+  server->Start();
+  for (std::size_t i = 0; i < io_threads.size(); ++i) {
+    threads.emplace_back([io = io_threads[i].get()] { io->Run(); });
+    pthread_setname_np(threads.back().native_handle(), ("io-" + std::to_string(i)).c_str());
+  }
+  readiness.Set(gateway::Readiness::State::kServing);
+}
+
+void Program::StopThreads() {
+  for (const auto& io : io_threads) {
+    if (!threads.empty()) io->Stop();
+  }
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+}
+
+Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger> logger) {
+  auto program = std::make_unique<Program>();
+  program->settings = std::move(settings);
+  program->logger = std::move(logger);
+  REFLEX_CHECK(BuildCache(*program));
+  REFLEX_CHECK(BuildIo(*program));
+  REFLEX_CHECK(BuildUpstreams(*program));
+  REFLEX_CHECK(BuildGateway(*program));
+  return program;
+}
+
+std::string UrlFor(const std::string& address, bool tls) {
+  if (address.starts_with("unix:")) return "";
+  std::string reachable = address;
+  // An address of all interfaces is no address to call; this machine's own is.
+  if (address.starts_with(":")) reachable = "127.0.0.1" + address;
+  if (address.starts_with("0.0.0.0:")) reachable = "127.0.0.1" + address.substr(7);
+  if (address.starts_with("[::]:")) reachable = "127.0.0.1" + address.substr(4);
+  return (tls ? "https://" : "http://") + reachable;
+}
+
+std::string AdminUrl(const Settings& settings, const std::vector<std::string>& addresses) {
+  const bool has_tls = !settings.server.tls.certificate_file.empty();
+  std::string url;
+  for (std::size_t i = 0; i < addresses.size() && i < settings.server.listen.size(); ++i) {
+    const bool admin = settings.server.listen[i].admin;
+    if (settings.gateway.admin_elsewhere && !admin) continue;
+    if (url.empty()) url = UrlFor(addresses[i], has_tls && !admin);
+  }
+  return url;
+}
+
+std::string StartupLine(const Program& program) {
+  const Settings& settings = program.settings;
+  const bool has_tls = !settings.server.tls.certificate_file.empty();
+  std::string listens;
+  const std::vector<std::string> addresses = program.server->addresses();
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const bool admin = settings.server.listen[i].admin;
+    const bool unix_socket = addresses[i].starts_with("unix:");
+    listens += (listens.empty() ? "" : ", ") +
+               std::string(unix_socket         ? ""
+                           : has_tls && !admin ? "https://"
+                                               : "http://") +
+               addresses[i] + (admin ? " (admin)" : "");
+  }
+  const std::string stores = program.storage_problem.empty() ? "in " + settings.storage_path.string() + " (in clear)"
+                                                             : "nothing (" + program.storage_problem + ")";
+  std::string sends = Sends("", program.providers.openai);
+  sends += Sends("anthropic", program.providers.anthropic) + Sends("gemini", program.providers.gemini);
+  if (sends.starts_with(", ")) sends.erase(0, 2);
+  return "reflex " + std::string(Version()) + " listens on " + listens + "; stores " + stores + "; sends to " +
+         (sends.empty() ? "nobody: every upstream is switched off" : sends);
+}
+
+}  // namespace reflex::app

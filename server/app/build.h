@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/request_log_writer.h"
+#include "app/settings.h"
+#include "base/metrics.h"
+#include "base/worker_pool.h"
+#include "gateway/gateway.h"
+#include "http/client.h"
+#include "http/io_thread.h"
+#include "http/server.h"
+#include "reflex/cache.h"
+#include "reflex/clock.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
+#include "upstream/upstream.h"
+
+namespace reflex::app {
+
+// Every part of the running program, each declared after those it uses. Build makes them; nothing is found by name, nothing is
+// global. The parts never move.
+struct Program {
+  Program() = default;
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  // Stops the I/O threads; what was built goes in reverse order.
+  ~Program();
+
+  // Starts accepting, and the I/O threads.
+  void Start();
+  // Ends the I/O threads. Idempotent.
+  void StopThreads();
+
+  Settings settings;
+  SystemClock clock;
+  std::unique_ptr<Logger> logger;
+  base::MetricsRegistry metrics;
+  gateway::Readiness readiness;
+  std::unique_ptr<base::WorkerPool> pool;
+  std::unique_ptr<Cache> cache;
+  std::string storage_problem;                    // Why nothing is stored on disk; empty when all is well.
+  std::unique_ptr<RequestLogWriter> request_log;  // Null: off.
+  upstream::ProviderTable providers;
+  std::vector<std::unique_ptr<http::IoThread>> io_threads;
+  std::vector<std::unique_ptr<http::Client>> clients;          // One for each I/O thread, as are
+  std::vector<std::unique_ptr<upstream::Upstream>> upstreams;  // these.
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<http::Server> server;
+  std::vector<std::thread> threads;
+};
+
+// Builds everything from checked settings and binds the listeners; nothing runs before Program::Start.
+// Returns: kBusy (store or address in use), kNewerFormat, kInvalidArgument, kNotFound (a file that a setting names), kIo.
+Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger> logger);
+
+// The one line a start prints: where it listens, where it stores, where it sends.
+std::string StartupLine(const Program& program);
+
+// The base URL at which commands on this machine reach the listener `address` (as Server::addresses gives it); "" for a unix
+// socket.
+std::string UrlFor(const std::string& address, bool tls);
+// The base URL for admin calls among the listeners, in the order of Settings::server.listen: an admin listener before the others.
+std::string AdminUrl(const Settings& settings, const std::vector<std::string>& addresses);
+
+}  // namespace reflex::app

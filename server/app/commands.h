@@ -1,0 +1,19 @@
+#pragma once
+
+#include "app/command_line.h"
+#include "app/settings.h"
+
+namespace reflex::app {
+
+// The commands that look at a Reflex or its store and end. Each prints its result on standard output, what went wrong on standard
+// error, and returns the exit status.
+
+// Asks the running Reflex for /healthz: 0 when it says healthy within 5 s, else 1.
+int RunHealth(const CommandLine& line, const Settings& settings);
+
+// These ask the running Reflex through its admin calls. With none running they open the store themselves.
+int RunStats(const CommandLine& line, const Settings& settings);
+int RunPurge(const CommandLine& line, const Settings& settings);
+int RunEntriesDelete(const CommandLine& line, const Settings& settings);
+
+}  // namespace reflex::app

@@ -1,0 +1,173 @@
+#include "app/lifecycle.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "app/build.h"
+#include "app/log.h"
+#include "app/secrets.h"
+#include "base/files.h"
+
+namespace reflex::app {
+namespace {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+// How often a drain looks whether all is done.
+constexpr milliseconds kDrainStep{20};
+// What a clean end waits at most for the last commit; a disk that takes longer is not going to.
+constexpr milliseconds kCommitLimit{10'000};
+constexpr milliseconds kHastyCommitLimit{1'000};
+
+// The signals that the main thread takes, blocked in all.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+
+  int Wait() const {
+    for (;;) {
+      const int signal = sigwaitinfo(&set_, nullptr);
+      if (signal > 0) return signal;
+    }
+  }
+  // Nullopt when `limit` passed first.
+  std::optional<int> WaitFor(milliseconds limit) const {
+    const timespec time{limit.count() / 1000, limit.count() % 1000 * 1'000'000};
+    const int signal = sigtimedwait(&set_, nullptr, &time);
+    return signal > 0 ? std::optional(signal) : std::nullopt;
+  }
+
+ private:
+  sigset_t set_;
+};
+
+// Every connection is a descriptor or two; the soft limit of most systems is 1024.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// glibc makes an arena for each of the first threads and keeps freed memory in it for good. A few arenas are enough for threads
+// that mostly reuse buffers, and large blocks go back to the system when they are freed.
+void TameHeap(std::uint32_t io_threads) {
+  const std::uint32_t arenas = std::min(8u, std::max(2u, io_threads));
+  mallopt(M_ARENA_MAX, static_cast<int>(arenas));
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+// For commands on this machine. Not synced: after a crash of the machine no Reflex runs. Best effort: --url does without.
+void WriteAddress(const Program& program) {
+  const std::filesystem::path path = program.settings.storage_path / kAddressName;
+  const std::string url = AdminUrl(program.settings, program.server->addresses()) + "\n";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  (void)!::write(file, url.data(), url.size());
+  ::close(file);
+}
+
+void Say(const std::string& line) { (void)!::write(STDOUT_FILENO, (line + "\n").data(), line.size() + 1); }
+
+void Reload(Program& program) {
+  const auto report = [&](std::string_view what, const Result<void>& result) {
+    const std::string name = "reload what=" + std::string(what);
+    if (result) program.logger->Log(LogLevel::kInfo, name);
+    if (!result) program.logger->Log(LogLevel::kError, name + " kept=old error=\"" + result.error().message + "\"");
+  };
+  report("tls", program.server->ReloadTls());
+  report("client-keys", program.gateway->ReloadClientKeys());
+  if (program.request_log) report("request-log", program.request_log->Reopen());
+}
+
+// The second signal: no time for an orderly end.
+[[noreturn]] void EndAtOnce(Program& program) {
+  const Result<void> committed = program.cache->Flush(kHastyCommitLimit);
+  program.logger->Log(LogLevel::kWarning, std::string("stop hasty=true committed=") + (committed ? "true" : "false"));
+  ::_exit(kExitFailed);
+}
+
+bool EndsAtOnce(std::optional<int> signal) { return signal == SIGTERM || signal == SIGINT; }
+
+bool Idle(const Program& program) { return program.server->drained() && program.gateway->flights() == 0; }
+
+void WaitUntilIdle(Program& program, const Signals& signals, milliseconds limit) {
+  const Steady::time_point end = Steady::now() + limit;
+  while (!Idle(program) && Steady::now() < end) {
+    if (EndsAtOnce(signals.WaitFor(kDrainStep))) EndAtOnce(program);
+  }
+}
+
+// In steps, so that a second signal is seen between them.
+Result<void> Commit(Program& program, const Signals& signals) {
+  const Steady::time_point end = Steady::now() + kCommitLimit;
+  for (;;) {
+    Result<void> flushed = program.cache->Flush(milliseconds(200));
+    if (flushed || flushed.error().code != ErrorCode::kTimeout || Steady::now() >= end) return flushed;
+    if (EndsAtOnce(signals.WaitFor(milliseconds(0)))) EndAtOnce(program);
+  }
+}
+
+void Stop(Program& program, const Signals& signals) {
+  program.readiness.Set(gateway::Readiness::State::kDraining);
+  program.logger->Log(LogLevel::kInfo, "stop draining=true limit=" + ShowDuration(program.settings.drain_timeout));
+  program.server->Drain();
+  WaitUntilIdle(program, signals, program.settings.drain_timeout);
+  const bool finished = Idle(program);
+  if (!finished) {
+    program.server->CloseAll();
+    WaitUntilIdle(program, signals, milliseconds(1'000));
+  }
+  program.StopThreads();
+  const Result<void> committed = Commit(program, signals);
+  if (!committed) program.logger->Log(LogLevel::kError, "stop committed=false error=\"" + committed.error().message + "\"");
+  std::error_code ignored;
+  std::filesystem::remove(program.settings.storage_path / kAddressName, ignored);
+  program.logger->Log(LogLevel::kInfo, std::string("stop finished=") + (finished ? "true" : "false"));
+}
+
+}  // namespace
+
+int Serve(LoadedSettings loaded) {
+  const Signals signals;
+  RaiseDescriptorLimit();
+  TameHeap(loaded.settings.io_threads > 0 ? loaded.settings.io_threads : std::thread::hardware_concurrency());
+  std::unique_ptr<Logger> logger = NewStderrLogger(loaded.settings.log_level);
+  for (const std::string& warning : loaded.warnings) logger->Log(LogLevel::kWarning, "settings " + warning);
+
+  Result<std::unique_ptr<Program>> program = Build(std::move(loaded.settings), std::move(logger));
+  if (!program) {
+    std::fprintf(stderr, "reflex: %s\n", program.error().message.c_str());
+    return program.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
+  }
+  (*program)->Start();
+  if ((*program)->storage_problem.empty()) WriteAddress(**program);
+  Say(StartupLine(**program));
+
+  for (int signal = signals.Wait(); !EndsAtOnce(signal); signal = signals.Wait()) Reload(**program);
+  Stop(**program, signals);
+  return kExitDone;
+}
+
+}  // namespace reflex::app

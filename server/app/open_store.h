@@ -1,0 +1,24 @@
+#pragma once
+
+#include <memory>
+
+#include "app/settings.h"
+#include "reflex/clock.h"
+#include "reflex/entry_store.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
+
+namespace reflex::app {
+
+// Opens the store of these settings; its folder exists. `clock` and `logger` outlive it.
+// Returns: kBusy (another process holds it), kNewerFormat, kInvalidArgument, kIo, kFull.
+Result<std::unique_ptr<EntryStore>> OpenStore(const Settings& settings, Clock& clock, Logger& logger);
+
+// True for an error with which Reflex must not start: serving without the store would hide a mistake that a person has to decide.
+// With any other it starts without the store.
+bool StopsTheStart(const Error& error);
+
+// Stands in for a store that could not be opened: holds nothing, and says why in /ready.
+std::unique_ptr<EntryStore> NewAbsentStore(const Error& error);
+
+}  // namespace reflex::app

@@ -1,0 +1,30 @@
+# cmake -DBUILD= -DCONSUMER= -DWORK= -DCOMPILER= -DFLAGS= -DGENERATOR= -DVERSION= -P install_test.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${ARGN}: status ${status}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+set(prefix ${WORK}/prefix)
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component library)
+
+# Every public header compiles for itself, without the source tree.
+file(GLOB headers ${prefix}/include/reflex/*.h)
+if(NOT headers)
+  message(FATAL_ERROR "no header was installed under ${prefix}/include/reflex")
+endif()
+foreach(header IN LISTS headers)
+  run(${COMPILER} -std=c++23 -fsyntax-only -x c++ -I${prefix}/include ${header})
+endforeach()
+
+run(${CMAKE_COMMAND} -S ${CONSUMER} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS}
+  -DCMAKE_PREFIX_PATH=${prefix} -DREFLEX_WANTED=${VERSION})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/consumer)
+if(NOT output MATCHES "served from memory: 4")
+  message(FATAL_ERROR "the consumer printed: ${output}")
+endif()
+file(REMOVE_RECURSE ${WORK})
