@@ -39,10 +39,10 @@ struct GatewayOptions {
   std::vector<std::string> cors_origins;    // Allowed Origin values; "*" for any; empty: none.
   std::vector<std::string> hosts;           // Further Host names allowed on our own paths.
   std::string admin_token;
-  bool admin_elsewhere = false;             // /ready, /metrics and admin calls only on the admin listener.
-  std::filesystem::path client_keys_file;   // Empty: no client keys.
-  bool key_opens_all = false;               // upstream.key_opens = all
-  bool exact_tier = true;                   // REFLEX_TIERS contains l1.
+  bool admin_elsewhere = false;            // /ready, /metrics and admin calls only on the admin listener.
+  std::filesystem::path client_keys_file;  // Empty: no client keys.
+  bool key_opens_all = false;              // upstream.key_opens = all
+  bool exact_tier = true;                  // REFLEX_TIERS contains l1.
   std::chrono::seconds ttl{24 * 3600};
   std::chrono::seconds ttl_max{365 * 24 * 3600};  // Cap of X-Reflex-TTL.
   wire::StorePolicy store_policy;

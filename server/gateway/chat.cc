@@ -1,0 +1,289 @@
+#include "gateway/chat.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "gateway/chat_hit.h"
+#include "gateway/chat_key.h"
+#include "gateway/errors.h"
+#include "gateway/flight_call.h"
+#include "gateway/flight_caller.h"
+#include "gateway/flights.h"
+#include "gateway/metrics.h"
+#include "gateway/on_pool.h"
+#include "gateway/policy.h"
+#include "gateway/relay.h"
+#include "gateway/tenant.h"
+#include "gateway/thread_state.h"
+#include "http/exchange.h"
+#include "reflex/cache.h"
+#include "wire/chat_request.h"
+#include "wire/reason.h"
+
+namespace reflex::gateway {
+namespace {
+
+namespace reason = wire::reason;
+
+constexpr std::string_view kChatPath = "/chat/completions";
+constexpr std::string_view kAzureDeployments = "/openai/deployments/";
+
+// The reader's message is one of the fixed reasons; here is the one that lives long enough.
+std::string_view ReasonOf(const Error& unreadable) {
+  for (std::string_view known : {reason::kNotJson, reason::kNotObject, reason::kDuplicateName, reason::kBadText, reason::kTooDeep,
+                                 reason::kFieldType, reason::kBusy}) {
+    if (unreadable.message == known) return known;
+  }
+  return reason::kNotJson;
+}
+
+// One chat request from body to reply; lives in its coroutine.
+class ChatHandler {
+ public:
+  explicit ChatHandler(RequestContext& context) : context_(context) {}
+
+  http::Task<void> Run();
+
+ private:
+  http::Task<Result<void>> ReadRequest();
+  std::string_view ReasonToBypass() const;
+  http::Task<void> Bypass(std::string_view why);
+  http::Task<void> OnlyIfCached();
+  http::Task<EntryPtr> Find();
+  EntryPtr Usable(EntryPtr entry);
+  http::Task<void> Ask(bool share);
+  http::Task<void> AskAlone();
+  EntryPtr StoredMeanwhile(Flight& flight);
+  std::shared_ptr<Flight> NewFlight(bool listed) const;
+  upstream::Call NewCall() const;
+
+  RequestContext& context_;
+  std::string_view body_;
+  wire::ChatRequest request_;
+  Digest key_;
+};
+
+http::Task<void> ChatHandler::Run() {
+  const auto body = co_await context_.exchange.ReadBody();
+  if (!body) co_return co_await SendProblem(context_, ProblemFor(body.error(), Side::kClient));
+  body_ = *body;
+  context_.bytes_in = body_.size();
+  auto policy = ReadPolicy(context_.head().headers, context_.services.options);
+  if (!policy) co_return co_await SendProblem(context_, ProblemFor(policy.error(), Side::kClient));
+  context_.policy = std::move(*policy);
+  const auto tenant = TenantOf(context_);
+  if (!tenant) co_return co_await SendProblem(context_, ProblemFor(tenant.error(), Side::kClient));
+  context_.tenant = *tenant;
+
+  const std::string_view coding = context_.head().header("content-encoding");
+  if (!coding.empty() && !http::EqualsIgnoringCase(coding, "identity")) co_return co_await Bypass(reason::kContentEncoding);
+  const std::int64_t parse_ns = context_.services.parts.clock->SteadyNs();
+  if (const auto read = co_await ReadRequest(); !read) co_return co_await Bypass(ReasonOf(read.error()));
+  if (const std::string_view why = ReasonToBypass(); !why.empty()) co_return co_await Bypass(why);
+
+  const http::BaseUrl& base = *context_.thread.upstream->providers().base(context_.provider);
+  key_ = ExactKey(context_, base, request_);
+  const std::int64_t lookup_ns = context_.services.parts.clock->SteadyNs();
+  context_.services.metrics.ObserveStage(Stage::kKey, lookup_ns - parse_ns);
+  if (context_.policy.read) {
+    EntryPtr entry = co_await Find();
+    context_.services.metrics.ObserveStage(Stage::kLookup, context_.services.parts.clock->SteadyNs() - lookup_ns);
+    if (entry && co_await SendHit(context_, std::move(entry), request_)) co_return;
+  }
+  if (context_.policy.only_if_cached) co_return co_await OnlyIfCached();
+  co_await Ask(context_.policy.join);
+}
+
+// Small bodies are parsed in place, with the thread's own reader; large ones beside the I/O thread.
+http::Task<Result<void>> ChatHandler::ReadRequest() {
+  if (body_.size() <= context_.services.options.parse_in_place_bytes_max) {
+    auto read = context_.thread.reader.Read(body_);
+    if (!read) co_return std::unexpected(std::move(read.error()));
+    request_ = std::move(*read);
+  } else {
+    Result<wire::ChatRequest> read = Fail(ErrorCode::kBusy, std::string(reason::kBusy));
+    std::function<void()> work = [this, &read] {
+      wire::ChatRequestReader reader;
+      read = reader.Read(body_);
+    };
+    static_cast<void>(co_await RunBorrowing(*context_.thread.io, *context_.services.parts.pool, std::move(work)));
+    if (!read) co_return std::unexpected(std::move(read.error()));
+    request_ = std::move(*read);
+  }
+  context_.stream = request_.stream;
+  context_.model = request_.model;
+  co_return Result<void>();
+}
+
+std::string_view ChatHandler::ReasonToBypass() const {
+  if (request_.store) return reason::kStoreTrue;
+  if (request_.web_search) return reason::kWebSearch;
+  return context_.policy.store ? std::string_view() : context_.policy.reason;
+}
+
+// Neither read, joined nor stored: a call of its own, relayed as it comes.
+http::Task<void> ChatHandler::Bypass(std::string_view why) {
+  context_.reason = why;
+  if (context_.policy.only_if_cached) co_return co_await OnlyIfCached();
+  context_.outcome = Outcome::kBypass;
+  context_.forward = Forward::kBypass;
+  const std::string_view body[] = {body_};
+  upstream::Call call = NewCall();
+  call.body = body;
+  co_await Relay(context_, std::move(call), {.events = true});
+}
+
+http::Task<void> ChatHandler::OnlyIfCached() {
+  context_.forward = Forward::kNothing;
+  Problem problem;
+  problem.status = 504;
+  problem.reason = reason::kOnlyIfCached;
+  problem.type = "invalid_request_error";
+  problem.code = "only_if_cached";
+  problem.message = "No stored answer may be served, and Cache-Control: only-if-cached forbids to ask the provider.";
+  problem.never_retry = true;
+  problem.outcome = Outcome::kMiss;
+  co_await SendProblem(context_, std::move(problem));
+}
+
+// The entry that may be served, or null with the reason in the context. A stale one in memory is not looked for in the store: what
+// is there is not newer.
+http::Task<EntryPtr> ChatHandler::Find() {
+  Cache& cache = *context_.services.parts.cache;
+  if (EntryPtr entry = cache.FindInMemory(key_)) co_return Usable(std::move(entry));
+  EntryPtr entry;
+  if (cache.has_store() && cache.StoreFindsInPlace()) {
+    entry = cache.FindInStore(key_);
+  } else if (cache.has_store()) {
+    auto found = std::make_shared<EntryPtr>();
+    std::function<void()> work = [&cache, key = key_, found] { *found = cache.FindInStore(key); };
+    // A full pool is a miss.
+    if (co_await http::RunOnPool(*context_.thread.io, *context_.services.parts.pool, std::move(work))) entry = std::move(*found);
+  }
+  co_return Usable(std::move(entry));
+}
+
+EntryPtr ChatHandler::Usable(EntryPtr entry) {
+  context_.reason = reason::kNoEntry;
+  context_.forward = Forward::kMiss;
+  if (entry == nullptr) return nullptr;
+  switch (Judge(context_.policy, entry->created_ms, entry->expires_ms, context_.services.parts.clock->WallMs())) {
+    case Freshness::kFresh: return entry;
+    case Freshness::kExpired:
+      context_.reason = reason::kExpired;
+      context_.forward = Forward::kStale;
+      break;
+    case Freshness::kTooOld:
+      context_.reason = reason::kTooOld;
+      context_.forward = Forward::kRequest;
+      break;
+  }
+  return nullptr;
+}
+
+upstream::Call ChatHandler::NewCall() const {
+  upstream::Call call;
+  call.provider = context_.provider;
+  call.method = context_.head().method;
+  call.target = context_.head().target;
+  call.headers = context_.head().headers;
+  call.has_body = true;
+  call.decode = true;
+  return call;
+}
+
+std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
+  auto flight = std::make_shared<Flight>(*context_.thread.io, context_.services.options.reply_bytes_max);
+  flight->exact_key = key_;
+  flight->flight_key = FlightKey(context_, key_, request_);
+  flight->request = request_;
+  flight->provider = context_.provider;
+  flight->ttl = context_.policy.ttl;
+  flight->name_space = context_.policy.name_space;
+  flight->tags.assign(context_.policy.tags.begin(), context_.policy.tags.end());
+  flight->epoch = context_.services.parts.cache->epoch();
+  flight->listed = listed;
+  return flight;
+}
+
+// Joins the flight that asks the same, or starts one; `share` is false for a refresh, whose flight is its own.
+http::Task<void> ChatHandler::Ask(bool share) {
+  Flights& flights = context_.services.flights;
+  context_.outcome = context_.policy.refresh ? Outcome::kRefresh : Outcome::kMiss;
+  if (context_.policy.refresh) {
+    context_.reason = context_.policy.reason;
+    context_.forward = Forward::kRequest;
+  }
+  FlightCaller caller(context_, request_);
+  Flights::Found found{NewFlight(share), true};
+  if (share) {
+    found = flights.JoinOrStart(found.flight, caller.reader());
+  } else {
+    found.flight->reply.Join(caller.reader());
+  }
+
+  BorrowedCall borrowed(*context_.thread.io);
+  borrowed.returned = !found.started;
+  if (found.started) {
+    if (EntryPtr entry = share ? StoredMeanwhile(*found.flight) : nullptr) {
+      flights.Remove(*found.flight);
+      if (co_await SendHit(context_, std::move(entry), request_)) co_return;
+      co_return co_await Ask(false);
+    }
+    borrowed.call = NewCall();
+    borrowed.body = body_;
+    context_.thread.io->Spawn(RunFlightCall(found.flight, context_.services, *context_.thread.upstream, borrowed));
+  } else {
+    context_.reason = reason::kJoined;
+    context_.collapsed = true;
+    context_.services.metrics.CountJoined();
+  }
+  const FlightCaller::Result result = co_await caller.Answer(std::move(found.flight));
+  // The call may still be sending our bytes for others, even if our own client has left.
+  while (!borrowed.returned) static_cast<void>(co_await borrowed.changed.Wait());
+  if (result == FlightCaller::Result::kUnshared) co_await AskAlone();
+}
+
+// Between the look into the cache and the listing of our flight another flight may have stored the answer and gone. Its entry is
+// taken unless somebody already waits for ours.
+EntryPtr ChatHandler::StoredMeanwhile(Flight& flight) {
+  EntryPtr entry = context_.services.parts.cache->FindInMemory(key_);
+  if (entry == nullptr) return nullptr;
+  const auto was_reason = context_.reason;
+  const auto was_forward = context_.forward;
+  entry = Usable(std::move(entry));
+  if (entry && flight.reply.Withdraw()) return entry;
+  context_.reason = was_reason;
+  context_.forward = was_forward;
+  return nullptr;
+}
+
+// The shared reply outgrew sharing in a form that this client cannot read: its own call, not stored.
+http::Task<void> ChatHandler::AskAlone() {
+  context_.collapsed = false;
+  context_.reason = reason::kTooLarge;
+  const std::string_view body[] = {body_};
+  upstream::Call call = NewCall();
+  call.body = body;
+  co_await Relay(context_, std::move(call), {.events = true});
+}
+
+}  // namespace
+
+bool IsChatCompletions(const http::RequestHead& head) {
+  if (head.method != "POST") return false;
+  std::string_view path = head.path;
+  if (path.starts_with(kAzureDeployments) && path.ends_with(kChatPath)) return true;
+  if (path.starts_with("/v1/")) path.remove_prefix(3);
+  return path == kChatPath;
+}
+
+http::Task<void> HandleChat(RequestContext& context) {
+  ChatHandler handler(context);
+  co_await handler.Run();
+}
+
+}  // namespace reflex::gateway

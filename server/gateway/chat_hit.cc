@@ -1,0 +1,80 @@
+#include "gateway/chat_hit.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "gateway/identity.h"
+#include "gateway/reply_fields.h"
+#include "gateway/reply_head.h"
+#include "gateway/thread_state.h"
+#include "reflex/clock.h"
+
+namespace reflex::gateway {
+namespace {
+
+// Of a replay, after the first event: large enough that a write is worth its system call.
+constexpr std::size_t kReplayBatchBytes = 16 << 10;
+
+void Note(RequestContext& context, const Entry& entry) {
+  context.outcome = Outcome::kHit;
+  context.reason = {};
+  context.forward.reset();
+  context.status = 200;
+  context.upstream_request_id = entry.upstream_request_id;
+  context.saved_input_tokens = entry.usage.input_tokens;
+  context.saved_output_tokens = entry.usage.output_tokens;
+}
+
+http::Task<bool> SendPlain(RequestContext& context, const Entry& entry) {
+  const std::int64_t now_ms = context.services.parts.clock->WallMs();
+  const ShortText id = MakeChatId(*context.thread.io);
+  ShortText created;
+  created.Append(static_cast<std::uint64_t>(now_ms / 1000));
+  const auto reply = wire::MakePlainReply(entry.reply, entry.layout, id.view(), created.view());
+  if (!reply) co_return false;
+  Note(context, entry);
+  ReplyFields fields;
+  AddHit(context, entry, now_ms, false, fields);
+  const http::ReplyHead head{200, fields.view()};
+  static_cast<void>(co_await context.exchange.Send(head, reply->pieces));
+  co_return true;
+}
+
+http::Task<bool> SendEvents(RequestContext& context, const Entry& entry, const wire::ChatRequest& request) {
+  const auto replay = wire::ChatReplay::Create(entry.reply, request, NewIdentity(context));
+  if (!replay) co_return false;
+  Note(context, entry);
+  ReplyFields fields;
+  AddHit(context, entry, context.services.parts.clock->WallMs(), true, fields);
+  const http::ReplyHead head{200, fields.view()};
+  co_await SendReplay(context.exchange, head, **replay);
+  co_return true;
+}
+
+}  // namespace
+
+wire::FreshIdentity NewIdentity(const RequestContext& context) {
+  return {std::string(MakeChatId(*context.thread.io).view()), context.services.parts.clock->WallMs() / 1000};
+}
+
+http::Task<bool> SendHit(RequestContext& context, EntryPtr entry, const wire::ChatRequest& request) {
+  if (request.stream) co_return co_await SendEvents(context, *entry, request);
+  co_return co_await SendPlain(context, *entry);
+}
+
+http::Task<void> SendReplay(http::Exchange& exchange, const http::ReplyHead& head, wire::ChatReplay& replay) {
+  if (!co_await exchange.Begin(head, std::nullopt)) co_return;
+  std::string events;
+  std::size_t wanted = 1;  // The first event leaves alone.
+  for (bool more = true; more; wanted = kReplayBatchBytes) {
+    events.clear();
+    more = replay.Next(wanted, events);
+    const std::string_view pieces[] = {events};
+    if (!events.empty() && !co_await exchange.Write(pieces)) co_return;
+  }
+  static_cast<void>(co_await exchange.End());
+}
+
+}  // namespace reflex::gateway

@@ -1,0 +1,77 @@
+#include "gateway/chat_key.h"
+
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "base/digest.h"
+#include "gateway/thread_state.h"
+#include "http/message.h"
+#include "upstream/upstream.h"
+
+namespace reflex::gateway {
+namespace {
+
+template <class T>
+std::string_view BytesOf(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+std::string_view BytesOf(const Digest& digest) { return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()}; }
+
+// All fields of that name, in their order; a missing one is another key than an empty one.
+void AddHeader(std::string_view name, std::span<const http::Header> headers, base::Sha256& hash) {
+  std::uint64_t count = 0;
+  for (const http::Header& header : headers) {
+    if (!http::EqualsIgnoringCase(header.name, name)) continue;
+    hash.UpdateField(header.value);
+    ++count;
+  }
+  hash.Update(BytesOf(count));
+}
+
+// The query without the credential, which the tenant holds.
+void AddQuery(std::string_view query, base::Sha256& hash) {
+  std::uint64_t count = 0;
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
+    if (pair.starts_with("key=")) continue;
+    hash.UpdateField(pair);
+    ++count;
+  }
+  hash.Update(BytesOf(count));
+}
+
+}  // namespace
+
+Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const wire::ChatRequest& request) {
+  const http::RequestHead& head = context.head();
+  base::Sha256& hash = context.thread.hash;
+  hash.Reset();
+  hash.Update(BytesOf(wire::kCanonicalFormVersion));
+  hash.UpdateField(BytesOf(request.canonical));
+  hash.UpdateField(BytesOf(context.tenant));
+  hash.UpdateField(context.policy.name_space);
+  hash.UpdateField(base.text);
+  hash.UpdateField(upstream::TargetAt(context.provider, base, head.path));
+  AddQuery(head.query, hash);
+  for (std::string_view name : {"openai-beta", "anthropic-version", "anthropic-beta"}) AddHeader(name, head.headers, hash);
+  for (const std::string& name : context.services.options.key_headers) {
+    hash.UpdateField(name);
+    AddHeader(name, head.headers, hash);
+  }
+  return hash.Finish();
+}
+
+Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request) {
+  if (request.service_tier.empty()) return exact_key;
+  base::Sha256& hash = context.thread.hash;
+  hash.Reset();
+  hash.Update(BytesOf(exact_key));
+  hash.UpdateField(request.service_tier);
+  return hash.Finish();
+}
+
+}  // namespace reflex::gateway

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "gateway/context.h"
+#include "http/client.h"
+#include "reflex/types.h"
+#include "wire/chat_request.h"
+
+namespace reflex::gateway {
+
+// The exact key of a chat request: SHA-256 over everything that changes the answer, each field with its length before it
+// (docs/key.md): canonical form and its version, where it is asked (base URL, path, query without `key`), the header fields that
+// select behaviour, tenant and namespace. Needs context.tenant and context.policy. Thread: the context's.
+Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const wire::ChatRequest& request);
+
+// What calls must have in common to share one: the exact key and the service tier, which is not in it.
+Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request);
+
+}  // namespace reflex::gateway

@@ -1,0 +1,222 @@
+#include "gateway/flight_caller.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gateway/chat_hit.h"
+#include "gateway/errors.h"
+#include "gateway/reply_fields.h"
+#include "gateway/reply_head.h"
+#include "gateway/thread_state.h"
+#include "http/exchange.h"
+#include "wire/chat_reply.h"
+#include "wire/sse.h"
+
+namespace reflex::gateway {
+namespace {
+
+using End = FlightReply::End;
+
+// What one write takes of a reply that is ahead of its reader.
+constexpr std::size_t kWriteBytes = 16 << 10;
+
+// The pieces of a batch stand side by side in their block.
+std::string_view BytesOf(const FlightReply::Batch& batch) {
+  if (batch.pieces.empty()) return {};
+  const FlightReply::Piece& first = batch.pieces.front();
+  const FlightReply::Piece& last = batch.pieces.back();
+  return {batch.block->bytes.get() + first.begin, last.begin + last.size - first.begin};
+}
+
+// Appends the event without its usage. Its data is found again where it stood on several lines.
+void AppendWithoutUsage(std::string_view raw, const FlightReply::Piece& piece, std::string& scratch, std::string& out) {
+  if (!piece.split_data) {
+    if (piece.data_size == 0) {
+      out.append(raw);
+    } else {
+      out.append(wire::HideUsage(raw, raw.substr(piece.data_begin, piece.data_size), scratch));
+    }
+    return;
+  }
+  wire::SseReader reader(raw.size() + 1);
+  wire::SseReader::Event event;
+  reader.Feed(raw);
+  const auto whole = reader.Next(event);
+  out.append(whole && *whole ? wire::HideUsage(raw, event.data, scratch) : raw);
+}
+
+}  // namespace
+
+FlightCaller::FlightCaller(RequestContext& context, const wire::ChatRequest& request)
+    : context_(context), request_(request), signal_(*context.thread.io), reader_(std::make_shared<FlightReply::Reader>()) {
+  reader_->wake = signal_.Notifier();
+}
+
+http::Task<FlightCaller::Result> FlightCaller::Answer(std::shared_ptr<Flight> flight) {
+  context_.exchange.OnDisconnect([this] {
+    left_ = true;
+    signal_.Notify();
+  });
+  const Result result = co_await Serve(*flight);
+  context_.exchange.OnDisconnect({});
+  if (flight->reply.Leave(reader_, context_.services.options.finish_abandoned)) {
+    context_.services.flights.Remove(*flight);
+    CancelFlight(std::move(flight));
+  }
+  co_return result;
+}
+
+http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
+  for (;; static_cast<void>(co_await signal_.Wait())) {
+    if (left_) co_return Result::kOver;
+    flight.reply.Watch(*reader_, batch_);
+    if (batch_.end == End::kProblem) {
+      co_await SendProblem(context_, flight.reply.problem());
+      co_return Result::kOver;
+    }
+    if (!batch_.head) continue;
+    const std::shared_ptr<const FlightHead> head = batch_.head;
+    context_.upstream_ns = head->upstream_ns;
+    if (head->events && request_.stream) {
+      co_await ServeEvents(flight, *head);
+      co_return Result::kOver;
+    }
+    const bool other_form = head->events || (request_.stream && !flight.request.stream && head->status == 200);
+    if (batch_.relay) {
+      if (other_form) co_return Result::kUnshared;
+      co_await ServeRelay(flight, *head);
+      co_return Result::kOver;
+    }
+    if (batch_.end == End::kOpen) continue;
+    if (head->events) {
+      co_await ServeFolded(flight, *head);
+    } else if (const EntryPtr entry = other_form ? flight.reply.answer() : nullptr) {
+      co_await ServeReplay(*entry, *head);
+    } else {
+      co_await ServeWhole(flight, *head);
+    }
+    co_return Result::kOver;
+  }
+}
+
+http::Task<void> FlightCaller::ServeEvents(Flight& flight, const FlightHead& head) {
+  ReplyFields fields;
+  context_.status = head.status;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
+  const http::ReplyHead reply_head{head.status, fields.view()};
+  if (!co_await context_.exchange.Begin(reply_head, std::nullopt)) co_return;
+  const bool hide_usage = head.shows_usage && !request_.include_usage;
+  bool head_is_out = false;
+  while (!left_) {
+    flight.reply.Read(*reader_, kWriteBytes, batch_);
+    if (batch_.lost) break;
+    if (!batch_.pieces.empty()) {
+      head_is_out = true;
+      if (!co_await WriteEvents(batch_, hide_usage)) co_return;
+      continue;
+    }
+    if (batch_.end != End::kOpen) {
+      context_.exchange.OnDisconnect({});
+      static_cast<void>(co_await context_.exchange.End());
+      co_return;
+    }
+    if (!std::exchange(head_is_out, true) && !co_await context_.exchange.Flush()) co_return;
+    static_cast<void>(co_await signal_.Wait());
+  }
+  context_.exchange.Abort();
+}
+
+http::Task<bool> FlightCaller::WriteEvents(const FlightReply::Batch& batch, bool hide_usage) {
+  std::string_view bytes = BytesOf(batch);
+  if (hide_usage) {
+    visible_.clear();
+    std::string scratch;
+    for (const FlightReply::Piece& piece : batch.pieces) {
+      AppendWithoutUsage({batch.block->bytes.get() + piece.begin, piece.size}, piece, scratch, visible_);
+    }
+    bytes = visible_;
+    if (bytes.empty()) co_return true;
+  }
+  const std::string_view pieces[] = {bytes};
+  co_return (co_await context_.exchange.Write(pieces)).has_value();
+}
+
+// A whole reply in one gathered write.
+http::Task<void> FlightCaller::ServeWhole(Flight& flight, const FlightHead& head) {
+  ReplyFields fields;
+  context_.status = head.status;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
+  std::vector<std::shared_ptr<const FlightReply::Block>> blocks;
+  std::vector<std::string_view> body;
+  do {
+    flight.reply.Read(*reader_, SIZE_MAX, batch_);
+    if (batch_.pieces.empty()) break;
+    blocks.push_back(batch_.block);
+    body.push_back(BytesOf(batch_));
+  } while (true);
+  context_.exchange.OnDisconnect({});
+  const http::ReplyHead reply_head{head.status, fields.view()};
+  static_cast<void>(co_await context_.exchange.Send(reply_head, body));
+}
+
+// A reply too large to be kept, piece by piece.
+http::Task<void> FlightCaller::ServeRelay(Flight& flight, const FlightHead& head) {
+  ReplyFields fields;
+  context_.status = head.status;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
+  const http::ReplyHead reply_head{head.status, fields.view()};
+  if (!co_await context_.exchange.Begin(reply_head, head.content_length)) co_return;
+  while (!left_) {
+    flight.reply.Read(*reader_, kWriteBytes, batch_);
+    if (batch_.lost || batch_.end == End::kCut) break;
+    if (!batch_.pieces.empty()) {
+      const std::string_view pieces[] = {BytesOf(batch_)};
+      if (!co_await context_.exchange.Write(pieces)) co_return;
+      continue;
+    }
+    if (batch_.end == End::kDone) {
+      context_.exchange.OnDisconnect({});
+      static_cast<void>(co_await context_.exchange.End());
+      co_return;
+    }
+    static_cast<void>(co_await signal_.Wait());
+  }
+  context_.exchange.Abort();
+}
+
+// A plain caller of a streamed answer.
+http::Task<void> FlightCaller::ServeFolded(Flight& flight, const FlightHead& head) {
+  const EntryPtr entry = flight.reply.answer();
+  const std::string failure = entry ? std::string() : flight.reply.stream_error();
+  if (!entry && failure.empty()) {
+    co_await SendProblem(context_, ProblemFor(Error{ErrorCode::kClosed, {}}, Side::kUpstreamBody));
+    co_return;
+  }
+  // The provider failed after its head: to a plain caller that is an error reply with the provider's own error.
+  context_.status = entry ? head.status : 502;
+  ReplyFields fields;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kJson, fields);
+  context_.exchange.OnDisconnect({});
+  const http::ReplyHead reply_head{context_.status, fields.view()};
+  const std::string_view body[] = {entry ? std::string_view(entry->reply) : std::string_view(failure)};
+  static_cast<void>(co_await context_.exchange.Send(reply_head, body));
+}
+
+// A streaming caller of a plain answer.
+http::Task<void> FlightCaller::ServeReplay(const Entry& entry, const FlightHead& head) {
+  const auto replay = wire::ChatReplay::Create(entry.reply, request_, NewIdentity(context_));
+  if (!replay) {
+    co_await SendProblem(context_, ProblemFor(Error{ErrorCode::kProtocol, {}}, Side::kUpstreamBody));
+    co_return;
+  }
+  context_.status = head.status;
+  ReplyFields fields;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kEvents, fields);
+  const http::ReplyHead reply_head{head.status, fields.view()};
+  co_await SendReplay(context_.exchange, reply_head, **replay);
+}
+
+}  // namespace reflex::gateway

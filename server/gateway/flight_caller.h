@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "gateway/context.h"
+#include "gateway/flight_reply.h"
+#include "gateway/flights.h"
+#include "http/io_thread.h"
+#include "http/task.h"
+#include "wire/chat_request.h"
+
+namespace reflex::gateway {
+
+// One request's side of a flight: reads the shared reply at the pace of its own client and gives it in the form the client asked
+// for. Lives in the request's coroutine. Use: make one, join with reader(), then Answer once.
+class FlightCaller {
+ public:
+  FlightCaller(RequestContext& context, const wire::ChatRequest& request);
+
+  const FlightReply::ReaderPtr& reader() const { return reader_; }
+
+  enum class Result : std::uint8_t {
+    kOver,      // Answered, or the client has left.
+    kUnshared,  // The reply outgrew sharing and comes in the other form: nothing was sent, the request needs a call of its own.
+  };
+  // Waits for the reply and sends it. Leaves the flight at the end; the last one to leave cancels the call.
+  http::Task<Result> Answer(std::shared_ptr<Flight> flight);
+
+ private:
+  http::Task<Result> Serve(Flight& flight);
+  http::Task<void> ServeEvents(Flight& flight, const FlightHead& head);
+  http::Task<void> ServeWhole(Flight& flight, const FlightHead& head);
+  http::Task<void> ServeRelay(Flight& flight, const FlightHead& head);
+  http::Task<void> ServeFolded(Flight& flight, const FlightHead& head);
+  http::Task<void> ServeReplay(const Entry& entry, const FlightHead& head);
+  http::Task<bool> WriteEvents(const FlightReply::Batch& batch, bool hide_usage);
+
+  RequestContext& context_;
+  const wire::ChatRequest& request_;
+  http::Signal signal_;
+  FlightReply::ReaderPtr reader_;
+  FlightReply::Batch batch_;
+  std::string visible_;  // Events without their usage.
+  bool left_ = false;
+};
+
+}  // namespace reflex::gateway
