@@ -75,20 +75,22 @@ void Connection::MakeRoom() {
 
 void Connection::OnRead(const boost::system::error_code& error, std::size_t bytes) {
   reading_ = false;
-  end_ += bytes;
-  received_ += bytes;
+  Received(bytes);
   filled_ = end_ == capacity_;
   if (error) read_state_ = error == asio::error::eof && is_open() ? ReadState::kEnd : ReadState::kCut;
   ReadStateChanged();
 }
 
+void Connection::Received(std::size_t bytes) {
+  end_ += bytes;
+  received_ += bytes;
+  if (pool_ != nullptr) pool_->CountReceived(bytes);
+}
+
 bool Connection::ReadTls() {
   std::size_t bytes = 0;
   switch (tls_->Read(buffer_.get() + end_, capacity_ - end_, bytes)) {
-    case TlsStep::kDone:
-      end_ += bytes;
-      received_ += bytes;
-      break;
+    case TlsStep::kDone: Received(bytes); break;
     case TlsStep::kWantRead: AwaitTls(Socket::wait_read); return false;
     case TlsStep::kWantWrite: AwaitTls(Socket::wait_write); return false;
     case TlsStep::kEnd: read_state_ = ReadState::kEnd; break;
@@ -168,6 +170,7 @@ Connection::WriteStep Connection::FlushTls() {
 }
 
 void Connection::Sent(std::size_t bytes) {
+  if (pool_ != nullptr) pool_->CountSent(bytes);
   while (piece_ < pieces_.size() && bytes >= pieces_[piece_].iov_len) bytes -= pieces_[piece_++].iov_len;
   if (bytes == 0) return;
   iovec& piece = pieces_[piece_];

@@ -98,6 +98,7 @@ class Connection final : public Deadline, public std::enable_shared_from_this<Co
 
   void Expire() override;
   void OnRead(const boost::system::error_code& error, std::size_t bytes);
+  void Received(std::size_t bytes);
   bool ReadTls();
   void AwaitTls(Socket::wait_type what);
   void ReadStateChanged();

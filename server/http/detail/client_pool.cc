@@ -33,7 +33,10 @@ ClientPool::ClientPool(ClientOptions options, Proxies proxies, IoThread& io, bas
       connect_failures_(
           metrics.AddCounter("reflex_upstream_connects_total", "Attempts to connect to a provider.", "outcome=\"failed\"")),
       retries_(metrics.AddCounter("reflex_upstream_retries_total",
-                                  "Calls sent again on a fresh connection after a kept one had been closed.")) {}
+                                  "Calls sent again on a fresh connection after a kept one had been closed.")),
+      received_(metrics.AddCounter("reflex_upstream_received_bytes_total", "Bytes of replies, heads included, before TLS.")),
+      sent_(metrics.AddCounter("reflex_upstream_sent_bytes_total", "Bytes of requests, heads included, before TLS.")),
+      cut_(metrics.AddCounter("reflex_upstream_cut_replies_total", "Replies that ended before they were complete.")) {}
 
 ClientPool::~ClientPool() {
   for (auto& origin : origins_) {

@@ -58,6 +58,9 @@ class ClientPool {
   IoThread& io() { return io_; }
   Resolver& resolver() { return resolver_; }
   void CountRetry() { retries_.Add(); }
+  void CountReceived(std::size_t bytes) { received_.Add(bytes); }
+  void CountSent(std::size_t bytes) { sent_.Add(bytes); }
+  void CountCut() { cut_.Add(); }
   void CountConnect(bool connected) { (connected ? connects_ : connect_failures_).Add(); }
 
  private:
@@ -71,7 +74,7 @@ class ClientPool {
   std::vector<std::unique_ptr<OriginPool>> origins_;
   std::unordered_set<Connection*> connections_;
   base::Gauge &open_, &idle_;
-  base::Counter &connects_, &connect_failures_, &retries_;
+  base::Counter &connects_, &connect_failures_, &retries_, &received_, &sent_, &cut_;
 };
 
 }  // namespace reflex::http

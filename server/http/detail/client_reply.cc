@@ -109,8 +109,7 @@ Result<std::string_view> ConnectionReply::TakeChunks() {
   while (!connection_->buffered().empty() && !chunks_.done()) {
     auto step = chunks_.Decode(connection_->buffered());
     if (!step) {
-      failure_ = Error{ErrorCode::kProtocol, "the provider's reply is not valid HTTP: " + step.error().message};
-      connection_->Close();
+      (void)Failed({ErrorCode::kProtocol, "the provider's reply is not valid HTTP: " + step.error().message});
       break;
     }
     if (!step->data.empty()) {
@@ -143,6 +142,7 @@ Result<std::string_view> ConnectionReply::AtEndOfConnection() {
 
 std::unexpected<Error> ConnectionReply::Failed(Error error) {
   failure_ = std::move(error);
+  if (failure_->code != ErrorCode::kCancelled && connection_->pool() != nullptr) connection_->pool()->CountCut();
   connection_->Close();
   return std::unexpected(*failure_);
 }

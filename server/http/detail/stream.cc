@@ -4,20 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/write.hpp>
 #include <cerrno>
+#include <climits>
 #include <string>
 
 namespace reflex::http {
 namespace {
 
 namespace asio = boost::asio;
-constexpr std::size_t kPiecesMax = 64;
-constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> kAwaitTuple{kAwait};
+constexpr std::size_t kPiecesMax = 32;  // A waiting write's frame holds this many vectors.
 
 // Fills `out` with the pieces from byte `skip` on; returns how many entries that took.
 std::size_t ToVectors(std::span<const std::string_view> pieces, std::size_t skip, std::array<iovec, kPiecesMax>& out) {
@@ -62,7 +60,7 @@ Task<Result<std::size_t>> Stream::Read(char* data, std::size_t size) {
 Result<std::size_t> Stream::TryWrite(std::span<const iovec> pieces) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces.data());  // sendmsg only reads them.
-  message.msg_iovlen = std::min(pieces.size(), kPiecesMax);
+  message.msg_iovlen = std::min<std::size_t>(pieces.size(), IOV_MAX);
   for (;;) {
     const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) return static_cast<std::size_t>(sent);
@@ -71,14 +69,15 @@ Result<std::size_t> Stream::TryWrite(std::span<const iovec> pieces) {
   }
 }
 
-Task<Result<void>> Stream::Write(std::span<const std::string_view> pieces) {
-  if (tls_ != nullptr) co_return co_await WriteTls(pieces);
+Task<Result<void>> Stream::Write(std::span<const std::string_view> pieces, WriteObserver* observer) {
+  if (tls_ != nullptr) co_return co_await WriteTls(pieces, observer);
   std::array<iovec, kPiecesMax> vectors;
   std::size_t sent = 0;
   while (const std::size_t count = ToVectors(pieces, sent, vectors)) {
     const Result<std::size_t> taken = TryWrite(std::span(vectors).first(count));
     if (!taken) co_return std::unexpected(taken.error());
     sent += *taken;
+    if (*taken > 0 && observer != nullptr) observer->Wrote(*taken);
     std::size_t offered = 0;
     for (std::size_t i = 0; i < count; ++i) offered += vectors[i].iov_len;
     if (*taken == offered) continue;
@@ -89,21 +88,24 @@ Task<Result<void>> Stream::Write(std::span<const std::string_view> pieces) {
 }
 
 // TLS takes one run of bytes at a time, so small pieces are joined: a record each would cost more than the copy.
-Task<Result<void>> Stream::WriteTls(std::span<const std::string_view> pieces) {
+Task<Result<void>> Stream::WriteTls(std::span<const std::string_view> pieces, WriteObserver* observer) {
   constexpr std::size_t kRecordBytes = 16 << 10;
   std::string joined;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     std::string_view piece = pieces[i];
-    const bool last = i + 1 == pieces.size();
     if (piece.size() < kRecordBytes) {
       joined.append(piece);
-      if (!last && joined.size() < kRecordBytes) continue;
       piece = {};
+      if (i + 1 < pieces.size() && joined.size() < kRecordBytes) continue;
     }
-    for (const std::string_view part : {std::string_view(joined), piece}) {
-      if (part.empty()) continue;
-      const auto [error, bytes] = co_await asio::async_write(*tls_, asio::buffer(part.data(), part.size()), kAwaitTuple);
-      if (error) co_return std::unexpected(ToError(error));
+    const std::array<std::string_view, 2> parts = {joined, piece};
+    for (std::string_view part : parts) {
+      while (!part.empty()) {
+        const auto [error, bytes] = co_await tls_->async_write_some(asio::buffer(part.data(), part.size()), kAwaitTuple);
+        if (error) co_return std::unexpected(ToError(error));
+        part.remove_prefix(bytes);
+        if (observer != nullptr) observer->Wrote(bytes);
+      }
     }
     joined.clear();
   }

@@ -2,7 +2,9 @@
 
 #include <sys/uio.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -23,6 +25,17 @@ using Executor = boost::asio::io_context::executor_type;
 // One type for TCP and unix sockets, bound to io_context's own executor.
 using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol, Executor>;
 inline constexpr boost::asio::use_awaitable_t<Executor> kAwait;
+// The operation's results as a tuple, the error code first, instead of an exception.
+inline constexpr boost::asio::as_tuple_t<boost::asio::use_awaitable_t<Executor>> kAwaitTuple{kAwait};
+
+// Hears of every part of a long write that went out, to move its deadline.
+class WriteObserver {
+ public:
+  virtual void Wrote(std::size_t bytes) = 0;
+
+ protected:
+  ~WriteObserver() = default;
+};
 
 // A connected byte stream: a TCP or unix socket, or TLS over one. Used on its I/O thread. At most one Read and one Write at a time;
 // the two may overlap. Never moves.
@@ -54,10 +67,11 @@ class Stream {
   // The same as a Result. Returns: as ToError; kClosed for TLS cut off without its ending alert.
   Task<Result<std::size_t>> Read(char* data, std::size_t size);
 
-  // Hands the socket what it takes at once; returns how many bytes, perhaps 0. Not for TLS. At most 64 pieces are looked at.
+  // Hands the socket what it takes at once; returns how many bytes, perhaps 0. Not for TLS.
   Result<std::size_t> TryWrite(std::span<const iovec> pieces);
-  // Returns when all pieces were taken. They and what they point to live until then. Returns: as ToError.
-  Task<Result<void>> Write(std::span<const std::string_view> pieces);
+  // Returns when all pieces were taken. They and what they point to live until then, as does `observer`, which may be null.
+  // Returns: as ToError.
+  Task<Result<void>> Write(std::span<const std::string_view> pieces, WriteObserver* observer = nullptr);
 
   // Ends waiting reads and writes with kCancelled. The stream can still be used (TLS: to close it).
   void Cancel();
@@ -74,7 +88,7 @@ class Stream {
   static bool IsCleanEnd(const boost::system::error_code& error);
 
  private:
-  Task<Result<void>> WriteTls(std::span<const std::string_view> pieces);
+  Task<Result<void>> WriteTls(std::span<const std::string_view> pieces, WriteObserver* observer);
 
   Socket socket_;
   std::unique_ptr<Tls> tls_;
