@@ -3,7 +3,7 @@
 
 - every source file lies in a known folder and belongs to a target
 - no path of somebody's machine, no address of a package registry, no address outside the allowed hosts
-- no note that work is left undone
+- no note that work is left undone, no document named that does not exist
 Exit status 1 and a line for each offence. Files above 400 lines are named as a warning and are no offence.
 """
 import json
@@ -25,6 +25,7 @@ DATA = re.compile(r"^(fuzz/corpus/|tests/.*/(data|corpus)/|tests/conformance/(ss
 
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/[\w.]")
 UNDONE = re.compile(r"\b(?:TO" r"DO|FIX" r"ME)\b(?!\(#\d+\))")
+DOCUMENT = re.compile(r"(?<![\w./*{}-])[\w./-]+\.md\b")
 ADDRESS = re.compile(r"\bhttps?://(\[[0-9a-f:]+\]|[A-Za-z0-9._-]*[A-Za-z0-9])")
 LOCAL_HOST = re.compile(r"^(localhost|\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|[a-z0-9_-]+|([\w-]+\.)*(example(\.(com|org|net))?|test|invalid|local|internal))$",
                         re.IGNORECASE)
@@ -54,6 +55,10 @@ def offences(root):
         for number, line in enumerate(text.splitlines(), 1):
             for offence in line_offences(line, prose=path.suffix == ".md"):
                 yield f"{name}:{number}: {offence}"
+            if path.suffix in SOURCE_SUFFIXES and not name.startswith("tests/tools/"):
+                for document in DOCUMENT.findall(line):
+                    if not (root / document).exists() and not (root / path.parent / document).exists():
+                        yield f"{name}:{number}: names a document that does not exist: {document}"
         if path.name == "package-lock.json":
             yield from lock_offences(name, text)
 

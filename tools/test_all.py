@@ -118,9 +118,9 @@ def read_report(report):
     return passed, failed
 
 
-def counted(name, command):
+def counted(name, command, environment=None):
     """A command whose last line is `N passed, N failed`."""
-    status, lines = step(name, command)
+    status, lines = step(name, command, environment)
     match = next((m for m in (COUNTS.match(line) for line in reversed(lines)) if m), None)
     if not match:
         raise CannotRun(f"{command[0]} ended with status {status} and without its counts\n{excerpt(lines)}")
@@ -148,7 +148,7 @@ def part_python():
     results = [simple("python-compile", [sys.executable, "-W", "error", "-m", "py_compile", *sources]),
                *(simple(f"bash-{pathlib.Path(path).name}", ["bash", "-n", path]) for path in shells),
                simple("python-tests", [sys.executable, "-m", "unittest", "discover", "-s", "tests/tools", "-p", "*_test.py"])]
-    return tuple(map(sum, zip(*results)))
+    return add(*results)
 
 
 def is_bash(path):
@@ -160,14 +160,30 @@ def part_layers():
     return simple("layers", [sys.executable, "tools/check_layers.py"])
 
 
+def add(*results):
+    return tuple(map(sum, zip(*results)))
+
+
+def blackbox(name, program):
+    say(f"{name}: the built program through sockets and files")
+    environment = {"REFLEX_BIN": str(ROOT / program), "REFLEX_TEST_WAIT_S": "60"}
+    return counted(name, [sys.executable, "tests/blackbox/run.py"], {**SANITIZER_ENVIRONMENT, **environment})
+
+
+def conformance(name, program, openai=None):
+    say(f"{name}: the SDKs against the mock provider")
+    environment = {"OPENAI": openai} if openai else {}
+    return counted(name, ["tests/conformance/run.sh", program], {**SANITIZER_ENVIRONMENT, **environment})
+
+
 def part_asan():
     build("asan")
-    return ctest("asan")
+    return add(ctest("asan"), blackbox("asan-blackbox", "build/asan/reflex"))
 
 
 def part_tsan():
     build("tsan")
-    return ctest("tsan")
+    return add(ctest("tsan"), blackbox("tsan-blackbox", "build/tsan/reflex"))
 
 
 def part_release():
@@ -180,13 +196,20 @@ def part_gcc():
     return ctest("gcc")
 
 
-def part_conformance():
+def need_program():
     if not (ROOT / "build/release/reflex").exists():
         build("release", targets=["reflex"])
-    say("conformance: the SDKs against the mock provider")
-    results = [counted("conformance", ["tests/conformance/run.sh"]),
-               counted("conformance-openai-4", ["env", "OPENAI=4.104.0", "tests/conformance/run.sh"])]
-    return tuple(map(sum, zip(*results)))
+
+
+def part_blackbox():
+    need_program()
+    return blackbox("blackbox", "build/release/reflex")
+
+
+def part_conformance():
+    need_program()
+    return add(conformance("conformance", "build/release/reflex"),
+               conformance("conformance-openai-4", "build/release/reflex", openai="4.104.0"))
 
 
 def part_fuzz():
@@ -197,7 +220,7 @@ def part_fuzz():
 
 
 PARTS = {"format": part_format, "python": part_python, "layers": part_layers, "release": part_release,
-         "conformance": part_conformance, "asan": part_asan, "fuzz": part_fuzz, "tsan": part_tsan, "gcc": part_gcc}
+         "blackbox": part_blackbox, "conformance": part_conformance, "asan": part_asan, "fuzz": part_fuzz, "tsan": part_tsan, "gcc": part_gcc}
 
 
 def main():

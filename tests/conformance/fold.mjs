@@ -1,5 +1,5 @@
 // Reference folding of SSE streams into the stored (non-stream) JSON, and the checks a faithful stream must pass.
-// Written to the rules of docs/streams.md; no dependencies.
+// No dependencies.
 
 // ---- SSE framing (WHATWG rules: LF, CR or CRLF; ":" comments; one optional space after the colon) ------
 export function parseSSE(text) {
@@ -327,7 +327,7 @@ export function foldGemini(text) {
 }
 export const folders = { chat: foldChat, anthropic: foldAnthropic, responses: foldResponses, gemini: foldGemini };
 
-// ---- What an OpenAI chat stream sent to a client must obey (docs/streams.md); returns a list of faults -------
+// ---- What an OpenAI chat stream sent to a client must obey; returns a list of faults -------
 export function lintChatStream(text, { includeUsage = false, expectDone = true } = {}) {
   const bad = [];
   const { events, unterminated } = parseSSE(text);

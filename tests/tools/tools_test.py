@@ -97,6 +97,11 @@ class TreeRules(Tree):
         self.put("lib/base/a.cc", "// TO" "DO: later\n// TO" "DO(#12): later\n")
         self.assertEqual(len(self.found()), 1)
 
+    def test_a_document_that_does_not_exist(self):
+        self.put("docs/store.md", "\n")
+        self.put("lib/base/a.h", "// Described in docs/store.md.\n// And in docs/key.md.\n")
+        self.assertEqual(self.found(), ["lib/base/a.h:2: names a document that does not exist: docs/key.md"])
+
     def test_a_lock_file_that_names_its_source(self):
         self.put("tests/conformance/package-lock.json", '{"packages":{"node_modules/a":{"resolved":"http://localhost/a.tgz"}}}')
         self.assertEqual(len(self.found()), 1)

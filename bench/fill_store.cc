@@ -1,0 +1,90 @@
+// Makes a store with many entries, for measuring starts and large stores. usage: fill_store FOLDER ENTRIES BYTES_EACH
+//
+// The entries are shaped like stored chat answers; their keys are digests of their numbers, so no request will hit them.
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/digest.h"
+#include "reflex/clock.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
+#include "reflex/types.h"
+#include "store/lmdb_options.h"
+#include "store/lmdb_store.h"
+
+namespace {
+
+using reflex::Entry;
+using reflex::ErrorCode;
+
+constexpr std::int64_t kLifeMs = 365LL * 24 * 3600 * 1000;
+
+// Different text in every entry, so that no layer gains from equal pages.
+std::string Answer(std::uint64_t number, std::size_t bytes) {
+  std::string text =
+      R"({"id":"chatcmpl-filled","object":"chat.completion","created":1700000000,"choices":[{"message":{"content":")";
+  std::uint64_t state = number * 6364136223846793005ULL + 1442695040888963407ULL;
+  while (text.size() < bytes) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    text += std::to_string(state) + ' ';
+  }
+  text.resize(bytes);
+  return text;
+}
+
+reflex::EntryPtr MakeEntry(std::uint64_t number, std::size_t bytes, std::int64_t now_ms) {
+  auto entry = std::make_shared<Entry>();
+  entry->key = reflex::base::HashBytes("fill " + std::to_string(number));
+  entry->created_ms = now_ms;
+  entry->expires_ms = now_ms + kLifeMs;
+  entry->usage = {.input_tokens = 120, .output_tokens = 300};
+  entry->model = "gpt-4o-mini";
+  entry->reply = Answer(number, bytes);
+  return entry;
+}
+
+int Fail(std::string_view what, const reflex::Error& error) {
+  std::fprintf(stderr, "fill_store: %.*s: %s\n", static_cast<int>(what.size()), what.data(), error.message.c_str());
+  return 1;
+}
+
+int Fill(reflex::EntryStore& store, const reflex::Clock& clock, std::uint64_t entries, std::size_t bytes) {
+  constexpr std::chrono::milliseconds kFlushLimit{60'000};
+  for (std::uint64_t number = 0; number < entries; ++number) {
+    const reflex::EntryPtr entry = MakeEntry(number, bytes, clock.WallMs());
+    auto put = store.Put(entry);
+    if (!put && put.error().code == ErrorCode::kFull) {  // The queue: wait for the writer once, then it has to fit.
+      if (auto flushed = store.Flush(kFlushLimit); !flushed) return Fail("flush", flushed.error());
+      put = store.Put(entry);
+    }
+    if (!put) return Fail("entry " + std::to_string(number), put.error());
+    if (number % 100'000 == 0) std::fprintf(stderr, "%llu entries\n", static_cast<unsigned long long>(number));
+  }
+  if (auto flushed = store.Flush(kFlushLimit); !flushed) return Fail("flush", flushed.error());
+  const reflex::StoreStats stats = store.Stats();
+  std::printf("%llu entries, file %.2f GB\n", static_cast<unsigned long long>(stats.entries),
+              static_cast<double>(stats.file_bytes) / 1e9);
+  return stats.entries == entries ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: fill_store FOLDER ENTRIES BYTES_EACH\n");
+    return 2;
+  }
+  reflex::SystemClock clock;
+  reflex::NullLogger logger;
+  reflex::store::LmdbOptions options;
+  options.path = argv[1];
+  auto store = reflex::store::LmdbStore::Open(options, clock, logger);
+  if (!store) return Fail(argv[1], store.error());
+  return Fill(**store, clock, std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10));
+}
