@@ -17,7 +17,7 @@ const ONLY = process.env.ONLY ? new RegExp(process.env.ONLY, 'i') : null;
 const VERBOSE = !!process.env.VERBOSE;
 
 // SDKs: from SDK_DIR (a folder with node_modules) or from beside this file.
-const requireFrom = createRequire(path.join(process.env.SDK_DIR ?? here, 'package.json'));
+const requireFrom = createRequire(path.resolve(process.env.SDK_DIR ?? here, 'package.json'));
 export function sdk(name, optional = false) {
   try {
     return requireFrom(name);
