@@ -18,7 +18,7 @@ Error Cancelled() { return {ErrorCode::kCancelled, "the call was cancelled"}; }
 // While a Send waits, its handle cancels the connection it waits on.
 class CancelScope {
  public:
-  CancelScope(CallHandle* handle, Connection& connection) : handle_(handle) {
+  CancelScope(CallHandle* handle, ClientConnection& connection) : handle_(handle) {
     if (handle_ != nullptr) handle_->OnCancel([&connection] { connection.Cancel(); });
   }
   ~CancelScope() {
@@ -34,7 +34,7 @@ class CancelScope {
 // The request of one exchange, on its way out.
 class Sender {
  public:
-  Sender(Connection& connection, const ClientRequest& request, const ClientOptions& options)
+  Sender(ClientConnection& connection, const ClientRequest& request, const ClientOptions& options)
       : connection_(connection), request_(request), options_(options), left_(request.source_length.value_or(0)) {}
 
   // Sends what is queued, then the source's pieces. True when all of it was sent; false when there is no sense in going on: a reply
@@ -55,8 +55,8 @@ class Sender {
  private:
   Task<Result<bool>> FlushAll() {
     for (;;) {
-      const Connection::WriteStep step = connection_.Flush();
-      if (step != Connection::WriteStep::kBlocked) co_return step == Connection::WriteStep::kDone;
+      const ClientConnection::WriteStep step = connection_.Flush();
+      if (step != ClientConnection::WriteStep::kBlocked) co_return step == ClientConnection::WriteStep::kDone;
       if (Answered()) co_return false;
       if (!answering_ && connection_.StartRead()) continue;
       connection_.AwaitWritable();
@@ -76,7 +76,7 @@ class Sender {
     const auto found = FindHead(connection_, options_.head_bytes_max, head);
     if (!found || (*found != 0 && head.status >= 300)) return true;
     answering_ = *found != 0;
-    return connection_.read_state() != Connection::ReadState::kOpen;
+    return connection_.read_state() != ClientConnection::ReadState::kOpen;
   }
 
   Result<void> QueuePiece(std::string_view piece) {
@@ -98,7 +98,7 @@ class Sender {
     return {};
   }
 
-  Connection& connection_;
+  ClientConnection& connection_;
   const ClientRequest& request_;
   const ClientOptions& options_;
   std::uint64_t left_;
@@ -136,7 +136,7 @@ class PooledClient final : public Client {
     REFLEX_CO_CHECK(WriteRequestHead(request, origin, head_));
     connection->Queue(head_, request.body);
     bool sent = true;
-    if (request.source || connection->Flush() != Connection::WriteStep::kDone) {
+    if (request.source || connection->Flush() != ClientConnection::WriteStep::kDone) {
       Sender sender(*connection, request, options);
       REFLEX_CO_TRY(sent, co_await sender.Run());
     }
@@ -148,7 +148,7 @@ class PooledClient final : public Client {
         connection->Disarm();
         co_return ConnectionReply::Create(connection, head, head_bytes, request, sent);
       }
-      if (connection->read_state() != Connection::ReadState::kOpen) {
+      if (connection->read_state() != ClientConnection::ReadState::kOpen) {
         co_return Fail(ErrorCode::kClosed, "the provider closed the connection before it answered");
       }
       if (!connection->StartRead()) co_await connection->waker().Wait();

@@ -20,7 +20,7 @@ std::optional<ContentCoding> ParseContentCoding(std::string_view content_encodin
 // stream stays a stream. "deflate" is read with and without the zlib wrapper, as servers send both.
 //
 // Order of calls: (Feed Next*)* Finish, where Next is called until it returns an empty view. Not thread-safe.
-// Limitations: a step gives at most kPieceBytes, however much the input would unpack to; who reads sets the pace.
+// Limitations: a step unpacks at most kPieceBytes, however much the input holds; who reads sets the pace.
 class ContentDecoder {
  public:
   static constexpr std::size_t kPieceBytes = 16 << 10;

@@ -19,12 +19,12 @@ Error Unavailable(std::string message) { return Error{ErrorCode::kUnavailable, s
 
 }  // namespace
 
-Error Connection::GiveUp() const {
+Error ClientConnection::GiveUp() const {
   if (interrupted() == ErrorCode::kTimeout) return {ErrorCode::kTimeout, "connecting to the provider took too long"};
   return {ErrorCode::kCancelled, "the call was cancelled"};
 }
 
-Task<Result<void>> Connection::Open() {
+Task<Result<void>> ClientConnection::Open() {
   const SteadyTime limit = io_.now() + pool_->options().timeouts.connect;
   const Proxy* proxy = origin_->proxy;
   Result<void> opened = co_await ConnectToAny(proxy != nullptr ? proxy->host : origin_->origin.host,
@@ -37,7 +37,7 @@ Task<Result<void>> Connection::Open() {
   co_return opened;
 }
 
-Task<Result<void>> Connection::ConnectToAny(const std::string& host, std::uint16_t port, SteadyTime limit) {
+Task<Result<void>> ClientConnection::ConnectToAny(const std::string& host, std::uint16_t port, SteadyTime limit) {
   const char* whom = origin_->proxy != nullptr ? "the proxy" : "the provider";
   Arm(limit);
   const auto lookup = pool_->resolver().Find(host);
@@ -67,7 +67,7 @@ Task<Result<void>> Connection::ConnectToAny(const std::string& host, std::uint16
   co_return connected;
 }
 
-Task<Result<void>> Connection::ConnectTo(const Tcp::endpoint& endpoint) {
+Task<Result<void>> ClientConnection::ConnectTo(const Tcp::endpoint& endpoint) {
   boost::system::error_code error;
   socket_.close(error);
   event_ = false;
@@ -91,7 +91,7 @@ Task<Result<void>> Connection::ConnectTo(const Tcp::endpoint& endpoint) {
 }
 
 // RFC 9110 section 9.3.6.
-Task<Result<void>> Connection::AskProxyForTunnel() {
+Task<Result<void>> ClientConnection::AskProxyForTunnel() {
   const std::string target = HostPort(origin_->origin.host, origin_->origin.port);
   std::string ask = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   if (!origin_->proxy->authorization.empty()) ask += "Proxy-Authorization: " + origin_->proxy->authorization + "\r\n";
@@ -120,7 +120,7 @@ Task<Result<void>> Connection::AskProxyForTunnel() {
   co_return Result<void>();
 }
 
-Task<Result<void>> Connection::ShakeHands() {
+Task<Result<void>> ClientConnection::ShakeHands() {
   REFLEX_CO_TRY(TlsContext * context, pool_->Tls());
   REFLEX_CO_TRY(auto stream, context->NewStream(socket_.native_handle(), origin_->origin.host, origin_->session));
   tls_ = std::move(stream);
@@ -139,7 +139,7 @@ Task<Result<void>> Connection::ShakeHands() {
   }
 }
 
-void Connection::AwaitSocket(Socket::wait_type what) {
+void ClientConnection::AwaitSocket(Socket::wait_type what) {
   event_ = false;
   socket_.async_wait(what, [self = shared_from_this(), attempt = ++attempt_](const boost::system::error_code& ended) {
     if (attempt != self->attempt_) return;

@@ -23,18 +23,18 @@ constexpr std::size_t kTlsRecordBytes = 16 << 10;     // RFC 8446 section 5.1.
 
 }  // namespace
 
-Connection::Connection(IoThread& io, ClientPool& pool, OriginPool& origin)
+ClientConnection::ClientConnection(IoThread& io, ClientPool& pool, OriginPool& origin)
     : io_(io), pool_(&pool), origin_(&origin), socket_(io.context()), born_(io.now()) {
   io_.Enroll(*this);
 }
 
-Connection::~Connection() {
+ClientConnection::~ClientConnection() {
   if (pool_ == nullptr) return;
   io_.Withdraw(*this);
   pool_->Forget(*this);
 }
 
-bool Connection::StartRead() {
+bool ClientConnection::StartRead() {
   if (reading_ || read_state_ != ReadState::kOpen) return false;
   MakeRoom();
   reading_ = true;
@@ -45,7 +45,7 @@ bool Connection::StartRead() {
   return false;
 }
 
-void Connection::MakeRoom() {
+void ClientConnection::MakeRoom() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
     if (filled_ && capacity_ < kLargeBufferBytes) {
@@ -73,7 +73,7 @@ void Connection::MakeRoom() {
   end_ = held;
 }
 
-void Connection::OnRead(const boost::system::error_code& error, std::size_t bytes) {
+void ClientConnection::OnRead(const boost::system::error_code& error, std::size_t bytes) {
   reading_ = false;
   Received(bytes);
   filled_ = end_ == capacity_;
@@ -81,13 +81,13 @@ void Connection::OnRead(const boost::system::error_code& error, std::size_t byte
   ReadStateChanged();
 }
 
-void Connection::Received(std::size_t bytes) {
+void ClientConnection::Received(std::size_t bytes) {
   end_ += bytes;
   received_ += bytes;
   if (pool_ != nullptr) pool_->CountReceived(bytes);
 }
 
-bool Connection::ReadTls() {
+bool ClientConnection::ReadTls() {
   std::size_t bytes = 0;
   switch (tls_->Read(buffer_.get() + end_, capacity_ - end_, bytes)) {
     case TlsStep::kDone: Received(bytes); break;
@@ -100,7 +100,7 @@ bool Connection::ReadTls() {
   return true;
 }
 
-void Connection::AwaitTls(Socket::wait_type what) {
+void ClientConnection::AwaitTls(Socket::wait_type what) {
   socket_.async_wait(what, [self = shared_from_this()](const boost::system::error_code& error) {
     if (error || !self->tls_) {
       self->reading_ = false;
@@ -112,7 +112,7 @@ void Connection::AwaitTls(Socket::wait_type what) {
   });
 }
 
-void Connection::ReadStateChanged() {
+void ClientConnection::ReadStateChanged() {
   if (idle_ && pool_ != nullptr) {
     pool_->Lost(*this);
   } else {
@@ -120,7 +120,7 @@ void Connection::ReadStateChanged() {
   }
 }
 
-void Connection::Queue(std::string_view head, std::span<const std::string_view> pieces) {
+void ClientConnection::Queue(std::string_view head, std::span<const std::string_view> pieces) {
   head_ = head;
   pieces_.clear();
   piece_ = 0;
@@ -137,9 +137,9 @@ void Connection::Queue(std::string_view head, std::span<const std::string_view> 
   }
 }
 
-Connection::WriteStep Connection::Flush() { return tls_ ? FlushTls() : FlushPlain(); }
+ClientConnection::WriteStep ClientConnection::Flush() { return tls_ ? FlushTls() : FlushPlain(); }
 
-Connection::WriteStep Connection::FlushPlain() {
+ClientConnection::WriteStep ClientConnection::FlushPlain() {
   constexpr std::size_t kPiecesAtOnce = 64;
   while (piece_ < pieces_.size()) {
     msghdr message{};
@@ -157,7 +157,7 @@ Connection::WriteStep Connection::FlushPlain() {
   return WriteStep::kDone;
 }
 
-Connection::WriteStep Connection::FlushTls() {
+ClientConnection::WriteStep ClientConnection::FlushTls() {
   while (piece_ < pieces_.size()) {
     std::size_t sent = 0;
     const iovec& piece = pieces_[piece_];
@@ -169,7 +169,7 @@ Connection::WriteStep Connection::FlushTls() {
   return WriteStep::kDone;
 }
 
-void Connection::Sent(std::size_t bytes) {
+void ClientConnection::Sent(std::size_t bytes) {
   if (pool_ != nullptr) pool_->CountSent(bytes);
   while (piece_ < pieces_.size() && bytes >= pieces_[piece_].iov_len) bytes -= pieces_[piece_++].iov_len;
   if (bytes == 0) return;
@@ -178,7 +178,7 @@ void Connection::Sent(std::size_t bytes) {
   piece.iov_len -= bytes;
 }
 
-void Connection::AwaitWritable() {
+void ClientConnection::AwaitWritable() {
   if (std::exchange(awaiting_writable_, true)) return;
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code&) {
     self->awaiting_writable_ = false;
@@ -186,25 +186,25 @@ void Connection::AwaitWritable() {
   });
 }
 
-void Connection::Arm(SteadyTime limit) {
+void ClientConnection::Arm(SteadyTime limit) {
   ++arming_;
   timed_out_ = false;
   ExpireAt(limit);
 }
 
-void Connection::Disarm() {
+void ClientConnection::Disarm() {
   ++arming_;
   ExpireAt(SteadyTime::max());
 }
 
-std::optional<ErrorCode> Connection::interrupted() const {
+std::optional<ErrorCode> ClientConnection::interrupted() const {
   if (cancelled_) return ErrorCode::kCancelled;
   if (timed_out_) return ErrorCode::kTimeout;
   return std::nullopt;
 }
 
 // Through the queue: a sweep, or whoever cancels, is not to find other code running inside its own.
-void Connection::Expire() {
+void ClientConnection::Expire() {
   asio::post(io_.context(), [self = shared_from_this(), arming = arming_] {
     if (arming != self->arming_) return;  // It went on meanwhile.
     if (self->idle_) {
@@ -216,19 +216,19 @@ void Connection::Expire() {
   });
 }
 
-void Connection::Cancel() {
+void ClientConnection::Cancel() {
   cancelled_ = true;
   WakeSoon();
 }
 
-void Connection::WakeSoon() {
+void ClientConnection::WakeSoon() {
   asio::post(io_.context(), [self = shared_from_this()] {
     self->waker_.Wake();
     self->write_waker_.Wake();
   });
 }
 
-void Connection::Close() {
+void ClientConnection::Close() {
   idle_ = false;
   Disarm();
   tls_.reset();
@@ -237,7 +237,7 @@ void Connection::Close() {
   if (!reading_) read_state_ = ReadState::kCut;
 }
 
-void Connection::Park(SteadyTime until) {
+void ClientConnection::Park(SteadyTime until) {
   Arm(until);
   idle_until_ = until;
   idle_ = true;
@@ -247,13 +247,13 @@ void Connection::Park(SteadyTime until) {
   }
 }
 
-bool Connection::Unpark() {
+bool ClientConnection::Unpark() {
   idle_ = false;
   Arm(SteadyTime::max());
   return is_open() && read_state_ == ReadState::kOpen && begin_ == end_;
 }
 
-bool Connection::ClosedByPeer() const {
+bool ClientConnection::ClosedByPeer() const {
   char byte;
   // The socket class has no const native handle.
   const ssize_t peeked = recv(const_cast<Socket&>(socket_).native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -261,7 +261,7 @@ bool Connection::ClosedByPeer() const {
   return peeked == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-void Connection::Shutdown() {
+void ClientConnection::Shutdown() {
   Close();
   io_.Withdraw(*this);
   pool_ = nullptr;

@@ -32,15 +32,15 @@ struct OriginPool;
 // wait for the reply while it sends, a limit or a Cancel only sets a flag, and an idle connection's outstanding read is what
 // notices that the server closed it and later is the read of the next reply's head: no peek, no second wait. Concurrency: one I/O
 // thread. Held by shared_ptr: outstanding operations keep it alive.
-class Connection final : public Deadline, public std::enable_shared_from_this<Connection> {
+class ClientConnection final : public Deadline, public std::enable_shared_from_this<ClientConnection> {
  public:
   enum class ReadState { kOpen, kEnd, kCut };
   enum class WriteStep { kDone, kBlocked, kFailed };
 
-  Connection(IoThread& io, ClientPool& pool, OriginPool& origin);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ClientConnection(IoThread& io, ClientPool& pool, OriginPool& origin);
+  ~ClientConnection();
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
   // Resolves, connects, asks the proxy, shakes hands, within the connect limit. client_connect.cc.
   Task<Result<void>> Open();
@@ -143,6 +143,6 @@ class Connection final : public Deadline, public std::enable_shared_from_this<Co
   SteadyTime born_, idle_until_;
 };
 
-using ConnectionPtr = std::shared_ptr<Connection>;
+using ConnectionPtr = std::shared_ptr<ClientConnection>;
 
 }  // namespace reflex::http

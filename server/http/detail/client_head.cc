@@ -63,7 +63,7 @@ Result<void> WriteRequestHead(const ClientRequest& request, const OriginPool& or
   return {};
 }
 
-Result<std::size_t> FindHead(Connection& connection, std::uint64_t head_bytes_max, ResponseHead& head) {
+Result<std::size_t> FindHead(ClientConnection& connection, std::uint64_t head_bytes_max, ResponseHead& head) {
   for (;;) {
     const std::string_view bytes = connection.buffered();
     if (bytes.empty()) return 0;

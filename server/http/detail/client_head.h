@@ -18,6 +18,6 @@ Result<void> WriteRequestHead(const ClientRequest& request, const OriginPool& or
 
 // Looks for the head of a final reply at the start of what the connection holds, and drops 1xx heads other than 101 before it.
 // Returns its size and leaves it there, its fields are views into it; 0 when more bytes are needed. Returns: kProtocol.
-Result<std::size_t> FindHead(Connection& connection, std::uint64_t head_bytes_max, ResponseHead& head);
+Result<std::size_t> FindHead(ClientConnection& connection, std::uint64_t head_bytes_max, ResponseHead& head);
 
 }  // namespace reflex::http

@@ -45,7 +45,7 @@ ClientPool::~ClientPool() {
   }
   open_.Add(-static_cast<std::int64_t>(connections_.size()));
   // Calls still running end with their coroutines; outstanding operations may keep the objects a little longer.
-  for (Connection* connection : std::exchange(connections_, {})) connection->Shutdown();
+  for (ClientConnection* connection : std::exchange(connections_, {})) connection->Shutdown();
 }
 
 OriginPool& ClientPool::For(const Origin& origin) {
@@ -72,7 +72,7 @@ ConnectionPtr ClientPool::TakeIdle(OriginPool& origin, bool ask) {
 }
 
 ConnectionPtr ClientPool::NewConnection(OriginPool& origin) {
-  auto connection = std::make_shared<Connection>(io_, *this, origin);
+  auto connection = std::make_shared<ClientConnection>(io_, *this, origin);
   connections_.insert(connection.get());
   open_.Add(1);
   return connection;
@@ -86,12 +86,12 @@ void ClientPool::Release(const ConnectionPtr& connection, std::chrono::milliseco
   if (until <= now || origin.idle.size() >= options_.idle_connections_max || !connection->is_open()) return connection->Close();
   connection->Park(until);
   // This read notices that the server closes the connection; bytes that are there already were not asked for.
-  if (connection->StartRead() || connection->read_state() != Connection::ReadState::kOpen) return connection->Close();
+  if (connection->StartRead() || connection->read_state() != ClientConnection::ReadState::kOpen) return connection->Close();
   origin.idle.push_back(connection);
   idle_.Add(1);
 }
 
-void ClientPool::Lost(Connection& connection) {
+void ClientPool::Lost(ClientConnection& connection) {
   auto& idle = connection.origin()->idle;
   const auto place = std::find_if(idle.begin(), idle.end(), [&](const ConnectionPtr& kept) { return kept.get() == &connection; });
   connection.Close();
@@ -100,7 +100,7 @@ void ClientPool::Lost(Connection& connection) {
   idle_.Add(-1);
 }
 
-void ClientPool::Forget(Connection& connection) {
+void ClientPool::Forget(ClientConnection& connection) {
   connections_.erase(&connection);
   open_.Add(-1);
 }

@@ -48,9 +48,9 @@ class ClientPool {
   // After a complete exchange: keeps the connection for the next call, for at most `server_limit` of idleness, or closes it.
   void Release(const ConnectionPtr& connection, std::chrono::milliseconds server_limit);
   // An idle connection ended.
-  void Lost(Connection& connection);
+  void Lost(ClientConnection& connection);
   // A connection is being destroyed.
-  void Forget(Connection& connection);
+  void Forget(ClientConnection& connection);
   // Made at its first use: it costs memory and time.
   Result<TlsContext*> Tls();
 
@@ -72,7 +72,7 @@ class ClientPool {
   Resolver resolver_;
   std::unique_ptr<TlsContext> tls_;
   std::vector<std::unique_ptr<OriginPool>> origins_;
-  std::unordered_set<Connection*> connections_;
+  std::unordered_set<ClientConnection*> connections_;
   base::Gauge &open_, &idle_;
   base::Counter &connects_, &connect_failures_, &retries_, &received_, &sent_, &cut_;
 };

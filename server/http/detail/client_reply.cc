@@ -77,7 +77,7 @@ Task<Result<std::string_view>> ConnectionReply::Read() {
     auto piece = Take();
     if (!piece || !piece->empty()) co_return piece;
     if (complete_) continue;
-    if (connection_->read_state() != Connection::ReadState::kOpen) {
+    if (connection_->read_state() != ClientConnection::ReadState::kOpen) {
       auto end = AtEndOfConnection();
       co_return end;
     }
@@ -129,7 +129,7 @@ Result<std::string_view> ConnectionReply::TakeChunks() {
 }
 
 Result<std::string_view> ConnectionReply::AtEndOfConnection() {
-  const bool clean = connection_->read_state() == Connection::ReadState::kEnd;
+  const bool clean = connection_->read_state() == ClientConnection::ReadState::kEnd;
   if (!clean || (body_ != Body::kUntilClose && body_ != Body::kTunnel)) return Failed({ErrorCode::kClosed, kCut});
   keep_alive_ = false;
   // A tunnel may still be written to after its peer's end.
@@ -151,7 +151,7 @@ void ConnectionReply::Finish() {
   const ConnectionPtr connection = std::exchange(connection_, nullptr);
   if (!connection || connection->pool() == nullptr) return;
   const bool clean = keep_alive_ && connection->buffered().empty() && !connection->interrupted() &&
-                     connection->read_state() == Connection::ReadState::kOpen;
+                     connection->read_state() == ClientConnection::ReadState::kOpen;
   if (clean) {
     connection->pool()->Release(connection, ServerLimit());
   } else {
@@ -181,10 +181,10 @@ Task<Result<void>> ConnectionReply::Write(std::string_view bytes) {
   connection_->Queue({}, {&bytes, 1});
   for (;;) {
     if (connection_->interrupted() == ErrorCode::kCancelled) co_return Fail(ErrorCode::kCancelled, "the call was cancelled");
-    switch (connection_->is_open() ? connection_->Flush() : Connection::WriteStep::kFailed) {
-      case Connection::WriteStep::kDone: co_return Result<void>();
-      case Connection::WriteStep::kFailed: co_return Fail(ErrorCode::kClosed, "the provider closed the tunnel");
-      case Connection::WriteStep::kBlocked: break;
+    switch (connection_->is_open() ? connection_->Flush() : ClientConnection::WriteStep::kFailed) {
+      case ClientConnection::WriteStep::kDone: co_return Result<void>();
+      case ClientConnection::WriteStep::kFailed: co_return Fail(ErrorCode::kClosed, "the provider closed the tunnel");
+      case ClientConnection::WriteStep::kBlocked: break;
     }
     connection_->AwaitWritable();
     co_await connection_->write_waker().Wait();
