@@ -33,6 +33,7 @@ class GatewayMetrics {
   // Once a request, at its end. FinishRequest (request_log.h) does it.
   void CountRequest(Outcome outcome, int status, std::int64_t duration_ns, std::uint64_t bytes_in, std::uint64_t bytes_out);
   void ObserveStage(Stage stage, std::int64_t nanoseconds) { stages_[static_cast<std::size_t>(stage)]->ObserveNs(nanoseconds); }
+  // When the call is joined, not at its end.
   void CountJoined() { joined_.Add(); }
   void CountUpstreamError(UpstreamFailure failure) { upstream_errors_[static_cast<std::size_t>(failure)]->Add(); }
   // The failure that `status` of a provider's reply is, if it is one.

@@ -121,9 +121,7 @@ void FinishRequest(RequestContext& context) {
   const std::int64_t duration_ns = services.parts.clock->SteadyNs() - context.started_ns;
   const std::uint64_t bytes_out = context.exchange.bytes_sent();
   services.metrics.CountRequest(context.outcome, context.status, duration_ns, context.bytes_in, bytes_out);
-  if (context.collapsed) services.metrics.CountJoined();
   if (context.outcome == Outcome::kHit) services.metrics.CountSaved(context.saved_input_tokens, context.saved_output_tokens);
-  if (context.upstream_ns > 0) services.metrics.ObserveStage(Stage::kUpstreamHead, context.upstream_ns);
   if (services.parts.request_log == nullptr) return;
   const http::RequestHead& head = context.head();
   services.parts.request_log->Write({

@@ -18,7 +18,8 @@ namespace reflex::gateway {
 // a key. No prompt, answer or credential is in the record. Thread-safe; takes a few hundred nanoseconds.
 void FormatRequestLine(const RequestRecord& record, std::int64_t wall_ms, std::string& out);
 
-// At a request's end, once: counts it and hands its record to the request log, if there is one.
+// At a request's end, once: counts it (CountRequest, and CountSaved for a hit) and hands its record to the request log, if there is
+// one.
 void FinishRequest(RequestContext& context);
 
 }  // namespace reflex::gateway

@@ -82,12 +82,16 @@ Result<Digest> TenantHasher::Of(const http::RequestHead& head, std::string_view 
   }
 
   const bool from_credential = options_.tenant_from == TenantFrom::kCredential;
+  const bool grouped = from_credential && !key_group.empty();
   const auto append = [&](std::string_view name, std::string_view value) {
-    if (from_credential && !key_group.empty() && TokenIn(name, value) == key_token) return;
+    if (grouped && TokenIn(name, value) == key_token) return;
     AppendField(name, message);
     AppendField(value, message);
   };
-  if (from_credential && !key_group.empty()) append(kGroup, key_group);
+  if (grouped) {
+    AppendField(kGroup, message);
+    AppendField(key_group, message);
+  }
   bool any_value = false;
   for (std::size_t name = 0; name < names_.size(); ++name) {
     for (std::size_t i = 0; present[name] && i < headers.size(); ++i) {
