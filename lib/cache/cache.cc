@@ -1,0 +1,136 @@
+#include "reflex/cache.h"
+
+#include <atomic>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+
+#include "base/metrics.h"
+#include "cache/memory_tier.h"
+
+namespace reflex {
+
+// How a purge and an Insert meet: Insert checks the epoch and stores while it holds the gate shared; a purge first moves the
+// epoch on, holding the gate alone for that moment. So each Insert is either done before the purge begins to remove, or refused.
+// Finding promotes from store to memory under the same rule. A purge moves the epoch twice, before and after it has cleaned the
+// store, and cleans memory last: what a Find took from the store in between is either removed there or not promoted.
+struct Cache::Parts {
+  Parts(const MemoryOptions& options, std::unique_ptr<EntryStore> entry_store, Logger& log)
+      : memory(options), store(std::move(entry_store)), logger(log) {}
+
+  void MoveEpoch() {
+    const std::unique_lock lock(gate);
+    epoch.fetch_add(1, std::memory_order_release);
+  }
+
+  cache::MemoryTier memory;
+  const std::unique_ptr<EntryStore> store;
+  Logger& logger;
+  std::shared_mutex gate;
+  // Written under the gate; release and acquire for readers outside it.
+  std::atomic<std::uint64_t> epoch{1};
+  base::Counter store_hits;
+  base::Counter store_failures;
+};
+
+Result<std::unique_ptr<Cache>> Cache::Create(const MemoryOptions& options, std::unique_ptr<EntryStore> store, Clock&,
+                                             Logger& logger) {
+  if (options.bytes == 0 || options.entries == 0) {
+    return Fail(ErrorCode::kInvalidArgument, "the memory tier needs at least one byte and one entry");
+  }
+  if (options.shards == 0 || (options.shards & (options.shards - 1)) != 0) {
+    return Fail(ErrorCode::kInvalidArgument, "memory shards must be a power of two, not " + std::to_string(options.shards));
+  }
+  return std::unique_ptr<Cache>(new Cache(std::make_unique<Parts>(options, std::move(store), logger)));
+}
+
+Cache::Cache(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Cache::~Cache() = default;
+
+EntryPtr Cache::FindInMemory(const Digest& key) { return parts_->memory.Find(key); }
+
+bool Cache::has_store() const { return parts_->store != nullptr; }
+bool Cache::StoreFindsInPlace() const { return parts_->store != nullptr && parts_->store->FindsInPlace(); }
+
+EntryPtr Cache::FindInStore(const Digest& key) {
+  if (parts_->store == nullptr) return nullptr;
+  // Twice at most: after a purge in between, what was found may be what was purged.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const std::uint64_t before = epoch();
+    auto found = parts_->store->Find(key);
+    if (!found) {
+      parts_->store_failures.Add();
+      parts_->logger.Log(LogLevel::kWarning, "store_find_failed code=" + std::string(Name(found.error().code)) + " error=\"" +
+                                                 found.error().message + "\"");
+      return nullptr;
+    }
+    if (*found == nullptr) return nullptr;
+    const std::shared_lock lock(parts_->gate);
+    if (epoch() != before) continue;
+    parts_->store_hits.Add();
+    return parts_->memory.InsertIfAbsent(std::move(*found));
+  }
+  return nullptr;
+}
+
+std::uint64_t Cache::epoch() const { return parts_->epoch.load(std::memory_order_acquire); }
+
+bool Cache::Insert(EntryPtr entry, std::uint64_t epoch_before) {
+  const std::shared_lock lock(parts_->gate);
+  if (epoch() != epoch_before) return false;
+  parts_->memory.Insert(entry);
+  // What the store cannot take is counted there; memory has it.
+  if (parts_->store != nullptr) (void)parts_->store->Put(std::move(entry));
+  return true;
+}
+
+Result<void> Cache::Erase(const Digest& key) {
+  parts_->MoveEpoch();
+  parts_->memory.Erase(key);
+  if (parts_->store == nullptr) return {};
+  auto erased = parts_->store->Erase(key);
+  parts_->MoveEpoch();
+  parts_->memory.Erase(key);
+  return erased;
+}
+
+Result<void> Cache::Clear() {
+  parts_->MoveEpoch();
+  parts_->memory.Clear();
+  if (parts_->store == nullptr) return {};
+  auto cleared = parts_->store->Clear();
+  parts_->MoveEpoch();
+  parts_->memory.Clear();
+  return cleared;
+}
+
+Result<std::uint64_t> Cache::EraseIf(const EntryStore::Condemn& condemn) {
+  parts_->MoveEpoch();
+  const std::uint64_t in_memory = parts_->memory.EraseIf(condemn);
+  if (parts_->store == nullptr) return in_memory;
+  auto erased = parts_->store->EraseIf(condemn);
+  parts_->MoveEpoch();
+  parts_->memory.EraseIf(condemn);
+  return erased;
+}
+
+Result<void> Cache::Flush(std::chrono::milliseconds limit) {
+  return parts_->store != nullptr ? parts_->store->Flush(limit) : Result<void>();
+}
+
+CacheStats Cache::Stats() const {
+  const auto memory = parts_->memory.Count();
+  CacheStats stats;
+  stats.memory_entries = memory.entries;
+  stats.memory_bytes = memory.bytes;
+  stats.memory_evictions = memory.evictions;
+  stats.memory_hits = memory.hits;
+  stats.store_hits = parts_->store_hits.Value();
+  if (parts_->store != nullptr) stats.store = parts_->store->Stats();
+  return stats;
+}
+
+StoreHealth Cache::Health() const { return parts_->store != nullptr ? parts_->store->Health() : StoreHealth(); }
+
+}  // namespace reflex

@@ -1,0 +1,224 @@
+#include "store/batch.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <lmdb.h>
+
+namespace reflex::store {
+namespace {
+
+// The largest value that shares a 4 KiB page with another one of its size: (4096 - 16) / 2 - 2 for the pointer - 8 for the node
+// - 8 for the id. One byte more and LMDB gives each value pages of its own, which fragment.
+constexpr std::uint64_t kPieceBytes = 2022;
+constexpr std::uint64_t kNodeBytes = 8 + 8 + 2;
+constexpr std::uint64_t kPageRoom = 4096 - 16;
+// A shorter piece would cost more in nodes than it saves in pages.
+constexpr std::uint64_t kShortestFill = 128;
+
+MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+MDB_val Value(const Digest& key) { return {key.bytes.size(), const_cast<std::uint8_t*>(key.bytes.data())}; }
+MDB_val Value(std::uint64_t& id) { return {sizeof id, &id}; }
+std::string_view View(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
+
+int NotFoundIsFine(int code) { return code == MDB_NOTFOUND ? 0 : code; }
+
+// Closes itself; must not outlive the transaction.
+class Cursor {
+ public:
+  Cursor(MDB_txn* txn, Environment::Table table) : code_(mdb_cursor_open(txn, table, &cursor_)) {}
+  ~Cursor() {
+    if (code_ == 0) mdb_cursor_close(cursor_);
+  }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  int Get(MDB_val& key, MDB_val& data, MDB_cursor_op op) { return code_ != 0 ? code_ : mdb_cursor_get(cursor_, &key, &data, op); }
+
+ private:
+  MDB_cursor* cursor_ = nullptr;
+  int code_;
+};
+
+}  // namespace
+
+std::uint64_t Batch::PagesFor(std::uint64_t bytes) { return bytes / (kPageRoom - 2 * kNodeBytes) + 3; }
+
+int Batch::FindRecord(const Digest& key, std::optional<KeyRecord>& record) {
+  MDB_val name = Value(key), data{};
+  const int code = mdb_get(transaction_.txn(), environment_.keys(), &name, &data);
+  if (code == 0) record = DecodeKeyRecord(View(data));
+  return NotFoundIsFine(code);
+}
+
+int Batch::RemovePieces(std::uint64_t first_id, std::uint32_t pieces) {
+  for (std::uint64_t id = first_id; id < first_id + pieces; ++id) {
+    std::uint64_t name = id;
+    MDB_val key = Value(name);
+    const int code = mdb_del(transaction_.txn(), environment_.values(), &key, nullptr);
+    if (code == MDB_NOTFOUND) return 0;  // Only a damaged record promises more than there is.
+    if (code != 0) return code;
+  }
+  return 0;
+}
+
+int Batch::Remove(const Digest& key, const KeyRecord& record) {
+  MDB_val name = Value(key);
+  if (const int code = NotFoundIsFine(mdb_del(transaction_.txn(), environment_.keys(), &name, nullptr)); code != 0) return code;
+  const std::string expiry = EncodeExpiryKey(record.expires_ms, record.first_id);
+  MDB_val row = Value(expiry);
+  if (const int code = NotFoundIsFine(mdb_del(transaction_.txn(), environment_.expiry(), &row, nullptr)); code != 0) return code;
+  if (record.first_id < state_.floor && state_.condemned > 0) --state_.condemned;
+  return RemovePieces(record.first_id, record.pieces);
+}
+
+std::uint64_t Batch::NextPieceBytes(std::uint64_t left) {
+  const bool fill = state_.tail_room >= kNodeBytes + kShortestFill;
+  const std::uint64_t bytes = std::min({left, kPieceBytes, fill ? state_.tail_room - kNodeBytes : kPieceBytes});
+  const std::uint64_t taken = ((bytes + 1) & ~std::uint64_t{1}) + kNodeBytes;
+  state_.tail_room = (fill && taken <= state_.tail_room ? state_.tail_room : kPageRoom) - taken;
+  return bytes;
+}
+
+int Batch::Append(const Digest& key, std::string_view bytes, std::int64_t expires_ms, std::uint64_t checksum) {
+  KeyRecord record;
+  record.first_id = state_.next_id;
+  record.bytes = static_cast<std::uint32_t>(bytes.size());
+  record.expires_ms = expires_ms;
+  record.checksum = checksum;
+  while (!bytes.empty()) {
+    std::uint64_t id = state_.next_id++;
+    // The key must be whole in the first piece: eviction reads it there.
+    std::uint64_t size = NextPieceBytes(bytes.size());
+    MDB_val name = Value(id), data = Value(bytes.substr(0, size));
+    if (const int code = mdb_put(transaction_.txn(), environment_.values(), &name, &data, MDB_APPEND); code != 0) return code;
+    bytes.remove_prefix(size);
+    ++record.pieces;
+  }
+  const std::string row = EncodeExpiryKey(expires_ms, record.first_id);
+  MDB_val expiry = Value(row), nothing{};
+  if (const int code = mdb_put(transaction_.txn(), environment_.expiry(), &expiry, &nothing, 0); code != 0) return code;
+  const std::string encoded = EncodeKeyRecord(record);
+  MDB_val name = Value(key), data = Value(encoded);
+  return mdb_put(transaction_.txn(), environment_.keys(), &name, &data, 0);
+}
+
+int Batch::Put(const Entry& entry) {
+  std::optional<KeyRecord> old;
+  if (const int code = FindRecord(entry.key, old); code != 0) return code;
+  if (old) {
+    if (const int code = Remove(entry.key, *old); code != 0) return code;
+  }
+  const std::string_view bytes = state_.encoder.Encode(entry);
+  return Append(entry.key, bytes, entry.expires_ms, Checksum(bytes));
+}
+
+int Batch::Erase(const Digest& key, std::optional<std::uint64_t> checksum) {
+  std::optional<KeyRecord> record;
+  if (const int code = FindRecord(key, record); code != 0) return code;
+  if (record) return checksum && *checksum != record->checksum ? 0 : Remove(key, *record);
+  if (checksum && *checksum != 0) return 0;
+  // Nothing there, or a record that does not parse: its pieces go when eviction comes to them.
+  MDB_val name = Value(key);
+  return NotFoundIsFine(mdb_del(transaction_.txn(), environment_.keys(), &name, nullptr));
+}
+
+int Batch::Clear() {
+  MDB_stat stat;
+  if (const int code = mdb_stat(transaction_.txn(), environment_.keys(), &stat); code != 0) return code;
+  const int code = PutNumber(transaction_.txn(), environment_.main(), kFloorName, state_.next_id);
+  if (code != 0) return code;
+  state_.floor = state_.next_id;
+  state_.condemned = stat.ms_entries;
+  return 0;
+}
+
+int Batch::Expire(std::int64_t now_ms, std::uint64_t max) {
+  for (std::uint64_t i = 0; i < max; ++i) {
+    MDB_val row{}, data{};
+    int code = Cursor(transaction_.txn(), environment_.expiry()).Get(row, data, MDB_FIRST);
+    if (code != 0) return NotFoundIsFine(code);
+    const std::string row_bytes(View(row));
+    const auto expiry = DecodeExpiryKey(row_bytes);
+    if (expiry && expiry->expires_ms > now_ms) return 0;
+    std::optional<KeyRecord> record;
+    std::optional<Digest> key;
+    if (expiry) {
+      std::uint64_t id = expiry->first_id;
+      MDB_val name = Value(id), piece{};
+      code = mdb_get(transaction_.txn(), environment_.values(), &name, &piece);
+      if (code != 0 && code != MDB_NOTFOUND) return code;
+      if (code == 0) key = DecodeKey(View(piece));
+      if (key) code = FindRecord(*key, record);
+      if (code != 0 && code != MDB_NOTFOUND) return code;
+    }
+    if (record && record->first_id == expiry->first_id && record->expires_ms == expiry->expires_ms) {
+      code = Remove(*key, *record);
+      counters_.expirations.Add();
+    } else {
+      MDB_val stray = Value(row_bytes);
+      code = NotFoundIsFine(mdb_del(transaction_.txn(), environment_.expiry(), &stray, nullptr));
+    }
+    if (code != 0) return code;
+  }
+  return 0;
+}
+
+int Batch::FindOldest(Oldest& oldest) {
+  MDB_val key{}, data{};
+  const int code = Cursor(transaction_.txn(), environment_.values()).Get(key, data, MDB_FIRST);
+  if (code != 0) return code;
+  std::memcpy(&oldest.id, key.mv_data, sizeof oldest.id);
+  const auto owner = DecodeKey(View(data));
+  if (!owner) return 0;
+  oldest.key = *owner;
+  std::optional<KeyRecord> record;
+  if (const int found = FindRecord(*owner, record); found != 0) return found;
+  if (record && record->first_id == oldest.id) oldest.record = record;
+  return 0;
+}
+
+int Batch::MoveToNewest(const Oldest& oldest) {
+  const KeyRecord& record = *oldest.record;
+  std::string bytes;
+  bytes.reserve(record.bytes);
+  for (std::uint64_t id = oldest.id; id < oldest.id + record.pieces; ++id) {
+    std::uint64_t name = id;
+    MDB_val key = Value(name), data{};
+    const int code = mdb_get(transaction_.txn(), environment_.values(), &key, &data);
+    if (code == MDB_NOTFOUND) break;
+    if (code != 0) return code;
+    bytes.append(View(data));
+  }
+  if (const int code = Remove(oldest.key, record); code != 0) return code;
+  // Damaged: a second chance would only carry the damage on.
+  if (bytes.size() != record.bytes || Checksum(bytes) != record.checksum) {
+    counters_.corrupt_values.Add();
+    return 0;
+  }
+  return Append(oldest.key, bytes, record.expires_ms, record.checksum);
+}
+
+int Batch::EvictOldest(bool may_spare, Eviction& eviction) {
+  eviction = {};
+  Oldest oldest;
+  if (const int code = FindOldest(oldest); code != 0) return NotFoundIsFine(code);
+  eviction.pages = 1;
+  if (!oldest.record) return RemovePieces(oldest.id, 1);
+  eviction.pages = PagesFor(oldest.record->bytes);
+  const bool read_lately = marks_.TestAndClear(oldest.id);
+  eviction.spared = read_lately && may_spare && oldest.id >= state_.floor;
+  if (eviction.spared) return MoveToNewest(oldest);
+  if (oldest.id >= state_.floor) counters_.evictions.Add();
+  return Remove(oldest.key, *oldest.record);
+}
+
+int Batch::ReclaimOldest(bool& found) {
+  Oldest oldest;
+  const int code = FindOldest(oldest);
+  found = code == 0 && oldest.id < state_.floor;
+  if (!found) return NotFoundIsFine(code);
+  return oldest.record ? Remove(oldest.key, *oldest.record) : RemovePieces(oldest.id, 1);
+}
+
+}  // namespace reflex::store

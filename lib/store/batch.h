@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "reflex/types.h"
+#include "store/counters.h"
+#include "store/environment.h"
+#include "store/read_marks.h"
+#include "store/record.h"
+
+namespace reflex::store {
+
+// Where the writer is; put back when a transaction fails.
+struct WriterPosition {
+  std::uint64_t next_id = 1;
+  std::uint64_t floor = 0;
+  // Entries below the floor that are still to be reclaimed; they do not count.
+  std::uint64_t condemned = 0;
+  // Bytes left on the last page of the value table, as far as appending goes: the next piece is cut to fill them.
+  std::uint64_t tail_room = 0;
+};
+
+// What the writer carries from one transaction to the next.
+struct WriterState : WriterPosition {
+  explicit WriterState(int zstd_level) : encoder(zstd_level) {}
+
+  EntryEncoder encoder;
+};
+
+// The changes of one write transaction, written for a page size of 4 KiB and correct for any. Functions return LMDB's codes,
+// 0 for done; after any other code the transaction must be aborted. Not thread-safe; lives as long as its transaction.
+class Batch {
+ public:
+  Batch(Environment& environment, WriteTransaction& transaction, WriterState& state, StoreCounters& counters, ReadMarks& marks)
+      : environment_(environment), transaction_(transaction), state_(state), counters_(counters), marks_(marks) {}
+
+  // Stores or replaces.
+  int Put(const Entry& entry);
+  // Removes if it is there and, where a checksum is given, has it.
+  int Erase(const Digest& key, std::optional<std::uint64_t> checksum);
+  // Puts the floor above everything stored so far.
+  int Clear();
+  // Removes at most `max` entries that expired by `now_ms`.
+  int Expire(std::int64_t now_ms, std::uint64_t max);
+  // Removes the oldest entry, or gives it a second chance behind the newest if it was read lately and `may_spare`.
+  struct Eviction {
+    std::uint64_t pages = 0;  // About what the entry takes; 0 when the table is empty.
+    bool spared = false;
+  };
+  int EvictOldest(bool may_spare, Eviction& eviction);
+  // Removes the oldest entry if it lies below the floor; `found` says whether there was one.
+  int ReclaimOldest(bool& found);
+
+  // Pages a value of so many bytes takes, with its share of the other tables.
+  static std::uint64_t PagesFor(std::uint64_t bytes);
+
+ private:
+  struct Oldest {
+    std::uint64_t id = 0;
+    Digest key;
+    std::optional<KeyRecord> record;  // Empty for a piece that belongs to no entry.
+  };
+
+  int FindRecord(const Digest& key, std::optional<KeyRecord>& record);
+  int Remove(const Digest& key, const KeyRecord& record);
+  int RemovePieces(std::uint64_t first_id, std::uint32_t pieces);
+  int Append(const Digest& key, std::string_view bytes, std::int64_t expires_ms, std::uint64_t checksum);
+  int FindOldest(Oldest& oldest);
+  int MoveToNewest(const Oldest& oldest);
+  std::uint64_t NextPieceBytes(std::uint64_t left);
+
+  Environment& environment_;
+  WriteTransaction& transaction_;
+  WriterState& state_;
+  StoreCounters& counters_;
+  ReadMarks& marks_;
+};
+
+}  // namespace reflex::store

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+
+#include "reflex/clock.h"
+#include "reflex/entry_store.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
+#include "store/lmdb_options.h"
+
+namespace reflex::store {
+
+// Entries in an LMDB file, so that a restart keeps them. The bytes on disk are in docs/store.md.
+//
+// Operation: Put goes into a bounded queue and is seen by Find from there; the store's one thread commits the queue each
+// interval, removes what expired, and evicts by age with a second chance for what was read, all in slices. A file that was not
+// closed cleanly, or changed since, is checked before LMDB may touch it; a damaged one is set aside with a warning in the log and
+// an empty one begun. While a long check runs, or the disk has no room for the file, the store is open but finds nothing (Health
+// says so) and keeps queueing.
+// Concurrency: all functions from any thread. Find takes the lock of one shard of the pending table for a moment, and none for
+// the file. The destructor commits what is queued.
+// Limitations: the file is mapped, so it must be on a local file system, and one whose disk cannot read it any more ends the
+// process (SIGBUS); after two such starts in a row the third sets the file aside.
+class LmdbStore final : public EntryStore {
+ public:
+  // `clock` and `logger` outlive the store. Returns: kInvalidArgument for an option out of range; kBusy when another process has
+  // the folder; kNewerFormat for the file of a newer version, which is left as it is; kIo.
+  static Result<std::unique_ptr<LmdbStore>> Open(const LmdbOptions& options, Clock& clock, Logger& logger);
+  ~LmdbStore() override;
+
+  Result<EntryPtr> Find(const Digest& key) override;
+  bool FindsInPlace() const override;
+  Result<void> Put(EntryPtr entry) override;
+  Result<void> Erase(const Digest& key) override;
+  Result<void> Clear() override;
+  // Also returns: kUnavailable while the file is being checked; kFull and kIo from the writer; kTimeout.
+  Result<std::uint64_t> EraseIf(const Condemn& condemn) override;
+  Result<void> Flush(std::chrono::milliseconds limit) override;
+  StoreStats Stats() const override;
+  StoreHealth Health() const override;
+
+ private:
+  class Impl;
+  explicit LmdbStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace reflex::store

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "reflex/result.h"
+#include "reflex/types.h"
+
+namespace reflex::store {
+
+// One thing for the writer to do.
+struct WriteOp {
+  enum class Kind { kPut, kErase, kEraseSame, kClear };
+  Kind kind = Kind::kPut;
+  Digest key;
+  EntryPtr entry;              // kPut.
+  std::uint64_t checksum = 0;  // kEraseSame: only the stored entry with this checksum.
+  std::uint64_t clears = 0;    // kPut: Clears asked for before it. kClear: its own number.
+  std::uint64_t order = 0;     // Grows; of two operations on one key the higher one wins.
+};
+
+// What waits for the writer, in order, and what readers must see of it already.
+//
+// Operation: Put, Erase, EraseSame and Clear queue an operation; Put and Erase also enter the pending table, where Find looks
+// before it looks into the file. The writer's turn is (Wait Take (Finish | Fail))*. An operation leaves the pending table and
+// its bytes leave the bound only in Finish or Fail, when the file shows it or never will.
+// Concurrency: thread-safe; Wait, Take, Finish and Fail are the writer's. One lock is held at a time.
+// Limitations: a full queue refuses a Put at once; an Erase waits for room, since it must not be lost.
+class WriteQueue {
+ public:
+  struct Limits {
+    std::uint64_t bytes = 0;
+    std::uint64_t entries = 0;
+    bool eager = false;  // The writer is to begin at once, not after its interval.
+  };
+  explicit WriteQueue(const Limits& limits);
+
+  // Returns: kFull.
+  Result<void> Put(EntryPtr entry, std::uint64_t clears);
+  // Returns: kTimeout when the writer made no room within 10 s.
+  Result<void> Erase(const Digest& key);
+  // For what readers need not see at once. Returns: kTimeout, as Erase.
+  Result<void> EraseSame(const Digest& key, std::uint64_t checksum);
+  // The same, doing nothing where the queue is full: for an entry found damaged, which the next Find finds again.
+  void EraseDamaged(const Digest& key, std::uint64_t checksum);
+  // Forgets what is pending and queues the Clear with this number.
+  void Clear(std::uint64_t number);
+
+  // What is pending for a key: nothing; or an entry; or null for an erasure.
+  std::optional<EntryPtr> Pending(const Digest& key) const;
+  std::vector<EntryPtr> PendingEntries() const;
+
+  // Has the writer begin now, and waits until it has done what was queued before. Returns: kTimeout, or what made it fail.
+  Result<void> Flush(std::chrono::milliseconds limit);
+
+  // Returns when there is something to commit (the first waits since `interval`, half of a bound is used, a Flush or Stop was
+  // asked for), or after `idle`. False once stopped and empty.
+  bool Wait(std::chrono::milliseconds interval, std::chrono::milliseconds idle);
+  // The oldest operations, about `bytes_max` of them.
+  std::vector<WriteOp> Take(std::uint64_t bytes_max);
+  // True when a later Put or Erase of the key made this operation pointless.
+  bool Superseded(const WriteOp& op) const;
+  // These are done.
+  void Finish(const std::vector<WriteOp>& ops);
+  // The same, and waiting Flushes get the error.
+  void Fail(const std::vector<WriteOp>& ops, const Error& error);
+  // Wakes waiting Flushes with the error; no operation is done.
+  void Fail(const Error& error) { Fail({}, error); }
+  void Stop();
+
+  std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  struct PendingOp {
+    EntryPtr entry;
+    std::uint64_t order = 0;
+  };
+  struct alignas(64) Shard {
+    mutable base::Mutex mutex;
+    std::unordered_map<Digest, PendingOp, DigestHash> ops GUARDED_BY(mutex);
+  };
+
+  static std::uint64_t Bytes(const WriteOp& op);
+  Shard& ShardOf(const Digest& key) { return shards_[key.bytes[31] % shards_.size()]; }
+  const Shard& ShardOf(const Digest& key) const { return shards_[key.bytes[31] % shards_.size()]; }
+  bool Reserve(std::uint64_t bytes);
+  Result<void> WaitForRoom(std::uint64_t bytes);
+  void SetPending(const WriteOp& op);
+  void Push(WriteOp op);
+  void Release(const std::vector<WriteOp>& ops);
+  bool Due() const REQUIRES(mutex_);
+
+  const Limits limits_;
+  std::array<Shard, 16> shards_;
+  std::atomic<std::uint64_t> next_order_{1};
+  // Of everything not yet finished; relaxed, bounds only.
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> count_{0};
+
+  base::Mutex mutex_;
+  base::CondVar work_;
+  base::CondVar done_;
+  std::deque<WriteOp> queue_ GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point oldest_ GUARDED_BY(mutex_);
+  std::uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t pushed_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t finished_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t failures_ GUARDED_BY(mutex_) = 0;
+  Error last_error_ GUARDED_BY(mutex_);
+  std::uint64_t flush_to_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace reflex::store

@@ -1,0 +1,231 @@
+#include "store/writer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include <lmdb.h>
+
+namespace reflex::store {
+namespace {
+
+constexpr std::int64_t kRetryNs = 1'000'000'000;
+constexpr std::int64_t kReaderCheckNs = 10'000'000'000;
+constexpr std::chrono::milliseconds kIdle{1000};
+// Entries expired or reclaimed beside the writes of one transaction, so that neither delays the next commit for long.
+constexpr std::uint64_t kSliceEntries = 512;
+// What removing or replacing one entry rewrites in the key and expiry tables, at most and with luck less.
+constexpr std::uint64_t kChangePages = 3;
+
+// What one transaction takes from the queue: small against the limit, because pages freed by a transaction can be used again
+// only two later.
+std::uint64_t BatchBytes(std::uint64_t limit_bytes) { return std::clamp<std::uint64_t>(limit_bytes / 32, 256u << 10, 16u << 20); }
+
+// Kept free for erasures and eviction, which write before they free.
+std::uint64_t ReservePages(std::uint64_t limit_bytes) { return std::clamp<std::uint64_t>(limit_bytes / 4096 / 32, 16, 256); }
+
+}  // namespace
+
+std::string Trouble::text() const {
+  base::MutexLock lock(mutex_);
+  return text_;
+}
+
+void Trouble::Set(std::string text, bool refuse_puts) {
+  refuses_puts_.store(refuse_puts, std::memory_order_relaxed);
+  base::MutexLock lock(mutex_);
+  text_ = std::move(text);
+}
+
+Writer::Writer(const Parts& parts) : parts_(parts), state_(parts.options.zstd_level) {
+  state_.next_id = parts_.environment.next_id();
+  state_.floor = parts_.environment.floor();
+  CountPages();
+}
+
+void Writer::Run() {
+  FirstCommit();
+  for (;;) {
+    // A pause between slices leaves the disk to others.
+    const auto idle = more_to_maintain_ ? std::chrono::milliseconds(5) : kIdle;
+    if (!parts_.queue.Wait(parts_.options.commit_interval, idle)) break;
+    Cycle(parts_.queue.Take(BatchBytes(parts_.options.limit_bytes)));
+  }
+}
+
+// The opening marker stands until LMDB has shown that it can read and write this file.
+void Writer::FirstCommit() {
+  std::uint64_t starts = 0;
+  WriteTransaction transaction(parts_.environment);
+  int code = transaction.error();
+  if (code == 0) code = GetNumber(transaction.txn(), parts_.environment.main(), kStartsName, starts);
+  if (code == MDB_NOTFOUND || code == MDB_CORRUPTED) code = 0;
+  if (code == 0) code = PutNumber(transaction.txn(), parts_.environment.main(), kStartsName, starts + 1);
+  if (code == 0) code = transaction.Commit();
+  if (code != 0) {
+    Retreat({}, code);
+  } else {
+    Publish({});
+  }
+  // Also after an error: the process lived through it.
+  parts_.folder.UnmarkOpening();
+}
+
+bool Writer::Spend(std::uint64_t pages) {
+  if (space_.usable_pages < pages + ReservePages(parts_.options.limit_bytes)) return false;
+  space_.usable_pages -= pages;
+  return true;
+}
+
+std::uint64_t Writer::NeedPages(const std::vector<WriteOp>& ops) const {
+  std::uint64_t pages = 0;
+  for (const WriteOp& op : ops) {
+    if (op.entry != nullptr) pages += Batch::PagesFor(op.entry->MemoryBytes());
+  }
+  return pages;
+}
+
+void Writer::Cycle(std::vector<WriteOp> ops) {
+  const std::int64_t now_ns = parts_.clock.SteadyNs();
+  if (retry_at_ns_ != 0 && now_ns < retry_at_ns_ && ops.empty()) return;
+  if (now_ns - readers_checked_ns_ > kReaderCheckNs) {
+    readers_checked_ns_ = now_ns;
+    parts_.environment.ForgetDeadReaders();
+  }
+  std::vector<WriteOp> all = std::exchange(retained_, {});
+  std::move(ops.begin(), ops.end(), std::back_inserter(all));
+  // A long reader elsewhere may have ended since the last commit.
+  if (space_.usable_pages < ReservePages(parts_.options.limit_bytes) * 4) CountPages();
+  space_ = ComputeSpace(pages_, parts_.options.limit_bytes, GrowableBytes(parts_.options.path, parts_.options.free_space_percent));
+  clears_applied_ = parts_.visibility.clears_done.load(std::memory_order_relaxed);
+  put_ = dropped_ = 0;
+  const WriterPosition before = state_;
+  WriteTransaction transaction(parts_.environment);
+  int code = transaction.error();
+  if (code == 0) {
+    Batch batch(parts_.environment, transaction, state_, parts_.counters, parts_.marks);
+    code = Maintain(batch, transaction, NeedPages(all));
+    if (code == 0) code = Apply(batch, transaction, all);
+    if (code == 0) code = transaction.Commit();
+  }
+  if (code == 0) return Publish(std::move(all));
+  static_cast<WriterPosition&>(state_) = before;
+  Retreat(std::move(all), code);
+}
+
+int Writer::Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages) {
+  more_to_maintain_ = false;
+  if (space_.usable_pages < 2 * ReservePages(parts_.options.limit_bytes)) return 0;
+  const std::uint64_t slice = std::min(kSliceEntries, space_.usable_pages / (2 * kChangePages));
+  const std::uint64_t expired = parts_.counters.expirations.Value();
+  if (const int code = batch.Expire(parts_.clock.WallMs(), slice); code != 0) return code;
+  more_to_maintain_ = parts_.counters.expirations.Value() - expired >= slice && slice > 0;
+  for (std::uint64_t i = 0; i < slice; ++i) {
+    bool found = false;
+    if (const int code = batch.ReclaimOldest(found); code != 0) return code;
+    if (!found) break;
+    if (i + 1 == slice) more_to_maintain_ = true;
+  }
+  return Evict(batch, transaction, need_pages);
+}
+
+int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages) {
+  // Twice the need, so that a store above its limit shrinks; spared entries get a quarter, so that it always does.
+  std::uint64_t budget = std::max<std::uint64_t>(2 * need_pages, 1024);
+  std::uint64_t spare_budget = budget / 4;
+  for (std::uint64_t i = 0; budget > 0; ++i) {
+    if (i % 16 == 0 && transaction.LivePages() + need_pages <= space_.live_target_pages) return 0;
+    if (!Spend(kChangePages)) return 0;
+    Batch::Eviction eviction;
+    if (const int code = batch.EvictOldest(spare_budget > 0, eviction); code != 0) return code;
+    if (eviction.pages == 0) return 0;
+    std::uint64_t& from = eviction.spared ? spare_budget : budget;
+    from -= std::min(from, eviction.pages);
+    if (eviction.spared && !Spend(eviction.pages)) return 0;
+  }
+  more_to_maintain_ = true;
+  return 0;
+}
+
+int Writer::ApplyPut(Batch& batch, const WriteOp& op) {
+  // Asked for before a Clear, or replaced while it waited: nobody is to see it.
+  if (op.clears < parts_.visibility.clears_asked.load(std::memory_order_acquire) || parts_.queue.Superseded(op)) return 0;
+  if (!Spend(Batch::PagesFor(op.entry->MemoryBytes()) + kChangePages)) {
+    ++dropped_;
+    return 0;
+  }
+  ++put_;
+  return batch.Put(*op.entry);
+}
+
+int Writer::Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops) {
+  for (const WriteOp& op : ops) {
+    int code = 0;
+    switch (op.kind) {
+      case WriteOp::Kind::kPut: code = ApplyPut(batch, op); break;
+      case WriteOp::Kind::kErase: code = parts_.queue.Superseded(op) ? 0 : batch.Erase(op.key, {}); break;
+      case WriteOp::Kind::kEraseSame: code = batch.Erase(op.key, op.checksum); break;
+      case WriteOp::Kind::kClear:
+        code = batch.Clear();
+        clears_applied_ = std::max(clears_applied_, op.clears);
+        more_to_maintain_ = true;
+        break;
+    }
+    if (code != 0) return code;
+  }
+  // Pages freed two commits ago become usable with the next commit, so there must be one even if everything was dropped.
+  // After a failed commit a real write has to show that the disk is well again.
+  if (dropped_ > 0 || retry_at_ns_ != 0) return PutNumber(transaction.txn(), parts_.environment.main(), kFloorName, state_.floor);
+  return 0;
+}
+
+void Writer::CountPages() {
+  auto pages = parts_.environment.CountPages();
+  if (pages) pages_ = *pages;
+  parts_.counters.used_bytes.Set(static_cast<std::int64_t>(pages_.live * pages_.page_bytes));
+  parts_.counters.file_bytes.Set(static_cast<std::int64_t>(parts_.environment.file_bytes()));
+  const ReadLease lease(parts_.environment);
+  MDB_stat stat;
+  if (lease.error() == 0 && mdb_stat(lease.txn(), parts_.environment.keys(), &stat) == 0) {
+    parts_.counters.entries.Set(
+        static_cast<std::int64_t>(stat.ms_entries - std::min<std::uint64_t>(stat.ms_entries, state_.condemned)));
+  }
+}
+
+void Writer::Publish(std::vector<WriteOp> ops) {
+  parts_.visibility.floor.store(state_.floor, std::memory_order_release);
+  if (clears_applied_ > parts_.visibility.clears_done.load(std::memory_order_relaxed)) {
+    parts_.visibility.clears_done.store(clears_applied_, std::memory_order_release);
+  }
+  retry_at_ns_ = 0;
+  CountPages();
+  parts_.counters.puts.Add(put_);
+  parts_.counters.puts_dropped.Add(dropped_);
+  if (!ops.empty()) parts_.counters.commits.Add();
+  if (dropped_ > 0) {
+    parts_.trouble.Set(space_.disk_low ? "the file system is nearly full: some answers are not stored"
+                                       : "a long reader keeps the store's pages in use: some answers are not stored",
+                       false);
+    parts_.queue.Fail(ops, Error{ErrorCode::kFull, "the store has no room for all of it"});
+    return;
+  }
+  parts_.trouble.Clear();
+  parts_.queue.Finish(ops);
+}
+
+// A commit failed and changed nothing. Puts are given up, what must not be lost is kept, and the next try comes in a second.
+void Writer::Retreat(std::vector<WriteOp> ops, int code) {
+  const Error error = LmdbError("cannot write the store in " + parts_.options.path.string(), code);
+  parts_.counters.write_errors.Add();
+  parts_.logger.Log(LogLevel::kWarning, "store_write_failed error=\"" + error.message + "\"");
+  std::vector<WriteOp> done;
+  for (WriteOp& op : ops) (op.kind == WriteOp::Kind::kPut ? done : retained_).push_back(std::move(op));
+  parts_.counters.puts_dropped.Add(done.size());
+  more_to_maintain_ = false;
+  retry_at_ns_ = parts_.clock.SteadyNs() + kRetryNs;
+  parts_.trouble.Set(error.message + ": answers are not stored", true);
+  parts_.queue.Fail(done, error);
+}
+
+}  // namespace reflex::store

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "reflex/clock.h"
+#include "reflex/logger.h"
+#include "store/batch.h"
+#include "store/counters.h"
+#include "store/environment.h"
+#include "store/lmdb_options.h"
+#include "store/read_marks.h"
+#include "store/space.h"
+#include "store/store_folder.h"
+#include "store/write_queue.h"
+
+namespace reflex::store {
+
+// Why nothing is stored right now, for Put and Health. Thread-safe.
+class Trouble {
+ public:
+  // Relaxed: a Put that is a moment late changes nothing.
+  bool refuses_puts() const { return refuses_puts_.load(std::memory_order_relaxed); }
+  std::string text() const;
+  void Set(std::string text, bool refuse_puts);
+  void Clear() { Set({}, false); }
+
+ private:
+  std::atomic<bool> refuses_puts_{false};
+  mutable base::Mutex mutex_;
+  std::string text_ GUARDED_BY(mutex_);
+};
+
+// The store's one writer: takes from the queue, commits, expires, evicts, reclaims, and copes when the disk says no. Run is the
+// body of the store's thread; everything else here is for that thread only.
+class Writer {
+ public:
+  struct Parts {
+    const LmdbOptions& options;
+    Clock& clock;
+    Logger& logger;
+    StoreFolder& folder;
+    Environment& environment;
+    WriteQueue& queue;
+    Visibility& visibility;
+    StoreCounters& counters;
+    ReadMarks& marks;
+    Trouble& trouble;
+  };
+  explicit Writer(const Parts& parts);
+
+  // Returns when the queue is stopped and empty.
+  void Run();
+
+ private:
+  void FirstCommit();
+  void Cycle(std::vector<WriteOp> ops);
+  int Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages);
+  int Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages);
+  int Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops);
+  int ApplyPut(Batch& batch, const WriteOp& op);
+  void Publish(std::vector<WriteOp> ops);
+  void Retreat(std::vector<WriteOp> ops, int code);
+  void CountPages();
+  bool Spend(std::uint64_t pages);
+  std::uint64_t NeedPages(const std::vector<WriteOp>& ops) const;
+
+  Parts parts_;
+  WriterState state_;
+  PageCounts pages_;
+  // Erasures and Clears whose commit failed: first in the next one.
+  std::vector<WriteOp> retained_;
+  std::int64_t retry_at_ns_ = 0;
+  std::int64_t readers_checked_ns_ = 0;
+  // Of the transaction under way.
+  Space space_;
+  std::uint64_t clears_applied_ = 0;
+  std::uint64_t put_ = 0;
+  std::uint64_t dropped_ = 0;
+  bool more_to_maintain_ = false;
+};
+
+}  // namespace reflex::store
