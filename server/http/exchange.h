@@ -76,15 +76,16 @@ class Exchange {
   ~Exchange() = default;
 };
 
-// What a server does with its requests. One object serves all I/O threads: thread-safe. Handle must not throw; if it returns
-// without a reply the server answers 500.
+// What a server does with its requests. One object serves all I/O threads: thread-safe. Handle must not throw. If it returns without
+// a reply, the server answers what reading the body ended with (413, 503, 408, 400), else 500.
 class Handler {
  public:
   virtual ~Handler() = default;
   virtual Task<void> Handle(Exchange& exchange) = 0;
 
   // The server refuses a request before any handler sees it (bad head, over a limit): the body of that reply, as JSON in the
-  // envelope clients of this server expect, and its reason for logs. `status` is 400, 408, 413, 431, 501, 503 or 505.
+  // envelope clients of this server expect, and its reason for logs. `status` is 400, 408, 413, 417, 431, 500, 501, 503 or
+  // 505.
   virtual std::string RefusalBody(int status, std::string_view message) = 0;
 };
 

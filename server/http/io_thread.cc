@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <array>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -59,6 +60,7 @@ struct IoThread::State {
   std::time_t date_second = -1;
   std::array<char, 32> date{};
   std::uint64_t random = 0;
+  std::atomic<bool> running{false};  // Releases what the thread did to whoever sees false.
   // Destroyed before what is above: coroutines that die with the context withdraw their deadlines.
   asio::io_context context;
   asio::executor_work_guard<Executor> work;
@@ -71,7 +73,18 @@ IoThread::~IoThread() {
   while (state_->waiters != nullptr) state_->waiters->Drop();
 }
 
-void IoThread::Run() { state_->context.run(); }
+void IoThread::Run() {
+  state_->running.store(true, std::memory_order_release);
+  state_->context.run();
+  state_->running.store(false, std::memory_order_release);
+}
+
+bool IoThread::running() const { return state_->running.load(std::memory_order_acquire); }
+
+std::size_t IoThread::Poll() {
+  state_->context.restart();
+  return state_->context.poll();
+}
 
 void IoThread::Stop() { state_->context.stop(); }
 

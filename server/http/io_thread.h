@@ -48,6 +48,10 @@ class IoThread {
   void Run();
   // From any thread.
   void Stop();
+  // From any thread: true from the start of Run to its return.
+  bool running() const;
+  // Runs what is ready, without waiting; returns how much that was. Only while Run is not running: for endings.
+  std::size_t Poll();
   // From any thread: runs `work` on this one, soon.
   void Post(std::function<void()> work);
   // Starts a coroutine that nobody waits for. It must not throw.

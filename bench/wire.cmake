@@ -1,0 +1,1 @@
+reflex_bench(wire_bench LINK reflex_wire)
