@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -77,7 +79,10 @@ Result<std::unique_ptr<EntryStore>> OpenExisting(const Settings& settings, Clock
   if (::access((settings.storage_path / kAdminTokenName).c_str(), F_OK) != 0) {
     return Fail(ErrorCode::kNotFound, "no Reflex runs here and " + settings.storage_path.string() + " is no storage folder of one");
   }
-  Result<std::unique_ptr<EntryStore>> store = OpenStore(settings, clock, logger);
+  // A running Reflex serves beside a long check; a command can only wait for it.
+  Settings patient = settings;
+  patient.store.check_wait = std::chrono::hours(1);
+  Result<std::unique_ptr<EntryStore>> store = OpenStore(patient, clock, logger);
   if (!store && store.error().code == ErrorCode::kBusy) {
     return Fail(ErrorCode::kBusy, store.error().message + "; name the running Reflex with --url");
   }
@@ -139,7 +144,7 @@ Result<std::string> PurgeStore(EntryStore& store, const gateway::PurgeRequest& r
   };
   REFLEX_CHECK(store.EraseIf(condemn));
   REFLEX_CHECK(store.Flush(kCommitLimit));
-  return "{" + Member(request.dry_run ? "would_erase" : "erased", matched) + "}";
+  return "{" + Member("entries", matched) + ",\"dry_run\":" + (request.dry_run ? "true" : "false") + "}";
 }
 
 }  // namespace
@@ -174,10 +179,9 @@ int RunEntriesDelete(const CommandLine& line, const Settings& settings) {
   return AskOrOpen(line, settings, {.method = "DELETE", .path = "/v1/reflex/entries/" + line.entry},
                    [&](EntryStore& store, Clock&) -> Result<std::string> {
                      REFLEX_TRY(const Digest key, base::DigestFromHex(line.entry));
-                     REFLEX_TRY(const EntryPtr entry, store.Find(key));
                      REFLEX_CHECK(store.Erase(key));
                      REFLEX_CHECK(store.Flush(kCommitLimit));
-                     return "{" + Member("erased", entry ? 1 : 0) + "}";
+                     return "{\"erased\":\"" + base::ToHex(key) + "\"}";
                    });
 }
 

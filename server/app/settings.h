@@ -83,10 +83,10 @@ struct NamedValue {
 
 // All that settings are read from.
 struct SettingsInput {
-  std::string file_name;  // For messages; empty: no file.
-  std::string file_text;  // TOML.
-  std::vector<NamedValue> environment;
-  std::vector<NamedValue> flags;  // Names with their dashes.
+  std::string file_name = {};  // For messages; empty: no file.
+  std::string file_text = {};  // TOML.
+  std::vector<NamedValue> environment = {};
+  std::vector<NamedValue> flags = {};  // Names with their dashes.
 };
 
 struct LoadedSettings {

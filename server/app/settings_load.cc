@@ -153,6 +153,7 @@ Result<void> Loader::ReadNode(const std::string& key, const toml::node& node) {
     add(node);
   }
   if (!readable) return Refuse(*row, AsWritten(node), source, Allowed(*row));
+  if (row->kind == Kind::kList && node.is_string()) pieces = SplitList(pieces[0], ',');
   return Set(static_cast<std::size_t>(row - table.begin()), pieces, std::move(source));
 }
 

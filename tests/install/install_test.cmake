@@ -12,19 +12,19 @@ set(prefix ${WORK}/prefix)
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component library)
 
 # Every public header compiles for itself, without the source tree.
-file(GLOB headers ${prefix}/include/reflex/*.h)
+file(GLOB_RECURSE headers ${prefix}/include/*.h)
 if(NOT headers)
   message(FATAL_ERROR "no header was installed under ${prefix}/include/reflex")
 endif()
 foreach(header IN LISTS headers)
-  run(${COMPILER} -std=c++23 -fsyntax-only -x c++ -I${prefix}/include ${header})
+  run(${COMPILER} -std=c++23 -fsyntax-only -x c++ -I${prefix}/include -I${prefix}/include/reflex-lib ${header})
 endforeach()
 
 run(${CMAKE_COMMAND} -S ${CONSUMER} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS}
   -DCMAKE_PREFIX_PATH=${prefix} -DREFLEX_WANTED=${VERSION})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
-run(${WORK}/build/consumer)
-if(NOT output MATCHES "served from memory: 4")
+run(${WORK}/build/consumer ${WORK}/store)
+if(NOT output MATCHES "served from memory: 4\nserved after a restart: 4")
   message(FATAL_ERROR "the consumer printed: ${output}")
 endif()
 file(REMOVE_RECURSE ${WORK})

@@ -1,0 +1,1 @@
+reflex_fuzzer(settings reflex_app)

@@ -1,0 +1,283 @@
+#include "app/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+namespace reflex::app {
+namespace {
+
+std::string SourceOf(const LoadedSettings& loaded, std::string_view key) {
+  for (std::size_t row = 0; row < SettingsTable().size(); ++row) {
+    if (SettingsTable()[row].key == key) return loaded.sources[row].ToString();
+  }
+  return "no such key";
+}
+
+Result<LoadedSettings> LoadFile(std::string text) { return LoadSettings({.file_name = "r.toml", .file_text = std::move(text)}); }
+Result<LoadedSettings> LoadVariables(std::vector<NamedValue> variables) {
+  return LoadSettings({.environment = std::move(variables)});
+}
+Result<LoadedSettings> LoadFlags(std::vector<NamedValue> flags) { return LoadSettings({.flags = std::move(flags)}); }
+
+// The message, "" when the settings were accepted.
+std::string Refusal(const Result<LoadedSettings>& loaded) {
+  if (loaded) return "";
+  EXPECT_EQ(loaded.error().code, ErrorCode::kInvalidArgument);
+  return loaded.error().message;
+}
+
+void ExpectMentions(const std::string& message, std::initializer_list<const char*> parts) {
+  for (const char* part : parts)
+    EXPECT_NE(message.find(part), std::string::npos) << "\"" << part << "\" is missing in: " << message;
+}
+
+TEST(Settings, DefaultsAreThoseOfTheDocuments) {
+  const Result<LoadedSettings> loaded = LoadSettings({});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Settings& s = loaded->settings;
+  using namespace std::chrono_literals;
+  EXPECT_EQ(s.server.listen.at(0).address, "127.0.0.1:8080");
+  EXPECT_EQ(s.storage_path, "./.data");
+  EXPECT_EQ(s.store.path, "./.data");
+  EXPECT_EQ(s.gateway.ttl, 24h);
+  EXPECT_EQ(s.memory.bytes, 64u << 20);
+  EXPECT_EQ(s.memory.entries, 10'000u);
+  EXPECT_EQ(s.store.limit_bytes, 8ull << 30);
+  EXPECT_EQ(s.store.free_space_percent, 5u);
+  EXPECT_EQ(s.store.commit_interval, 100ms);
+  EXPECT_EQ(s.gateway.reply_bytes_max, 8u << 20);
+  EXPECT_EQ(s.server.head_bytes_max, 64u << 10);
+  EXPECT_EQ(s.server.body_bytes_max, 32u << 20);
+  EXPECT_EQ(s.server.bodies_bytes_max, 256u << 20);
+  EXPECT_EQ(s.client.timeouts.connect, 10s);
+  EXPECT_EQ(s.client.timeouts.first_byte, 600s);
+  EXPECT_EQ(s.client.timeouts.between_bytes, 300s);
+  EXPECT_EQ(s.server.head_timeout, 10s);
+  EXPECT_EQ(s.server.write_timeout, 60s);
+  EXPECT_EQ(s.server.keep_alive_timeout, 75s);
+  EXPECT_EQ(s.drain_timeout, 30s);
+  EXPECT_EQ(s.server.connections_max, 10'000u);
+  EXPECT_EQ(s.openai, "https://api.openai.com/v1");
+  EXPECT_EQ(s.anthropic, "https://api.anthropic.com");
+  EXPECT_EQ(s.gemini, "https://generativelanguage.googleapis.com");
+  EXPECT_TRUE(s.gateway.exact_tier);
+  EXPECT_FALSE(s.allow_open);
+  EXPECT_FALSE(s.gateway.key_opens_all);
+  EXPECT_TRUE(s.log_requests);
+  EXPECT_EQ(SourceOf(*loaded, "server.port"), "default");
+}
+
+TEST(Settings, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+  SettingsInput input{.file_name = "r.toml", .file_text = "[server]\nport = 1001\n[memory]\nentries = 11\n[cache]\nttl = \"1h\"\n"};
+  input.environment = {{"REFLEX_PORT", "1002"}, {"REFLEX_L1_CAPACITY", "12"}};
+  input.flags = {{"--port", "1003"}};
+  const Result<LoadedSettings> loaded = LoadSettings(input);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.port, 1003);
+  EXPECT_EQ(loaded->settings.memory.entries, 12u);
+  EXPECT_EQ(loaded->settings.gateway.ttl, std::chrono::hours(1));
+  EXPECT_EQ(SourceOf(*loaded, "server.port"), "flag --port");
+  EXPECT_EQ(SourceOf(*loaded, "memory.entries"), "environment REFLEX_L1_CAPACITY");
+  EXPECT_EQ(SourceOf(*loaded, "cache.ttl"), "file r.toml:6");
+  EXPECT_EQ(SourceOf(*loaded, "memory.bytes"), "default");
+}
+
+TEST(Settings, TheFileTakesEachKindInItsOwnForm) {
+  const Result<LoadedSettings> loaded = LoadFile(R"(
+server.hosts = ["reflex.example.com", "r2"]
+server.allow_open = true
+upstream.connect_timeout = "2s"
+storage.bytes_max = 4294967296
+storage.free_percent_min = 10
+[memory]
+bytes = "1GiB"
+[tenant]
+from = "header:X-Team"
+headers = "X-A, X-B"
+)");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Settings& s = loaded->settings;
+  EXPECT_EQ(s.gateway.hosts, (std::vector<std::string>{"reflex.example.com", "r2"}));
+  EXPECT_TRUE(s.allow_open);
+  EXPECT_EQ(s.client.timeouts.connect, std::chrono::seconds(2));
+  EXPECT_EQ(s.store.limit_bytes, 4ull << 30);
+  EXPECT_EQ(s.store.free_space_percent, 10u);
+  EXPECT_EQ(s.memory.bytes, 1ull << 30);
+  EXPECT_EQ(s.gateway.tenant_from, gateway::TenantFrom::kHeader);
+  EXPECT_EQ(s.gateway.tenant_header, "X-Team");
+  EXPECT_EQ(s.gateway.tenant_headers, (std::vector<std::string>{"X-A", "X-B"}));
+}
+
+TEST(Settings, ABadValueNamesSettingValueSourceAndWhatIsAllowed) {
+  ExpectMentions(Refusal(LoadFile("[server]\nport = 70000\n")),
+                 {"server.port", "70000", "r.toml:2", "whole number from 0 to 65535"});
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_MEMORY_BYTES", "lots"}})),
+                 {"memory.bytes", "lots", "REFLEX_MEMORY_BYTES", "64MiB"});
+  ExpectMentions(Refusal(LoadFlags({{"--cache-ttl", "24"}})), {"cache.ttl", "\"24\"", "--cache-ttl", "duration"});
+  ExpectMentions(Refusal(LoadFlags({{"--log-level", "loud"}})), {"log.level", "loud", "debug, info, warning, error"});
+  ExpectMentions(Refusal(LoadFlags({{"--upstream", "api.openai.com"}})),
+                 {"upstream.openai", "api.openai.com", "http:// or https://"});
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_TIERS", "l1,l2"}})), {"cache.tiers", "l1,l2", "allowed: l1"});
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_PORT", ""}})), {"server.port", "\"\"", "whole number"});
+  ExpectMentions(Refusal(LoadFlags({{"--storage-commit", "sometimes"}})), {"storage.commit", "each, interval, off"});
+}
+
+TEST(Settings, AWrongTypeInTheFileIsABadValue) {
+  ExpectMentions(Refusal(LoadFile("server.port = [80]\n")), {"server.port", "whole number"});
+  ExpectMentions(Refusal(LoadFile("server.port = 80.5\n")), {"server.port", "80.5", "whole number"});
+  ExpectMentions(Refusal(LoadFile("server.hosts = [[1]]\n")), {"server.hosts"});
+  ExpectMentions(Refusal(LoadFile("[memory.bytes]\nx = 1\n")), {"memory.bytes", "64MiB"});
+  ExpectMentions(Refusal(LoadFile("log.requests = 1979-05-27\n")), {"log.requests", "true or false"});
+}
+
+TEST(Settings, AnUnknownFileKeyStopsWithItsNeighbours) {
+  ExpectMentions(Refusal(LoadFile("[server]\nprot = 80\n")),
+                 {"server.prot", "r.toml:2", "did you mean server.port?", "server.bind_addr"});
+  ExpectMentions(Refusal(LoadFile("[sever]\nport = 80\n")), {"sever", "sections server, upstream"});
+  ExpectMentions(Refusal(LoadFile("port = 80\n")), {"unknown setting port", "sections server, upstream"});
+}
+
+TEST(Settings, AFileThatIsNotTomlNamesTheLine) {
+  ExpectMentions(Refusal(LoadFile("[server]\nport 80\n")), {"r.toml:2", "not TOML"});
+  ExpectMentions(Refusal(LoadFile("[server]\nport = 1\nport = 2\n")), {"r.toml:3", "not TOML"});
+}
+
+TEST(Settings, AnUnknownFlagStopsWithWhatIsAllowed) {
+  ExpectMentions(Refusal(LoadFlags({{"--prot", "80"}})), {"unknown flag --prot", "did you mean --port?", "--storage-path"});
+}
+
+TEST(Settings, AnUnknownVariableIsAWarning) {
+  const Result<LoadedSettings> loaded =
+      LoadVariables({{"REFLEX_L1_CAPACTY", "5"}, {"REFLEX_CONFIG", ""}, {"PATH", "/bin"}, {"REFLEXES", "1"}});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_EQ(loaded->warnings.size(), 1u);
+  ExpectMentions(loaded->warnings[0], {"REFLEX_L1_CAPACTY", "did you mean REFLEX_L1_CAPACITY?"});
+}
+
+TEST(Settings, AnOrchestratorsVariablesAreIgnoredWithOneLine) {
+  const Result<LoadedSettings> loaded = LoadVariables({{"REFLEX_PORT", "tcp://10.0.0.1:8080"},
+                                                       {"REFLEX_PORT_8080_TCP", "tcp://10.0.0.1:8080"},
+                                                       {"REFLEX_PORT_8080_TCP_ADDR", "10.0.0.1"},
+                                                       {"REFLEX_SERVICE_HOST", "10.0.0.1"},
+                                                       {"REFLEX_SERVICE_PORT_HTTP", "8080"}});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.port, 8080);
+  EXPECT_EQ(SourceOf(*loaded, "server.port"), "default");
+  ASSERT_EQ(loaded->warnings.size(), 1u);
+  ExpectMentions(loaded->warnings[0], {"ignored", "REFLEX_PORT,", "REFLEX_SERVICE_HOST", "REFLEX_PORT_8080_TCP_ADDR"});
+}
+
+TEST(Settings, SecretsNeverStandInAMessage) {
+  // A control character is the one thing a key must not hold.
+  const std::string message = Refusal(LoadVariables({{"REFLEX_UPSTREAM_KEY", "sk-very\nsecret"}}));
+  ExpectMentions(message, {"upstream.key", "[secret]"});
+  EXPECT_EQ(message.find("sk-very"), std::string::npos);
+  // A misspelt key may be one too.
+  EXPECT_EQ(Refusal(LoadFile("[upstream]\nkye = \"sk-very-secret\"\n")).find("sk-very"), std::string::npos);
+}
+
+TEST(Settings, AnEmptyUpstreamIsSwitchedOff) {
+  const Result<LoadedSettings> loaded = LoadVariables({{"REFLEX_ANTHROPIC_UPSTREAM", ""}});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.anthropic, "");
+}
+
+TEST(Settings, ProxiesComeFromTheUsualVariables) {
+  const Result<LoadedSettings> loaded = LoadVariables({{"HTTPS_PROXY", "http://big:1"},
+                                                       {"https_proxy", "http://small:2"},
+                                                       {"NO_PROXY", "localhost"},
+                                                       {"HTTP_PROXY", "http://cgi:3"}});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.client.https_proxy, "http://small:2");
+  EXPECT_EQ(loaded->settings.client.no_proxy, "localhost");
+  // In capitals it may have come with a request, through CGI; curl reads it in small letters only, and so do we.
+  EXPECT_EQ(loaded->settings.client.http_proxy, "");
+  const Result<LoadedSettings> own = LoadVariables({{"https_proxy", "http://a:1"}, {"REFLEX_UPSTREAM_HTTPS_PROXY", "http://b:2"}});
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->settings.client.https_proxy, "http://b:2");
+}
+
+TEST(Settings, AddressesAreCheckedAndJoined) {
+  EXPECT_EQ(LoadFlags({{"--bind-addr", "::1"}, {"--port", "81"}})->settings.server.listen.at(0).address, "[::1]:81");
+  ExpectMentions(Refusal(LoadFlags({{"--bind-addr", "example.com"}})), {"server.bind_addr", "example.com", "IPv4"});
+  const Result<LoadedSettings> many =
+      LoadFlags({{"--server-listen", "127.0.0.1:1, [::1]:2, unix:/tmp/r.sock, :3"}, {"--server-admin-address", "127.0.0.1:4"}});
+  ASSERT_TRUE(many) << many.error().message;
+  ASSERT_EQ(many->settings.server.listen.size(), 5u);
+  EXPECT_EQ(many->settings.server.listen[2].address, "unix:/tmp/r.sock");
+  EXPECT_FALSE(many->settings.server.listen[3].admin);
+  EXPECT_TRUE(many->settings.server.listen[4].admin);
+  EXPECT_TRUE(many->settings.gateway.admin_elsewhere);
+  for (const char* bad :
+       {"127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "::1:80", "[::1]80", "[zz]:1", "unix:", "host:80", "127.0.0.1:80x"}) {
+    ExpectMentions(Refusal(LoadFlags({{"--server-listen", bad}})), {"server.listen", bad, "unix:/path"});
+    ExpectMentions(Refusal(LoadFlags({{"--server-admin-address", bad}})), {"server.admin_address", bad});
+  }
+}
+
+TEST(Settings, ListenExcludesPortOfTheSameOrAHigherSource) {
+  ExpectMentions(Refusal(LoadFlags({{"--server-listen", ":1"}, {"--port", "2"}})), {"server.listen", "server.port", "exclude"});
+  SettingsInput input{.file_name = "r.toml", .file_text = "server.listen = [\":1\"]", .environment = {{"REFLEX_BIND_ADDR", "::"}}};
+  ExpectMentions(Refusal(LoadSettings(input)), {"server.listen", "server.bind_addr", "exclude"});
+  SettingsInput lower{.file_name = "r.toml", .file_text = "server.port = 1", .flags = {{"--server-listen", ":2"}}};
+  const Result<LoadedSettings> loaded = LoadSettings(lower);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->settings.server.listen.at(0).address, ":2");
+}
+
+TEST(Settings, LoopbackIsRecognised) {
+  for (const char* yes : {"127.0.0.1:80", "127.9.9.9:1", "[::1]:80", "localhost:80", "unix:/x"})
+    EXPECT_TRUE(IsLoopback(yes)) << yes;
+  for (const char* no : {":80", "0.0.0.0:80", "[::]:80", "10.0.0.1:80", "[::ffff:127.0.0.1]:80", "128.0.0.1:1", "nonsense"}) {
+    EXPECT_FALSE(IsLoopback(no)) << no;
+  }
+}
+
+TEST(Settings, AnOpenListenerWithAnUpstreamKeyStopsTheStart) {
+  const std::vector<NamedValue> open = {{"REFLEX_BIND_ADDR", "0.0.0.0"}, {"REFLEX_UPSTREAM_KEY", "sk-very-secret"}};
+  const std::string message = Refusal(LoadVariables(open));
+  ExpectMentions(message, {"0.0.0.0:8080", "upstream.key", "client_keys_file", "server.allow_open"});
+  EXPECT_EQ(message.find("sk-very"), std::string::npos);
+  const auto with = [&](const char* name, const char* value) {
+    std::vector<NamedValue> variables = open;
+    variables.push_back({name, value});
+    return LoadVariables(variables);
+  };
+  EXPECT_EQ(Refusal(with("REFLEX_SERVER_ALLOW_OPEN", "true")), "");
+  EXPECT_EQ(Refusal(with("REFLEX_CLIENT_KEYS_FILE", "keys")), "");
+  EXPECT_EQ(Refusal(LoadVariables({{"REFLEX_UPSTREAM_KEY", "k"}})), "");
+  EXPECT_EQ(Refusal(LoadVariables({{"REFLEX_BIND_ADDR", "0.0.0.0"}})), "");
+  EXPECT_NE(Refusal(LoadVariables({{"REFLEX_UPSTREAM_KEY", "k"}, {"REFLEX_SERVER_LISTEN", "127.0.0.1:1,:2"}})), "");
+  // The admin listener forwards nothing.
+  EXPECT_EQ(Refusal(LoadVariables({{"REFLEX_UPSTREAM_KEY", "k"}, {"REFLEX_SERVER_ADMIN_ADDRESS", ":2"}})), "");
+}
+
+TEST(Settings, ValuesThatContradictEachOtherAreRefused) {
+  ExpectMentions(Refusal(LoadFlags({{"--server-tls-certificate", "c.pem"}})), {"server.tls_key", "together with"});
+  ExpectMentions(Refusal(LoadFlags({{"--server-tls-key", "k.pem"}})), {"server.tls_certificate", "together with"});
+  ExpectMentions(Refusal(LoadFlags({{"--server-body-bytes-max", "1GiB"}})), {"server.body_bytes_max", "1GiB", "256MiB"});
+  ExpectMentions(Refusal(LoadFlags({{"--cache-ttl", "48h"}, {"--cache-ttl-max", "24h"}})), {"cache.ttl", "2d", "24h"});
+  ExpectMentions(Refusal(LoadFlags({{"--storage-path", ""}})), {"storage.path", "a folder"});
+}
+
+TEST(Settings, TenantAndKeyHeadersAreHeaderNames) {
+  EXPECT_EQ(LoadFlags({{"--tenant-from", "one"}})->settings.gateway.tenant_from, gateway::TenantFrom::kOne);
+  for (const char* bad : {"everyone", "header:", "header:a b", "Header:X"}) {
+    ExpectMentions(Refusal(LoadFlags({{"--tenant-from", bad}})), {"tenant.from", bad, "header:NAME"});
+  }
+  ExpectMentions(Refusal(LoadFlags({{"--tenant-headers", "X-A,b c"}})), {"tenant.headers", "b c"});
+  ExpectMentions(Refusal(LoadFlags({{"--key-headers", "x:y"}})), {"key.headers", "x:y"});
+}
+
+TEST(Settings, ChoicesReachTheRooms) {
+  const Result<LoadedSettings> loaded = LoadFlags({{"--upstream-key-opens", "all"}, {"--storage-commit", "each"}});
+  ASSERT_TRUE(loaded);
+  EXPECT_TRUE(loaded->settings.gateway.key_opens_all);
+  EXPECT_EQ(loaded->settings.store.commit, store::CommitMode::kEachWrite);
+  EXPECT_EQ(LoadFlags({{"--storage-commit", "off"}})->settings.store.commit, store::CommitMode::kOff);
+}
+
+}  // namespace
+}  // namespace reflex::app
