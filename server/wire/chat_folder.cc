@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "wire/chat_choice.h"
 #include "wire/chat_members.h"
 #include "wire/chat_reply.h"
 #include "wire/error_body.h"
@@ -17,317 +18,8 @@ namespace {
 using json::Member;
 using json::Value;
 
-// More than any provider gives (n <= 128, 128 tools); bounds the searches.
+// More than any provider gives (n <= 128); bounds the search.
 constexpr std::size_t kChoicesMax = 256;
-constexpr std::size_t kCallsMax = 1024;
-
-// What a function or custom tool is called with.
-struct Body {
-  bool present = false;
-  std::string name;
-  std::string arguments;
-  ChatMembers others;
-};
-
-struct ToolCall {
-  std::uint64_t index = 0;
-  std::string id;
-  std::string type;
-  Body function;
-  Body custom;
-  ChatMembers others;
-};
-
-struct LogProbs {
-  bool present = false;
-  std::optional<std::string> content;  // Elements.
-  std::optional<std::string> refusal;
-  ChatMembers others;
-};
-
-struct Choice {
-  std::uint64_t index = 0;
-  std::string role;
-  std::optional<std::string> content;
-  std::optional<std::string> refusal;
-  Body function_call;
-  std::optional<ChatMembers> audio;
-  std::vector<ToolCall> calls;
-  ChatMembers message;  // Members of the message that have no rule of their own.
-  LogProbs logprobs;
-  std::string finish_reason;
-  ChatMembers others;
-};
-
-bool IsTextOrNothing(Value value) { return value.IsNothing() || value.IsString(); }
-
-bool AppendText(Value value, std::optional<std::string>& text) {
-  if (!value.IsString()) return value.IsNothing();
-  if (!text) text.emplace();
-  *text += value.text();
-  return true;
-}
-
-// `arguments` names the member that holds them. `rename`: a later name replaces the first.
-bool AddBody(Value value, std::string_view arguments, bool rename, Body& body) {
-  if (value.IsNothing()) return true;
-  if (!value.IsObject()) return false;
-  body.present = true;
-  for (const Member member : value.members()) {
-    if (member.name() == "name") {
-      if (!IsTextOrNothing(member.value)) return false;
-      if (!member.value.text().empty() && (rename || body.name.empty())) body.name = member.value.text();
-    } else if (member.name() == arguments) {
-      if (!IsTextOrNothing(member.value)) return false;
-      body.arguments += member.value.text();
-    } else if (!body.others.Join(member.name(), member.value)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-// The call a delta belongs to: by index; without one, a new id means a new call. Null when there are too many.
-ToolCall* CallOf(Value delta, std::vector<ToolCall>& calls) {
-  const Value given = delta.Find("index");
-  const std::string_view id = delta.Find("id").text();
-  std::uint64_t index = 0;
-  if (given.IsNothing()) {
-    const std::uint64_t last = calls.empty() ? 0 : calls.size() - 1;
-    const auto at_last = std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) { return call.index == last; });
-    const bool goes_on = !calls.empty() && (id.empty() || (at_last != calls.end() && at_last->id == id));
-    index = goes_on ? last : calls.size();
-  } else {
-    index = given.Whole(UINT64_MAX);
-    if (index == UINT64_MAX) return nullptr;
-  }
-  const auto found = std::find_if(calls.begin(), calls.end(), [&](const ToolCall& call) { return call.index == index; });
-  if (found != calls.end()) return &*found;
-  if (calls.size() == kCallsMax) return nullptr;
-  calls.emplace_back().index = index;
-  return &calls.back();
-}
-
-bool AddCall(Value delta, std::vector<ToolCall>& calls) {
-  if (!delta.IsObject()) return false;
-  ToolCall* const call = CallOf(delta, calls);
-  if (call == nullptr) return false;
-  for (const Member member : delta.members()) {
-    const std::string_view name = member.name();
-    bool taken = true;
-    if (name == "index") continue;
-    if (name == "id") {
-      if (call->id.empty()) call->id = member.value.text();
-    } else if (name == "type") {
-      if (call->type.empty()) call->type = member.value.text();
-    } else if (name == "function") {
-      taken = AddBody(member.value, "arguments", false, call->function);
-    } else if (name == "custom") {
-      taken = AddBody(member.value, "input", false, call->custom);
-    } else {
-      taken = call->others.Join(name, member.value);
-    }
-    if (!taken) return false;
-  }
-  return true;
-}
-
-bool AddCalls(Value list, std::vector<ToolCall>& calls) {
-  if (!list.IsArray()) return list.IsNothing();
-  for (const Value delta : list.elements()) {
-    if (!AddCall(delta, calls)) return false;
-  }
-  return true;
-}
-
-bool AddAudio(Value value, std::optional<ChatMembers>& audio) {
-  if (value.IsNothing()) return true;
-  if (!value.IsObject()) return false;
-  if (!audio) audio.emplace();
-  for (const Member member : value.members()) {
-    const bool grows = member.name() == "data" || member.name() == "transcript";
-    if (!(grows ? audio->Join(member.name(), member.value) : audio->Set(member.name(), member.value))) return false;
-  }
-  return true;
-}
-
-bool AddDelta(Value delta, Choice& choice) {
-  if (!delta.IsObject()) return delta.IsNothing();
-  for (const Member member : delta.members()) {
-    const std::string_view name = member.name();
-    bool taken = true;
-    if (name == "role") {
-      if (choice.role.empty()) choice.role = member.value.text();
-    } else if (name == "content") {
-      taken = AppendText(member.value, choice.content);
-    } else if (name == "refusal") {
-      taken = AppendText(member.value, choice.refusal);
-    } else if (name == "function_call") {
-      taken = AddBody(member.value, "arguments", true, choice.function_call);
-    } else if (name == "tool_calls") {
-      taken = AddCalls(member.value, choice.calls);
-    } else if (name == "audio") {
-      taken = AddAudio(member.value, choice.audio);
-    } else if (!member.value.IsNothing()) {
-      taken = choice.message.Join(name, member.value);
-    }
-    if (!taken) return false;
-  }
-  return true;
-}
-
-void AddElements(Value list, std::optional<std::string>& elements) {
-  if (!list.IsArray()) return;
-  if (!elements) elements.emplace();
-  AppendElements(list, *elements);
-}
-
-bool AddLogProbs(Value value, LogProbs& logprobs) {
-  if (!value.IsObject()) return value.IsNothing();
-  logprobs.present = true;
-  for (const Member member : value.members()) {
-    if (member.name() == "content") {
-      AddElements(member.value, logprobs.content);
-    } else if (member.name() == "refusal") {
-      AddElements(member.value, logprobs.refusal);
-    } else if (!logprobs.others.Set(member.name(), member.value)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool AddToChoice(Value chunk_choice, Choice& choice) {
-  for (const Member member : chunk_choice.members()) {
-    const std::string_view name = member.name();
-    bool taken = true;
-    if (name == "index" || name == "message") continue;
-    if (name == "delta") {
-      taken = AddDelta(member.value, choice);
-    } else if (name == "logprobs") {
-      taken = AddLogProbs(member.value, choice.logprobs);
-    } else if (name == "finish_reason") {
-      if (!member.value.text().empty()) choice.finish_reason = member.value.text();
-    } else {
-      taken = choice.others.Set(name, member.value);
-    }
-    if (!taken) return false;
-  }
-  return true;
-}
-
-void AppendName(std::string_view name, std::string& out) { out.append(",\"").append(name).append("\":"); }
-
-void AppendTextMember(std::string_view name, std::string_view text, std::string& out) {
-  AppendName(name, out);
-  AppendJsonString(text, out);
-}
-
-void AppendBody(std::string_view name, std::string_view arguments, const Body& body, std::string& out) {
-  AppendName(name, out);
-  out += "{\"name\":";
-  AppendJsonString(body.name, out);
-  AppendTextMember(arguments, body.arguments, out);
-  body.others.AppendTo(out);
-  out += '}';
-}
-
-void AppendCall(const ToolCall& call, std::string& out) {
-  const bool custom = call.custom.present;
-  out += "{\"type\":";
-  AppendJsonString(!call.type.empty() ? std::string_view(call.type) : custom ? "custom" : "function", out);
-  if (!call.id.empty()) AppendTextMember("id", call.id, out);
-  if (custom) {
-    AppendBody("custom", "input", call.custom, out);
-  } else if (call.function.present) {
-    AppendBody("function", "arguments", call.function, out);
-  }
-  call.others.AppendTo(out);
-  out += '}';
-}
-
-void AppendNullable(std::string_view name, const std::optional<std::string>& text, std::string& out) {
-  if (text) {
-    AppendTextMember(name, *text, out);
-  } else {
-    AppendName(name, out);
-    out += "null";
-  }
-}
-
-void AppendMessage(Choice& choice, std::string& out) {
-  const bool says_other =
-      !choice.calls.empty() || choice.function_call.present || choice.audio || !choice.refusal.value_or("").empty();
-  if (choice.content && choice.content->empty() && says_other) choice.content.reset();
-  if (choice.refusal && choice.refusal->empty()) choice.refusal.reset();
-  out += "{\"role\":";
-  AppendJsonString(choice.role.empty() ? "assistant" : std::string_view(choice.role), out);
-  AppendNullable("content", choice.content, out);
-  AppendNullable("refusal", choice.refusal, out);
-  choice.message.AppendTo(out);
-  if (choice.function_call.present) AppendBody("function_call", "arguments", choice.function_call, out);
-  if (choice.audio) {
-    std::string members;
-    choice.audio->AppendTo(members);
-    AppendName("audio", out);
-    out += '{';
-    if (!members.empty()) out.append(members, 1);
-    out += '}';
-  }
-  if (!choice.calls.empty()) {
-    std::sort(choice.calls.begin(), choice.calls.end(), [](const ToolCall& a, const ToolCall& b) { return a.index < b.index; });
-    AppendName("tool_calls", out);
-    for (std::size_t i = 0; i < choice.calls.size(); ++i) {
-      out += i == 0 ? '[' : ',';
-      AppendCall(choice.calls[i], out);
-    }
-    out += ']';
-  }
-  out += '}';
-}
-
-void AppendTokens(std::string_view name, const std::optional<std::string>& elements, std::string& out) {
-  if (elements) {
-    out.append(name).append("[").append(*elements).append("]");
-  } else {
-    out.append(name).append("null");
-  }
-}
-
-void AppendChoice(Choice& choice, std::string& out) {
-  out += "{\"index\":" + std::to_string(choice.index) + ",\"message\":";
-  AppendMessage(choice, out);
-  AppendName("logprobs", out);
-  if (choice.logprobs.present) {
-    AppendTokens("{\"content\":", choice.logprobs.content, out);
-    AppendTokens(",\"refusal\":", choice.logprobs.refusal, out);
-    choice.logprobs.others.AppendTo(out);
-    out += '}';
-  } else {
-    out += "null";
-  }
-  AppendName("finish_reason", out);
-  if (choice.finish_reason.empty()) {
-    out += "null";
-  } else {
-    AppendJsonString(choice.finish_reason, out);
-  }
-  choice.others.AppendTo(out);
-  out += '}';
-}
-
-std::size_t BytesOf(const std::optional<std::string>& text) { return text ? text->size() : 0; }
-std::size_t BytesOf(const Body& body) { return body.name.size() + body.arguments.size() + body.others.bytes(); }
-
-std::size_t BytesOf(const Choice& choice) {
-  std::size_t bytes = sizeof(Choice) + BytesOf(choice.content) + BytesOf(choice.refusal) + BytesOf(choice.function_call) +
-                      choice.message.bytes() + choice.others.bytes() + BytesOf(choice.logprobs.content) +
-                      BytesOf(choice.logprobs.refusal) + choice.logprobs.others.bytes();
-  if (choice.audio) bytes += choice.audio->bytes();
-  for (const ToolCall& call : choice.calls)
-    bytes += sizeof(call) + BytesOf(call.function) + BytesOf(call.custom) + call.others.bytes();
-  return bytes;
-}
 
 bool IsTruthy(Value value) { return !value.IsNothing() && value.kind() != json::Kind::kFalse; }
 
@@ -344,16 +36,16 @@ struct ChatFolder::State {
   std::string model;
   std::string usage;  // JSON.
   ChatMembers others;
-  std::vector<Choice> choices;
+  std::vector<ChatChoice> choices;
 
-  Choice* ChoiceAt(Value index);
+  ChatChoice* ChoiceAt(Value index);
   bool AddChunk(Value chunk);
   std::string Json();
 };
 
-Choice* ChatFolder::State::ChoiceAt(Value given) {
+ChatChoice* ChatFolder::State::ChoiceAt(Value given) {
   const std::uint64_t index = given.IsNothing() ? 0 : given.Whole(UINT64_MAX);
-  const auto found = std::find_if(choices.begin(), choices.end(), [&](const Choice& choice) { return choice.index == index; });
+  const auto found = std::find_if(choices.begin(), choices.end(), [&](const ChatChoice& choice) { return choice.index == index; });
   if (found != choices.end()) return &*found;
   if (index == UINT64_MAX || choices.size() == kChoicesMax) return nullptr;
   choices.emplace_back().index = index;
@@ -379,19 +71,22 @@ bool ChatFolder::State::AddChunk(Value chunk) {
     if (!has_rule && !others.Set(name, member.value)) return false;
   }
   for (const Value given : chunk.Find("choices").elements()) {
-    Choice* const choice = given.IsObject() ? ChoiceAt(given.Find("index")) : nullptr;
+    ChatChoice* const choice = given.IsObject() ? ChoiceAt(given.Find("index")) : nullptr;
     if (choice == nullptr || !AddToChoice(given, *choice)) return false;
   }
   return true;
 }
 
 std::string ChatFolder::State::Json() {
-  std::sort(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) { return a.index < b.index; });
+  std::sort(choices.begin(), choices.end(), [](const ChatChoice& a, const ChatChoice& b) { return a.index < b.index; });
   std::string out = "{\"id\":";
   AppendJsonString(id, out);
   out += ",\"object\":\"chat.completion\",\"created\":";
   out += created.empty() ? "0" : created;
-  if (!model.empty()) AppendTextMember("model", model, out);
+  if (!model.empty()) {
+    out += ",\"model\":";
+    AppendJsonString(model, out);
+  }
   out += ",\"choices\":[";
   for (std::size_t i = 0; i < choices.size(); ++i) {
     if (i > 0) out += ',';
@@ -447,14 +142,14 @@ PlainAnswer ChatFolder::Finish(const ChatRequest& request, const StorePolicy& po
 bool ChatFolder::failed() const { return state_->failed; }
 
 bool ChatFolder::complete() const {
-  const std::vector<Choice>& choices = state_->choices;
+  const std::vector<ChatChoice>& choices = state_->choices;
   return !choices.empty() &&
-         std::all_of(choices.begin(), choices.end(), [](const Choice& choice) { return !choice.finish_reason.empty(); });
+         std::all_of(choices.begin(), choices.end(), [](const ChatChoice& choice) { return !choice.finish_reason.empty(); });
 }
 
 std::size_t ChatFolder::bytes() const {
   std::size_t bytes = sizeof(State) + state_->usage.size() + state_->others.bytes();
-  for (const Choice& choice : state_->choices) bytes += BytesOf(choice);
+  for (const ChatChoice& choice : state_->choices) bytes += BytesOf(choice);
   return bytes;
 }
 

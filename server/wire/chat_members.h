@@ -18,7 +18,7 @@ class ChatMembers {
 
   // Keeps the last value. False when there are too many names.
   bool Set(std::string_view name, json::Value value);
-  // Joins with what is there: strings and arrays append, anything else replaces (api.md 2.5). False when there are too many names.
+  // Joins with what is there: strings and arrays append, anything else replaces. False when there are too many names.
   bool Join(std::string_view name, json::Value value);
 
   bool empty() const { return members_.empty(); }

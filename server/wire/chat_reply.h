@@ -13,7 +13,7 @@
 
 namespace reflex::wire {
 
-// A complete chat answer as it is kept: the full non-stream object (api.md 1.3) and where its per-reply members stand.
+// A complete chat answer as it is kept: the full non-stream object and where its per-reply members stand.
 struct ChatReply {
   std::string json;
   std::string layout;  // Encoded positions of "id" and "created" in json; opaque outside this room.
@@ -40,7 +40,7 @@ struct PlainAnswer {
 };
 PlainAnswer ReadPlainAnswer(std::string body, const ChatRequest& request, const StorePolicy& policy);
 
-// Folds a streamed answer into the plain one (api.md 2.5). Not thread-safe; one per call. Never throws away what it
+// Folds a streamed answer into the plain one. Not thread-safe; one per call. Never throws away what it
 // does not know: unknown members keep their last value, strings append.
 class ChatFolder {
  public:
@@ -83,7 +83,7 @@ struct PlainPieces {
 Result<PlainPieces> MakePlainReply(std::string_view json, std::string_view layout, std::string_view id,
                                    std::string_view created_text);
 
-// Replays a stored answer as the stream a provider would have sent (api.md 2.2, 2.4). Not thread-safe.
+// Replays a stored answer as the stream a provider would have sent. Not thread-safe.
 class ChatReplay {
  public:
   // `json` outlives the replay. Returns: kCorrupt.

@@ -14,7 +14,7 @@ namespace reflex::wire {
 // Grows whenever the canonical form changes: then no key of an older form matches any more. It is part of every key.
 inline constexpr std::uint32_t kCanonicalFormVersion = 1;
 
-// What Reflex needs to know of a POST /v1/chat/completions body (docs/key.md; shared rules in api.md 1.1).
+// What Reflex needs to know of a POST /v1/chat/completions body (docs/key.md).
 struct ChatRequest {
   // Digest of the canonical form: equal for bodies that must get the same answer. Leaves out the ignore list (delivery,
   // bookkeeping).

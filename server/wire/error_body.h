@@ -5,7 +5,7 @@
 
 namespace reflex::wire {
 
-// {"error":{"message","type","param":null,"code"}}: the OpenAI envelope (api.md 1.4). Text is escaped; invalid UTF-8 replaced.
+// {"error":{"message","type","param":null,"code"}}: the OpenAI envelope. Text is escaped; invalid UTF-8 replaced.
 // An empty type or code is null.
 std::string ErrorBody(std::string_view message, std::string_view type, std::string_view code);
 
