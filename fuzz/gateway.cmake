@@ -1,0 +1,3 @@
+reflex_fuzzer(cache_control reflex_gateway)
+reflex_fuzzer(client_keys reflex_gateway)
+reflex_fuzzer(purge_request reflex_gateway)
