@@ -1,5 +1,6 @@
 #include "gateway/chat_key.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -21,27 +22,26 @@ std::string_view BytesOf(const Digest& digest) { return {reinterpret_cast<const 
 
 // All fields of that name, in their order; a missing one is another key than an empty one.
 void AddHeader(std::string_view name, std::span<const http::Header> headers, base::Sha256& hash) {
-  std::uint64_t count = 0;
-  for (const http::Header& header : headers) {
-    if (!http::EqualsIgnoringCase(header.name, name)) continue;
-    hash.UpdateField(header.value);
-    ++count;
-  }
+  const auto counts = [&](const http::Header& header) { return http::EqualsIgnoringCase(header.name, name); };
+  // The count stands before its fields, so that no two lists of fields can hash the same bytes.
+  const std::uint64_t count = static_cast<std::uint64_t>(std::ranges::count_if(headers, counts));
   hash.Update(BytesOf(count));
+  if (count == 0) return;
+  for (const http::Header& header : headers) {
+    if (counts(header)) hash.UpdateField(header.value);
+  }
 }
 
 // The query without the credential, which the tenant holds.
 void AddQuery(std::string_view query, base::Sha256& hash) {
-  std::uint64_t count = 0;
+  // A pair is never empty here, so an empty field ends the list.
   while (!query.empty()) {
     const std::size_t end = query.find('&');
     const std::string_view pair = query.substr(0, end);
     query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
-    if (pair.starts_with("key=")) continue;
-    hash.UpdateField(pair);
-    ++count;
+    if (!pair.empty() && !pair.starts_with("key=")) hash.UpdateField(pair);
   }
-  hash.Update(BytesOf(count));
+  hash.UpdateField({});
 }
 
 }  // namespace

@@ -214,7 +214,7 @@ class Upstream:
             sock.close()
 
     def default(self, call):
-        if call.request.target.endswith("/chat/completions"):
+        if call.request.target.split("?")[0].endswith("/chat/completions"):
             body = call.request.json()
             text = f"answer {len(self.calls)} to {body['messages'][-1]['content']}"
             if body.get("stream"):
@@ -225,6 +225,10 @@ class Upstream:
             call.reply({"path": call.request.target})
 
     def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # Else the kernel keeps it for the thread that waits in accept.
+        except OSError:
+            pass
         self.listener.close()
         with self.lock:
             for sock in self.open:
@@ -295,6 +299,8 @@ class Reflex:
         base = f"http://127.0.0.1:{upstream_port}"
         environment |= {"REFLEX_PORT": "0", "REFLEX_STORAGE_PATH": f"{self.folder}/data", "REFLEX_UPSTREAM": f"{base}/v1",
                         "REFLEX_ANTHROPIC_UPSTREAM": base, "REFLEX_GEMINI_UPSTREAM": base, "REFLEX_TIERS": "l1"}
+        if "server_listen" in settings:
+            del environment["REFLEX_PORT"]
         environment |= {f"REFLEX_{k.upper()}": str(v) for k, v in settings.items()}
         self.log_path = f"{self.folder}/log-{time.monotonic_ns()}"
         with open(self.log_path, "wb") as log:

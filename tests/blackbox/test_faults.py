@@ -7,6 +7,8 @@ from harness import CHAT, ReflexTest, completion, stream_events, text_of, until
 
 
 class Provider(ReflexTest):
+    SETTINGS = {"io_threads": 1}
+
     def test_unreachable(self):
         self.up.close()
         reply = self.reflex.chat("x")

@@ -166,7 +166,7 @@ class Framing(ReflexTest):
 class Listening(ReflexTest):
     def test_unix_socket(self):
         path = os.path.join(self.reflex.folder, "s.sock")
-        other = self.start(listen=f"unix:{path},127.0.0.1:0")
+        other = self.start(server_listen=f"unix:{path},127.0.0.1:0")
         until(lambda: os.path.exists(path), "the socket file")
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(path)
@@ -195,7 +195,7 @@ class Listening(ReflexTest):
 
 
 class Bodies(ReflexTest):
-    SETTINGS = {"server_bodies_bytes_max": "1MiB"}
+    SETTINGS = {"server_body_bytes_max": "1MiB", "server_bodies_bytes_max": "1MiB"}
 
     def test_beyond_the_budget_of_bodies_is_503(self):
         gate = threading.Event()

@@ -53,7 +53,7 @@ class Access(ReflexTest):
         evil = [("Host", "evil.example")]
         self.assertStatus(self.reflex.request("GET", "/metrics", headers=evil), 403, "error", "forbidden-host")
         self.assertStatus(self.reflex.chat("h", headers=evil), 200, "miss")
-        keyed = self.start(upstream_key="k", hosts="reflex.internal", cors_origins="https://app.example")
+        keyed = self.start(upstream_key="k", server_hosts="reflex.internal", server_cors_origins="https://app.example")
         self.assertStatus(keyed.chat("h", headers=evil), 403, "error", "forbidden-host")
         self.assertStatus(keyed.chat("h", headers=[("Host", "reflex.internal:8080")]), 200)
         self.assertStatus(keyed.chat("h", headers=[("Origin", "https://evil.example")]), 403, "error", "forbidden-origin")
@@ -67,7 +67,7 @@ class Access(ReflexTest):
         self.assertIn("authorization", preflight.header("access-control-allow-headers").lower())
 
     def test_admin_listener(self):
-        reflex = self.start(admin_address="127.0.0.1:0")
+        reflex = self.start(server_admin_address="127.0.0.1:0")
         self.assertEqual(reflex.request("GET", "/metrics").status, 404)
         self.assertEqual(reflex.request("GET", "/healthz").status, 200)
         self.assertEqual(self.up.calls, [])
@@ -196,7 +196,7 @@ class Tls(ReflexTest):
             subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={name}", "-keyout",
                             f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
         make("one")
-        reflex = self.start(tls_certificate=f"{folder}/cert.pem", tls_key=f"{folder}/key.pem")
+        reflex = self.start(server_tls_certificate=f"{folder}/cert.pem", server_tls_key=f"{folder}/key.pem")
 
         def subject():
             context = ssl.create_default_context(cafile=f"{folder}/cert.pem")

@@ -110,7 +110,7 @@ class OneCallForMany(ReflexTest):
         return replies, threads
 
     def joined(self, count):
-        until(lambda: self.reflex.metric("reflex_joined_calls_total") >= count, f"{count} joined calls")
+        until(lambda: self.reflex.metric("reflex_joined_requests_total") >= count, f"{count} joined calls")
 
     def test_plain_and_streaming_callers_share_a_stream(self):
         gate = Gate(self.up)
@@ -149,8 +149,9 @@ class OneCallForMany(ReflexTest):
         leader = self.reflex.open_stream("late")
         gate.let(3)
         leader.head()
-        for _ in range(3):
-            leader.chunk()
+        seen = b""
+        while seen.count(b"data: ") < 3:
+            seen += leader.chunk()
         late = self.reflex.open_stream("late")
         late.head()
         seen = b""
