@@ -42,7 +42,10 @@ class Cursor {
 
 }  // namespace
 
-std::uint64_t Batch::PagesFor(std::uint64_t bytes) { return bytes / (kPageRoom - 2 * kNodeBytes) + 3; }
+std::uint64_t Batch::FileBytes(std::uint64_t bytes) {
+  // Each piece has its node; the rows in the key and expiry tables are 74 and 26 bytes in pages that are two thirds full.
+  return bytes + (bytes / kPieceBytes + 2) * kNodeBytes + 150;
+}
 
 int Batch::FindRecord(const Digest& key, std::optional<KeyRecord>& record) {
   MDB_val name = Value(key), data{};
@@ -203,9 +206,9 @@ int Batch::EvictOldest(bool may_spare, Eviction& eviction) {
   eviction = {};
   Oldest oldest;
   if (const int code = FindOldest(oldest); code != 0) return NotFoundIsFine(code);
-  eviction.pages = 1;
+  eviction.bytes = 1;
   if (!oldest.record) return RemovePieces(oldest.id, 1);
-  eviction.pages = PagesFor(oldest.record->bytes);
+  eviction.bytes = FileBytes(oldest.record->bytes);
   const bool read_lately = marks_.TestAndClear(oldest.id);
   eviction.spared = read_lately && may_spare && oldest.id >= state_.floor;
   if (eviction.spared) return MoveToNewest(oldest);

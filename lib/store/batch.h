@@ -46,15 +46,15 @@ class Batch {
   int Expire(std::int64_t now_ms, std::uint64_t max);
   // Removes the oldest entry, or gives it a second chance behind the newest if it was read lately and `may_spare`.
   struct Eviction {
-    std::uint64_t pages = 0;  // About what the entry takes; 0 when the table is empty.
+    std::uint64_t bytes = 0;  // About what the entry takes of the file; 0 when the table is empty.
     bool spared = false;
   };
   int EvictOldest(bool may_spare, Eviction& eviction);
   // Removes the oldest entry if it lies below the floor; `found` says whether there was one.
   int ReclaimOldest(bool& found);
 
-  // Pages a value of so many bytes takes, with its share of the other tables.
-  static std::uint64_t PagesFor(std::uint64_t bytes);
+  // What a value of so many bytes takes of the file, its rows in the three tables included.
+  static std::uint64_t FileBytes(std::uint64_t bytes);
 
  private:
   struct Oldest {

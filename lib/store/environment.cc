@@ -155,6 +155,7 @@ Result<PageCounts> Environment::CountPages() {
   const ReadLease lease(*this);
   if (lease.error() != 0) return std::unexpected(LmdbError("cannot count the store's pages", lease.error()));
   counts.live = AllPages(lease.txn(), *this);
+  counts.index = TablePages(lease.txn(), keys_) + TablePages(lease.txn(), expiry_);
   MDB_cursor* cursor = nullptr;
   if (const int code = mdb_cursor_open(lease.txn(), 0, &cursor); code != 0) {
     return std::unexpected(LmdbError("cannot read the store's free list", code));

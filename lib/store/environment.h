@@ -20,6 +20,7 @@ struct PageCounts {
   std::uint64_t page_bytes = 4096;
   std::uint64_t file = 0;      // In the file.
   std::uint64_t live = 0;      // In use by the tables.
+  std::uint64_t index = 0;     // Of those, in the key and expiry tables.
   std::uint64_t reusable = 0;  // Free, and no reader still sees what was on them.
 };
 

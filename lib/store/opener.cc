@@ -1,6 +1,9 @@
 #include "store/opener.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "store/file_check.h"
@@ -43,7 +46,11 @@ Result<std::unique_ptr<Environment>> OpenEnvironment(const LmdbOptions& options,
   if (auto marked = folder.MarkOpening(dead_starts + 1); !marked) {
     logger.Log(LogLevel::kWarning, "store_marker_failed error=\"" + marked.error().message + "\"");
   }
-  const Environment::Options how{options.path, options.limit_bytes * 2, options.commit != CommitMode::kOff};
+  // A file from a time of a higher limit needs room to shrink in.
+  std::error_code ignored;
+  const std::uint64_t file_bytes = folder.HasData() ? std::filesystem::file_size(folder.data_file(), ignored) : 0;
+  const std::uint64_t map_bytes = std::max(options.limit_bytes * 2, file_bytes + (64u << 20));
+  const Environment::Options how{options.path, map_bytes, options.commit != CommitMode::kOff};
   auto environment = Environment::Open(how);
   if (environment || environment.error().code != ErrorCode::kCorrupt || !folder.HasData()) return environment;
   REFLEX_CHECK(SetAside(folder, clock, logger, environment.error().message));

@@ -6,6 +6,11 @@
 #include <limits>
 
 namespace reflex::store {
+namespace {
+
+constexpr std::uint64_t kShrinkPages = 1024;
+
+}  // namespace
 
 Space ComputeSpace(const PageCounts& pages, std::uint64_t limit_bytes, std::uint64_t growable_bytes) {
   const std::uint64_t limit_pages = limit_bytes / pages.page_bytes;
@@ -20,6 +25,8 @@ Space ComputeSpace(const PageCounts& pages, std::uint64_t limit_bytes, std::uint
     space.live_target_pages = std::min(space.live_target_pages, (pages.file + growable) / 10 * 8);
   }
   space.usable_pages = pages.reusable + std::min(to_file_max, growable);
+  // The limit was lowered: removing writes before it frees.
+  if (pages.live > limit_pages) space.usable_pages = std::max(space.usable_pages, std::min(kShrinkPages, growable));
   return space;
 }
 

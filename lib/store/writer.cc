@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds kIdle{1000};
 constexpr std::uint64_t kSliceEntries = 512;
 // What removing or replacing one entry rewrites in the key and expiry tables, at most and with luck less.
 constexpr std::uint64_t kChangePages = 3;
+constexpr std::uint64_t kEvictBytesMin = 4u << 20;
 
 // What one transaction takes from the queue: small against the limit, because pages freed by a transaction can be used again
 // only two later.
@@ -72,18 +73,28 @@ void Writer::FirstCommit() {
   parts_.folder.UnmarkOpening();
 }
 
-bool Writer::Spend(std::uint64_t pages) {
-  if (space_.usable_pages < pages + ReservePages(parts_.options.limit_bytes)) return false;
-  space_.usable_pages -= pages;
+std::uint64_t Writer::ReserveBytes() const { return ReservePages(parts_.options.limit_bytes) * pages_.page_bytes; }
+
+bool Writer::Spend(std::uint64_t bytes) {
+  if (usable_bytes_ < bytes + ReserveBytes()) return false;
+  usable_bytes_ -= bytes;
   return true;
 }
 
-std::uint64_t Writer::NeedPages(const std::vector<WriteOp>& ops) const {
-  std::uint64_t pages = 0;
+// A change in the key and expiry tables rewrites pages, but none twice in one transaction.
+bool Writer::SpendChange() {
+  const std::uint64_t bytes = std::min(change_bytes_, kChangePages * pages_.page_bytes);
+  if (!Spend(bytes)) return false;
+  change_bytes_ -= bytes;
+  return true;
+}
+
+std::uint64_t Writer::NeedBytes(const std::vector<WriteOp>& ops) const {
+  std::uint64_t bytes = 0;
   for (const WriteOp& op : ops) {
-    if (op.entry != nullptr) pages += Batch::PagesFor(op.entry->MemoryBytes());
+    if (op.entry != nullptr) bytes += Batch::FileBytes(op.entry->MemoryBytes());
   }
-  return pages;
+  return bytes;
 }
 
 void Writer::Cycle(std::vector<WriteOp> ops) {
@@ -98,6 +109,8 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
   // A long reader elsewhere may have ended since the last commit.
   if (space_.usable_pages < ReservePages(parts_.options.limit_bytes) * 4) CountPages();
   space_ = ComputeSpace(pages_, parts_.options.limit_bytes, GrowableBytes(parts_.options.path, parts_.options.free_space_percent));
+  usable_bytes_ = space_.usable_pages * pages_.page_bytes;
+  change_bytes_ = (pages_.index + 16) * pages_.page_bytes;
   clears_applied_ = parts_.visibility.clears_done.load(std::memory_order_relaxed);
   put_ = dropped_ = 0;
   const WriterPosition before = state_;
@@ -105,7 +118,7 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
   int code = transaction.error();
   if (code == 0) {
     Batch batch(parts_.environment, transaction, state_, parts_.counters, parts_.marks);
-    code = Maintain(batch, transaction, NeedPages(all));
+    code = Maintain(batch, transaction, NeedBytes(all));
     if (code == 0) code = Apply(batch, transaction, all);
     if (code == 0) code = transaction.Commit();
   }
@@ -114,9 +127,9 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
   Retreat(std::move(all), code);
 }
 
-int Writer::Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages) {
+int Writer::Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes) {
   more_to_maintain_ = false;
-  if (space_.usable_pages < 2 * ReservePages(parts_.options.limit_bytes)) return 0;
+  if (usable_bytes_ < 2 * ReserveBytes()) return 0;
   const std::uint64_t slice = std::min(kSliceEntries, space_.usable_pages / (2 * kChangePages));
   const std::uint64_t expired = parts_.counters.expirations.Value();
   if (const int code = batch.Expire(parts_.clock.WallMs(), slice); code != 0) return code;
@@ -127,22 +140,23 @@ int Writer::Maintain(Batch& batch, const WriteTransaction& transaction, std::uin
     if (!found) break;
     if (i + 1 == slice) more_to_maintain_ = true;
   }
-  return Evict(batch, transaction, need_pages);
+  return Evict(batch, transaction, need_bytes);
 }
 
-int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages) {
+int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes) {
   // Twice the need, so that a store above its limit shrinks; spared entries get a quarter, so that it always does.
-  std::uint64_t budget = std::max<std::uint64_t>(2 * need_pages, 1024);
+  std::uint64_t budget = std::max<std::uint64_t>(2 * need_bytes, kEvictBytesMin);
   std::uint64_t spare_budget = budget / 4;
+  const std::uint64_t need_pages = need_bytes / pages_.page_bytes + 1;
   for (std::uint64_t i = 0; budget > 0; ++i) {
     if (i % 16 == 0 && transaction.LivePages() + need_pages <= space_.live_target_pages) return 0;
-    if (!Spend(kChangePages)) return 0;
+    if (!SpendChange()) return 0;
     Batch::Eviction eviction;
     if (const int code = batch.EvictOldest(spare_budget > 0, eviction); code != 0) return code;
-    if (eviction.pages == 0) return 0;
+    if (eviction.bytes == 0) return 0;
     std::uint64_t& from = eviction.spared ? spare_budget : budget;
-    from -= std::min(from, eviction.pages);
-    if (eviction.spared && !Spend(eviction.pages)) return 0;
+    from -= std::min(from, eviction.bytes);
+    if (eviction.spared && !Spend(eviction.bytes)) return 0;
   }
   more_to_maintain_ = true;
   return 0;
@@ -151,7 +165,7 @@ int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64
 int Writer::ApplyPut(Batch& batch, const WriteOp& op) {
   // Asked for before a Clear, or replaced while it waited: nobody is to see it.
   if (op.clears < parts_.visibility.clears_asked.load(std::memory_order_acquire) || parts_.queue.Superseded(op)) return 0;
-  if (!Spend(Batch::PagesFor(op.entry->MemoryBytes()) + kChangePages)) {
+  if (!Spend(Batch::FileBytes(op.entry->MemoryBytes())) || !SpendChange()) {
     ++dropped_;
     return 0;
   }

@@ -59,15 +59,17 @@ class Writer {
  private:
   void FirstCommit();
   void Cycle(std::vector<WriteOp> ops);
-  int Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages);
-  int Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_pages);
+  int Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes);
+  int Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes);
   int Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops);
   int ApplyPut(Batch& batch, const WriteOp& op);
   void Publish(std::vector<WriteOp> ops);
   void Retreat(std::vector<WriteOp> ops, int code);
   void CountPages();
-  bool Spend(std::uint64_t pages);
-  std::uint64_t NeedPages(const std::vector<WriteOp>& ops) const;
+  bool Spend(std::uint64_t bytes);
+  bool SpendChange();
+  std::uint64_t ReserveBytes() const;
+  std::uint64_t NeedBytes(const std::vector<WriteOp>& ops) const;
 
   Parts parts_;
   WriterState state_;
@@ -78,6 +80,8 @@ class Writer {
   std::int64_t readers_checked_ns_ = 0;
   // Of the transaction under way.
   Space space_;
+  std::uint64_t usable_bytes_ = 0;
+  std::uint64_t change_bytes_ = 0;  // What rewriting the key and expiry tables may still cost.
   std::uint64_t clears_applied_ = 0;
   std::uint64_t put_ = 0;
   std::uint64_t dropped_ = 0;

@@ -1,0 +1,166 @@
+#include "reflex/cache.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "lib/store/map_store.h"
+#include "lib/store/store_test_util.h"
+
+namespace reflex {
+namespace {
+
+using store::KeyOf;
+using store::MakeEntry;
+using store::MapStore;
+
+class CacheTest : public ::testing::Test {
+ protected:
+  void Make(MemoryOptions options = {}, bool with_store = true) {
+    auto map = std::make_unique<MapStore>();
+    map_ = map.get();
+    auto made = Cache::Create(options, with_store ? std::move(map) : nullptr, clock_, logger_);
+    ASSERT_TRUE(made) << made.error().message;
+    cache_ = std::move(*made);
+  }
+  bool InStore(std::uint64_t number) { return *map_->Find(KeyOf(number)) != nullptr; }
+
+  store::ManualClock clock_;
+  store::KeepingLogger logger_;
+  std::unique_ptr<Cache> cache_;
+  MapStore* map_ = nullptr;
+};
+
+TEST_F(CacheTest, OptionsOutOfRangeAreRefused) {
+  EXPECT_EQ(Cache::Create({.bytes = 0}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Cache::Create({.entries = 0}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Cache::Create({.shards = 3}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(CacheTest, InsertedIsInMemoryAtOnceAndInTheStore) {
+  Make();
+  const EntryPtr entry = MakeEntry(1, 100);
+  EXPECT_TRUE(cache_->Insert(entry, cache_->epoch()));
+  EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), entry);
+  EXPECT_TRUE(InStore(1));
+  EXPECT_EQ(cache_->Stats().memory_entries, 1u);
+  EXPECT_EQ(cache_->Stats().store.puts, 1u);
+}
+
+TEST_F(CacheTest, WhatTheStoreHasMovesIntoMemory) {
+  Make();
+  ASSERT_TRUE(map_->Put(MakeEntry(1, 100)));
+  EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), nullptr);
+  const EntryPtr found = cache_->FindInStore(KeyOf(1));
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), found);
+  EXPECT_EQ(cache_->FindInStore(KeyOf(2)), nullptr);
+  EXPECT_EQ(cache_->Stats().store_hits, 1u);
+}
+
+TEST_F(CacheTest, WithoutAStoreMemoryIsTheCache) {
+  Make({}, false);
+  EXPECT_FALSE(cache_->has_store());
+  EXPECT_FALSE(cache_->StoreFindsInPlace());
+  EXPECT_TRUE(cache_->Insert(MakeEntry(1, 10), cache_->epoch()));
+  EXPECT_TRUE(cache_->Insert(MakeEntry(2, 10), cache_->epoch()));
+  EXPECT_EQ(cache_->FindInStore(KeyOf(1)), nullptr);
+  EXPECT_EQ(*cache_->EraseIf([](const Entry& entry) { return entry.model == "odd"; }), 1u);
+  EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), nullptr);
+  EXPECT_TRUE(cache_->Erase(KeyOf(2)));
+  EXPECT_EQ(cache_->Stats().memory_entries, 0u);
+  EXPECT_TRUE(cache_->Clear());
+  EXPECT_TRUE(cache_->Flush(std::chrono::seconds(1)));
+  EXPECT_EQ(cache_->Health().degraded, "");
+}
+
+TEST_F(CacheTest, ABrokenStoreIsAMissAndMemoryGoesOn) {
+  Make();
+  map_->broken = true;
+  EXPECT_TRUE(cache_->Insert(MakeEntry(1, 10), cache_->epoch()));
+  EXPECT_NE(cache_->FindInMemory(KeyOf(1)), nullptr);
+  EXPECT_EQ(cache_->FindInStore(KeyOf(2)), nullptr);
+  EXPECT_TRUE(logger_.Saw("store_find_failed"));
+  const auto erased = cache_->Erase(KeyOf(1));
+  ASSERT_FALSE(erased);
+  EXPECT_EQ(erased.error().code, ErrorCode::kIo);
+  EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), nullptr);
+}
+
+TEST_F(CacheTest, AnAnswerAskedForBeforeAPurgeIsNotStored) {
+  Make();
+  const auto purges = std::vector<std::function<void()>>{
+      [&] { ASSERT_TRUE(cache_->Clear()); },
+      [&] { ASSERT_TRUE(cache_->Erase(KeyOf(9))); },
+      [&] { ASSERT_TRUE(cache_->EraseIf([](const Entry&) { return false; })); },
+  };
+  for (const auto& purge : purges) {
+    const std::uint64_t before = cache_->epoch();
+    purge();
+    EXPECT_GT(cache_->epoch(), before);
+    EXPECT_FALSE(cache_->Insert(MakeEntry(1, 10), before));
+    EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), nullptr);
+    EXPECT_FALSE(InStore(1));
+  }
+}
+
+TEST_F(CacheTest, EraseIfCleansBothTiersAndCountsTheStores) {
+  Make();
+  for (std::uint64_t i = 0; i < 10; ++i) cache_->Insert(MakeEntry(i, 10), cache_->epoch());
+  ASSERT_TRUE(map_->Put(MakeEntry(11, 10)));
+  const auto erased = cache_->EraseIf([](const Entry& entry) { return entry.model == "odd"; });
+  ASSERT_TRUE(erased);
+  EXPECT_EQ(*erased, 6u);
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(cache_->FindInMemory(KeyOf(i)) != nullptr, i % 2 == 0);
+    EXPECT_EQ(InStore(i), i % 2 == 0);
+  }
+}
+
+// Threads ask, purge and insert at once. Whatever was asked for before a purge that has returned must not be found after it.
+TEST_F(CacheTest, NothingOldSurvivesAPurgeUnderLoad) {
+  Make({.bytes = 4 << 20, .entries = 64, .shards = 2});
+  // Entry n of a key has version n; `purged` is the version below which everything was purged.
+  std::atomic<std::uint64_t> version{1}, purged{0};
+  std::atomic<bool> stop{false};
+  std::atomic<int> stale{0};
+  std::vector<std::thread> threads;
+  for (std::uint64_t thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::uint64_t i = 0; !stop; ++i) {
+        const std::uint64_t number = (i + thread) % 20;
+        const std::uint64_t least = purged.load();
+        EntryPtr found = cache_->FindInMemory(KeyOf(number));
+        if (found == nullptr) found = cache_->FindInStore(KeyOf(number));
+        if (found != nullptr && static_cast<std::uint64_t>(found->created_ms) < least) ++stale;
+        const std::uint64_t epoch = cache_->epoch();
+        auto entry = std::make_shared<Entry>(*MakeEntry(number, 10));
+        // Numbered after the epoch was read and before the purge that may come now: such an answer is old after that purge.
+        entry->created_ms = static_cast<std::int64_t>(version.load());
+        cache_->Insert(std::move(entry), epoch);
+      }
+    });
+  }
+  for (int round = 0; round < 300; ++round) {
+    // From here on new answers have a higher version than any that may be in a tier or on its way there.
+    const std::uint64_t next = version.fetch_add(1) + 1;
+    if (round % 3 == 2) {
+      ASSERT_TRUE(cache_->EraseIf([&](const Entry&) { return true; }));
+    } else {
+      ASSERT_TRUE(cache_->Clear());
+    }
+    purged.store(next);
+    std::this_thread::yield();
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(stale, 0);
+}
+
+}  // namespace
+}  // namespace reflex

@@ -1,0 +1,162 @@
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "lib/store/store_test_util.h"
+#include "store/lmdb_store.h"
+
+namespace reflex::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+class FullDisk : public ::testing::Test {
+ protected:
+  FullDisk() {
+    options_.path = folder_.path() / "disk" / "store";
+    options_.limit_bytes = 256 << 20;
+    options_.commit_interval = 1ms;
+  }
+  void Open() {
+    auto opened = LmdbStore::Open(options_, clock_, logger_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+  bool Found(std::uint64_t number) {
+    const auto found = store_->Find(KeyOf(number));
+    EXPECT_TRUE(found);
+    return found && *found != nullptr && **found == *MakeEntry(number, 20'000);
+  }
+  // Puts until a commit fails; returns the number that failed.
+  std::uint64_t FillUp(std::uint64_t first, std::uint64_t count) {
+    for (std::uint64_t i = first; i < first + count; ++i) {
+      if (!store_->Put(MakeEntry(i, 20'000)) || !store_->Flush(20s)) return i;
+    }
+    return first + count;
+  }
+
+  TempFolder folder_;
+  ManualClock clock_;
+  KeepingLogger logger_;
+  LmdbOptions options_;
+  std::unique_ptr<LmdbStore> store_;
+};
+
+// The operating system refuses to let the file grow, as a full disk does.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(FullDisk, AFailedWriteRefusesPutsKeepsReadingAndEndsBySpace) {
+  Open();
+  std::uint64_t failed = 0;
+  {
+    const FileSizeLimit limit(4 << 20);
+    failed = FillUp(0, 1'000);
+    ASSERT_LT(failed, 1'000u);
+    ASSERT_GT(failed, 50u);
+    for (std::uint64_t i = 0; i < failed; ++i) ASSERT_TRUE(Found(i)) << i;
+    EXPECT_NE(store_->Health().degraded, "");
+    EXPECT_GT(store_->Stats().write_errors, 0u);
+    const auto refused = store_->Put(MakeEntry(5'000, 20'000));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kFull);
+    EXPECT_FALSE(Found(5'000));
+    // What was erased stays erased even though it cannot be written down yet.
+    ASSERT_TRUE(store_->Erase(KeyOf(3)));
+    EXPECT_FALSE(Found(3));
+  }
+  clock_.AdvanceMs(2'000);
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (!store_->Put(MakeEntry(6'000, 20'000))) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    std::this_thread::sleep_for(5ms);
+  }
+  ASSERT_TRUE(store_->Flush(20s));
+  EXPECT_TRUE(Found(6'000));
+  EXPECT_FALSE(Found(3));
+  EXPECT_EQ(store_->Health().degraded, "");
+  store_.reset();
+  Open();
+  EXPECT_TRUE(Found(6'000));
+  EXPECT_FALSE(Found(3));
+  for (std::uint64_t i = 4; i < failed; ++i) ASSERT_TRUE(Found(i)) << i;
+}
+
+TEST_F(FullDisk, TheStoreComesByItselfWhenTheFirstFileHadNoRoom) {
+  std::filesystem::create_directories(options_.path);
+  {
+    const FileSizeLimit limit(4096);
+    Open();
+    EXPECT_NE(store_->Health().degraded, "");
+    const auto found = store_->Find(KeyOf(1));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(*found, nullptr);
+    EXPECT_FALSE(store_->Put(MakeEntry(1, 100)));
+  }
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  while (!store_->Put(MakeEntry(1, 20'000))) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    std::this_thread::sleep_for(5ms);
+  }
+  ASSERT_TRUE(store_->Flush(20s));
+  EXPECT_TRUE(Found(1));
+  EXPECT_EQ(store_->Health().degraded, "");
+}
+
+TEST_F(FullDisk, TheLastPartOfTheFileSystemStaysFree) {
+  const auto disk = folder_.path() / "disk";
+  std::filesystem::create_directories(disk);
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=16m") != 0) GTEST_SKIP() << "mounting needs root: " << std::strerror(errno);
+  {
+    std::ofstream(disk / "ballast") << std::string(8 << 20, 'x');
+    Open();
+    FillUp(0, 1'000);
+    for (std::uint64_t i = 1'000; i < 1'500; ++i) {
+      (void)store_->Put(MakeEntry(i, 20'000));
+      (void)store_->Flush(20s);
+    }
+    struct statvfs status{};
+    ASSERT_EQ(::statvfs(disk.c_str(), &status), 0);
+    EXPECT_GE(status.f_bavail * 100, status.f_blocks * 5);
+    EXPECT_EQ(store_->Stats().write_errors, 0u);
+    const std::uint64_t file_bytes = store_->Stats().file_bytes;
+    EXPECT_GT(file_bytes, 4u << 20);
+    std::filesystem::remove(disk / "ballast");
+    for (std::uint64_t i = 2'000; i < 2'500; ++i) {
+      (void)store_->Put(MakeEntry(i, 20'000));
+      (void)store_->Flush(20s);
+    }
+    EXPECT_GT(store_->Stats().file_bytes, file_bytes + (4u << 20));
+    EXPECT_TRUE(Found(2'499));
+    store_.reset();
+  }
+  ::umount2(disk.c_str(), MNT_DETACH);
+}
+
+}  // namespace
+}  // namespace reflex::store

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "reflex/clock.h"
+#include "reflex/logger.h"
+#include "reflex/types.h"
+
+namespace reflex::store {
+
+// A folder that is gone with the object.
+class TempFolder {
+ public:
+  TempFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "reflex-store-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    path_ = pattern;
+  }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+class ManualClock final : public Clock {
+ public:
+  std::int64_t WallMs() const override { return wall_ms_.load(); }
+  std::int64_t SteadyNs() const override { return steady_ns_.load(); }
+  void AdvanceMs(std::int64_t ms) {
+    wall_ms_ += ms;
+    steady_ns_ += ms * 1'000'000;
+  }
+
+ private:
+  std::atomic<std::int64_t> wall_ms_{1'700'000'000'000};
+  std::atomic<std::int64_t> steady_ns_{1};
+};
+
+class KeepingLogger final : public Logger {
+ public:
+  void Log(LogLevel, std::string_view line) override {
+    const std::lock_guard lock(mutex_);
+    lines_.emplace_back(line);
+  }
+  bool Saw(std::string_view part) const {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& line : lines_) {
+      if (line.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+inline Digest KeyOf(std::uint64_t number) { return base::HashBytes("key " + std::to_string(number)); }
+
+// The reply follows from number, version and size, so that any mix-up of entries shows.
+inline std::string ReplyOf(std::uint64_t number, std::size_t bytes, std::uint64_t version = 0) {
+  std::string reply;
+  reply.reserve(bytes + 80);
+  for (std::uint64_t i = 0; reply.size() < bytes; ++i) {
+    reply += base::ToHex(base::HashBytes(std::to_string(number) + "/" + std::to_string(version) + "/" + std::to_string(i)));
+  }
+  reply.resize(bytes);
+  return reply;
+}
+
+inline EntryPtr MakeEntry(std::uint64_t number, std::size_t bytes, std::uint64_t version = 0,
+                          std::int64_t expires_ms = 1'800'000'000'000) {
+  auto entry = std::make_shared<Entry>();
+  entry->key = KeyOf(number);
+  entry->created_ms = 1'700'000'000'000;
+  entry->expires_ms = expires_ms;
+  entry->usage = {static_cast<std::uint32_t>(number), 7};
+  entry->model = number % 2 == 0 ? "even" : "odd";
+  entry->name_space = "space";
+  entry->tags = {"tag-" + std::to_string(number % 3)};
+  entry->upstream_request_id = "req_" + std::to_string(number);
+  entry->reply = ReplyOf(number, bytes, version);
+  entry->layout = "layout " + std::to_string(number);
+  return entry;
+}
+
+}  // namespace reflex::store
