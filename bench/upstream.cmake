@@ -1,0 +1,2 @@
+add_executable(http_relay http_relay.cc)
+target_link_libraries(http_relay PRIVATE reflex_upstream)

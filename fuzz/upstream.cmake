@@ -1,0 +1,2 @@
+reflex_fuzzer(response_head reflex_http)
+reflex_fuzzer(decode reflex_http)
