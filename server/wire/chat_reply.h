@@ -64,8 +64,9 @@ class ChatFolder {
   std::unique_ptr<State> state_;
 };
 
-// What one caller sees of a live stream's event: the event as it came, without the usage that only Reflex asked for. Returns the
-// bytes to send: `raw` itself where nothing is hidden, a rewritten event in `scratch`, or an empty view for the usage chunk.
+// What one caller sees of a live stream's event: the event as it came, without the usage that only Reflex asked for. `raw` and
+// `data` are those of one SseReader::Event. Returns the bytes to send: `raw` itself where nothing is hidden, a rewritten event in
+// `scratch`, or an empty view for the usage chunk.
 std::string_view HideUsage(std::string_view raw, std::string_view data, std::string& scratch);
 
 // What is new in every reply made from a stored answer.

@@ -1,7 +1,11 @@
 #include "wire/chat_request.h"
 
+#include <charconv>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/digest.h"
@@ -41,17 +45,26 @@ bool ReadStreamOptions(Value value, ChatRequest& request) {
          ReadFlag(value.Find("include_obfuscation"), request.include_obfuscation);
 }
 
+// A whole number in any spelling, 0 for other numbers and those that do not fit.
+std::uint32_t WholeNumber(Value number) {
+  std::string exact;
+  AppendDecimal(number.raw(), exact);
+  std::uint64_t value = 0;
+  int power = 0;
+  const char* const end = exact.data() + exact.size();
+  const auto digits = std::from_chars(exact.data(), end, value);
+  if (digits.ec != std::errc()) return 0;
+  if (digits.ptr != end && (*digits.ptr != 'e' || std::from_chars(digits.ptr + 1, end, power).ec != std::errc() || power < 0))
+    return 0;
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint32_t>::max();
+  for (; power > 0 && value <= kMax; --power) value *= 10;
+  return value <= kMax ? static_cast<std::uint32_t>(value) : 0;
+}
+
 bool ReadChoices(Value value, ChatRequest& request) {
   if (value.IsNothing()) return true;
-  if (!value.IsNumber()) return false;
-  std::uint64_t choices = value.Whole(0);
-  if (choices == 0) {  // Perhaps a whole number in another spelling.
-    std::string exact;
-    AppendDecimal(value.raw(), exact);
-    if (exact == "1") choices = 1;
-  }
-  request.choices = static_cast<std::uint32_t>(choices);
-  return choices > 0 && choices <= std::numeric_limits<std::uint32_t>::max();
+  if (value.IsNumber()) request.choices = WholeNumber(value);
+  return value.IsNumber() && request.choices > 0;
 }
 
 bool ReadTokenLimit(Value value, ChatRequest& request) {

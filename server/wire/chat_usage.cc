@@ -1,5 +1,6 @@
 // Asking for usage where the client did not, and hiding it again.
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -67,11 +68,12 @@ bool IsOnlyUsage(Value chunk) {
   return true;
 }
 
-// `data` stands in `raw` as one piece unless it was joined from several lines.
+// `data` is a part of `raw` unless it was joined from several lines.
 std::string_view Rewritten(std::string_view raw, std::string_view data, const Span& gone, std::string& scratch) {
   scratch.clear();
-  const std::size_t at = raw.find(data);
-  if (at != std::string_view::npos) {
+  const std::less_equal<const char*> not_behind;
+  if (not_behind(raw.data(), data.data()) && not_behind(data.data() + data.size(), raw.data() + raw.size())) {
+    const auto at = static_cast<std::size_t>(data.data() - raw.data());
     scratch.append(raw.substr(0, at + gone.begin)).append(raw.substr(at + gone.end));
     return scratch;
   }

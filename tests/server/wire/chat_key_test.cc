@@ -368,6 +368,16 @@ TEST(ChatRequest, ReadsDeliveryAndPolicyFields) {
   EXPECT_TRUE(Read(With(R"("functions":[{"name":"f"}],"max_tokens":1)")).has_tools);
 }
 
+TEST(ChatRequest, ReadsTheNumberOfChoicesInAnySpelling) {
+  EXPECT_EQ(Read(With(R"("n":2.0)")).choices, 2u);
+  EXPECT_EQ(Read(With(R"("n":12e1)")).choices, 120u);
+  EXPECT_EQ(Read(With(R"("n":null)")).choices, 1u);
+  EXPECT_EQ(Key(With(R"("n":2.0)")), Key(With(R"("n":2)")));
+  for (const std::string_view n : {"1e30", "1e-1", "1e99999999999", "4294967296", "2.5"}) {
+    EXPECT_EQ(Refusal(With("\"n\":" + std::string(n))), reason::kFieldType) << n;
+  }
+}
+
 TEST(ChatRequest, KnowsWebSearch) {
   EXPECT_TRUE(Read(With(R"("web_search_options":{})")).web_search);
   EXPECT_FALSE(Read(With(R"("web_search_options":null)")).web_search);

@@ -79,6 +79,11 @@ TEST(HideUsage, RewritesEventsOfSeveralDataLines) {
   EXPECT_EQ(Seen("data: {\"usage\":null,\ndata: \"choices\":\ndata: [{}]}\n\n"), "data: {\"choices\":\ndata: [{}]}\n\n");
 }
 
+TEST(HideUsage, EditsTheDataAndNotACommentThatLooksLikeIt) {
+  EXPECT_EQ(Seen(": {\"choices\":[{}],\"usage\":null}\ndata: {\"choices\":[{}],\"usage\":null}\n\n"),
+            ": {\"choices\":[{}],\"usage\":null}\ndata: {\"choices\":[{}]}\n\n");
+}
+
 TEST(HideUsage, DropsTheChunkThatIsOnlyUsage) {
   EXPECT_EQ(
       Seen("data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"service_tier\":\"default\","
