@@ -159,7 +159,9 @@ int Serve(LoadedSettings loaded) {
   Result<std::unique_ptr<Program>> program = Build(std::move(loaded.settings), std::move(logger));
   if (!program) {
     std::fprintf(stderr, "reflex: %s\n", program.error().message.c_str());
-    return program.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
+    // A file that a setting names and that is not there is a wrong setting.
+    const bool wrong_setting = program.error().code == ErrorCode::kInvalidArgument || program.error().code == ErrorCode::kNotFound;
+    return wrong_setting ? kExitUsage : kExitFailed;
   }
   (*program)->Start();
   if ((*program)->storage_problem.empty()) WriteAddress(**program);

@@ -160,7 +160,10 @@ std::string ConfigPage(const LoadedSettings& loaded) {
   std::size_t width = 0;
   std::vector<std::string> lines;
   for (const Setting& setting : SettingsTable()) {
-    lines.push_back(std::string(setting.key) + " = " + Show(setting, loaded.settings));
+    // As comments, because a file with all three would contradict itself.
+    const bool replaced = !loaded.settings.listen.empty() && (setting.key == "server.bind_addr" || setting.key == "server.port");
+    lines.push_back((replaced ? "# server.listen replaces " : "") + std::string(setting.key) + " = " +
+                    Show(setting, loaded.settings));
     // Long values (lists, paths) do not push the rest to the right.
     if (lines.back().size() <= 60) width = std::max(width, lines.back().size());
   }

@@ -93,9 +93,26 @@ std::optional<std::uint64_t> ParseNumber(const Setting& setting, std::string_vie
   return number;
 }
 
+// Well-formed UTF-8 (RFC 3629), without surrogates and overlong forms: settings are shown as TOML, which knows nothing else.
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto lead = static_cast<unsigned char>(text[0]);
+    const std::size_t size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (size == 0 || size > text.size()) return false;
+    for (std::size_t i = 1; i < size; ++i) {
+      if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
+    }
+    const unsigned char second = size > 1 ? static_cast<unsigned char>(text[1]) : 0;
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return false;
+    if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 bool TextAllowed(const Setting& setting, std::string_view text) {
   // A control character (a NUL above all) would be cut off or echoed somewhere down the line.
-  if (std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) return false;
+  if (!IsUtf8(text) || std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) return false;
   if (setting.kind == Kind::kUrl) return text.empty() || http::ParseBaseUrl(text).has_value();
   if (setting.kind == Kind::kChoice) {
     const std::vector<std::string> choices = SplitList(setting.choices, ' ');
@@ -187,7 +204,7 @@ std::string Setting::FlagName() const {
 std::string Allowed(const Setting& setting) {
   if (!setting.form.empty()) return std::string(setting.form);
   switch (setting.kind) {
-    case Kind::kText: return "text without control characters";
+    case Kind::kText: return "text in UTF-8 without control characters";
     case Kind::kPath: return "a path; empty for none";
     case Kind::kUrl: return "an http:// or https:// base URL without user, query or fragment; empty switches it off";
     case Kind::kList: return "texts separated by commas (in the file an array of strings)";

@@ -46,6 +46,14 @@ TEST(Pages, ConfigIsASettingsFileThatGivesTheSameSettings) {
   }
 }
 
+TEST(Pages, ConfigWithAddressesIsNoContradiction) {
+  const Result<LoadedSettings> loaded = LoadSettings({.flags = {{"--server-listen", "127.0.0.1:1,unix:/x"}}});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Result<LoadedSettings> again = LoadSettings({.file_name = "r.toml", .file_text = ConfigPage(*loaded)});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->settings.listen, loaded->settings.listen);
+}
+
 TEST(Pages, ConfigHidesSecrets) {
   SettingsInput input{.environment = {{"REFLEX_UPSTREAM_KEY", "sk-very-secret"}, {"https_proxy", "http://user:word@proxy:1"}}};
   const Result<LoadedSettings> loaded = LoadSettings(input);

@@ -88,12 +88,12 @@ TEST(Serve, AFileThatASettingNamesAndIsNotThereStopsTheStart) {
   const std::string missing = (folder / "missing").string();
   for (const char* flag : {"--client-keys-file", "--tenant-secret-file", "--upstream-ca-file"}) {
     const Finished finished = RunProgram({"serve", "--port", "0", "--storage-path", (folder / "data").string(), flag, missing});
-    EXPECT_NE(finished.status, 0) << flag;
+    EXPECT_EQ(finished.status, 2) << flag;
     EXPECT_TRUE(Mentions(finished.err, missing)) << flag << ": " << finished.err;
   }
   const Finished no_certificate = RunProgram({"serve", "--port", "0", "--storage-path", (folder / "data").string(),
                                               "--server-tls-certificate", missing, "--server-tls-key", missing});
-  EXPECT_NE(no_certificate.status, 0);
+  EXPECT_EQ(no_certificate.status, 2);
   EXPECT_TRUE(Mentions(no_certificate.err, missing)) << no_certificate.err;
 }
 

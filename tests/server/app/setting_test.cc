@@ -99,13 +99,16 @@ TEST(Setting, ValuesOutsideTheRangeAreRefusedWithWhatIsAllowed) {
   }
 }
 
-TEST(Setting, TextWithControlCharactersIsRefused) {
+TEST(Setting, TextIsUtf8WithoutControlCharacters) {
   for (const Setting& setting : SettingsTable()) {
     if (setting.kind != Kind::kText && setting.kind != Kind::kPath && setting.kind != Kind::kUrl && setting.kind != Kind::kList)
       continue;
     Settings settings;
     EXPECT_FALSE(Assign(setting, settings, {"a\nb"})) << setting.key;
     EXPECT_FALSE(Assign(setting, settings, {std::string("a\0b", 3)})) << setting.key;
+    for (const char* bad : {"\xff", "\xc0\x80", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80"}) {
+      EXPECT_FALSE(Assign(setting, settings, {bad})) << setting.key;
+    }
   }
 }
 

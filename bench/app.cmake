@@ -1,0 +1,1 @@
+reflex_bench(app_bench LINK reflex_app)
