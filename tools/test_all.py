@@ -54,8 +54,8 @@ def step(name, command, environment=None, progress=False):
     ticker = threading.Thread(target=tick, args=(name, lines, stop, progress))
     ticker.start()
     try:
-        with open(LOGS / f"{name}.log", "w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-                                                                      stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        with open(LOGS / f"{name}.log", "w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
             for line in process.stdout:
                 log.write(line)
                 lines.append(line.rstrip("\n"))
@@ -220,7 +220,8 @@ def part_fuzz():
 
 
 PARTS = {"format": part_format, "python": part_python, "layers": part_layers, "release": part_release,
-         "blackbox": part_blackbox, "conformance": part_conformance, "asan": part_asan, "fuzz": part_fuzz, "tsan": part_tsan, "gcc": part_gcc}
+         "blackbox": part_blackbox, "conformance": part_conformance, "asan": part_asan, "fuzz": part_fuzz, "tsan": part_tsan,
+         "gcc": part_gcc}
 
 
 def main():
