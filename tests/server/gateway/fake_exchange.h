@@ -20,8 +20,8 @@ namespace reflex::gateway::testing {
 struct Request {
   std::string method = "POST";
   std::string target = "/v1/chat/completions";
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::string body{};
   bool chunked = false;  // The body comes in pieces of 7 bytes, without a length.
 };
 

@@ -1,0 +1,2 @@
+reflex_fuzzer(store_record reflex_store)
+reflex_fuzzer(store_file reflex_store)
