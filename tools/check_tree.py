@@ -30,7 +30,7 @@ ADDRESS = re.compile(r"\bhttps?://(\[[0-9a-f:]+\]|[A-Za-z0-9._-]*[A-Za-z0-9])")
 LOCAL_HOST = re.compile(r"^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|[a-z0-9_-]+|"
                         r"([\w-]+\.)*(example(\.(com|org|net))?|test|invalid|local|internal))$", re.IGNORECASE)
 HOSTS = {
-    "api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "me.openai.azure.com",
+    "api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "me.openai.azure.com", "openrouter.ai",
     "github.com", "www.apache.org", "www.rfc-editor.org", "datatracker.ietf.org", "httpwg.org", "www.iana.org", "keepachangelog.com",
     "semver.org", "prometheus.io", "www.w3.org", "html.spec.whatwg.org", "www.boost.org", "cmake.org", "dl.acm.org", "www.usenix.org",
     "s3fifo.com", "www.openssl.org", "www.openldap.org", "json.schemastore.org", "no-color.org",
