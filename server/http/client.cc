@@ -43,7 +43,8 @@ class Sender {
     for (bool last = !request_.source;;) {
       REFLEX_CO_TRY(const bool sent, co_await FlushAll());
       if (!sent || last) co_return sent;
-      connection_.Arm(SteadyTime::max());  // The source has its own limits.
+      connection_.Arm(SteadyTime::max());        // The source has its own limits.
+      if (!answering_) connection_.StartRead();  // A refusal may come while the source has nothing.
       REFLEX_CO_TRY(const std::string_view piece, co_await request_.source());
       if (connection_.interrupted()) co_return std::unexpected(Cancelled());
       if (Answered()) co_return false;
