@@ -1,5 +1,5 @@
-// Request headers as a client may send them: Cache-Control, Pragma and X-Reflex-*. Whatever they hold, the policy that comes out must
-// be one of those the gateway knows how to follow.
+// Request headers as a client may send them: Cache-Control, Pragma and X-Reflex-*. Whatever they hold, the policy that comes out
+// must be one of those the gateway knows how to follow.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -26,8 +26,9 @@ std::vector<reflex::http::Header> Headers(std::string_view text) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(line.size() < text.size() ? line.size() + 1 : line.size());
     if (line.empty()) continue;
-    constexpr std::string_view kNames[] = {"Cache-Control",   "Pragma",             "X-Reflex-TTL",  "X-Reflex-Tiers",
-                                           "X-Reflex-Format", "X-Reflex-Namespace", "X-Reflex-Tags", "traceparent"};
+    constexpr std::string_view kNames[] = {"Cache-Control",  "Pragma",          "X-Reflex-TTL",
+                                           "X-Reflex-Tiers", "X-Reflex-Format", "X-Reflex-Namespace",
+                                           "X-Reflex-Tags",  "traceparent"};
     headers.push_back({kNames[static_cast<unsigned char>(line[0]) % 8], line.substr(1)});
   }
   return headers;

@@ -31,7 +31,7 @@ std::string ErrorOf(const Headers& headers) {
   return policy.error().message;
 }
 
-TEST(Policy, WithoutHeadersEverythingIsAllowed) {
+TEST(PolicyHeaders, WithoutHeadersEverythingIsAllowed) {
   const CachePolicy policy = PolicyOf({{"Accept", "application/json"}});
   EXPECT_TRUE(policy.read && policy.store && policy.join);
   EXPECT_FALSE(policy.refresh || policy.only_if_cached || policy.no_transform);
@@ -42,13 +42,13 @@ TEST(Policy, WithoutHeadersEverythingIsAllowed) {
   EXPECT_TRUE(policy.tags.empty());
 }
 
-TEST(Policy, NoStoreNeitherReadsNorStoresNorJoins) {
+TEST(PolicyHeaders, NoStoreNeitherReadsNorStoresNorJoins) {
   const CachePolicy policy = ControlOf("no-store");
   EXPECT_FALSE(policy.read || policy.store || policy.join || policy.refresh);
   EXPECT_EQ(policy.reason, reason::kNoStore);
 }
 
-TEST(Policy, NoCacheAndMaxAgeZeroRefresh) {
+TEST(PolicyHeaders, NoCacheAndMaxAgeZeroRefresh) {
   for (const char* text : {"no-cache", "NO-CACHE", "max-age=0", "max-age=\"0\"", "foo, No-Cache", "no-cache=\"field\""}) {
     const CachePolicy policy = ControlOf(text);
     EXPECT_FALSE(policy.read || policy.join) << text;
@@ -57,13 +57,13 @@ TEST(Policy, NoCacheAndMaxAgeZeroRefresh) {
   }
 }
 
-TEST(Policy, NoStoreWinsOverNoCache) {
+TEST(PolicyHeaders, NoStoreWinsOverNoCache) {
   const CachePolicy policy = ControlOf("no-cache, no-store");
   EXPECT_FALSE(policy.store || policy.refresh);
   EXPECT_EQ(policy.reason, reason::kNoStore);
 }
 
-TEST(Policy, NumbersAreReadPlainAndQuoted) {
+TEST(PolicyHeaders, NumbersAreReadPlainAndQuoted) {
   const CachePolicy policy = ControlOf("max-age=60, min-fresh=\"5\" ,\tMax-Stale = 7");
   EXPECT_EQ(policy.max_age_s, 60);
   EXPECT_EQ(policy.min_fresh_s, 5);
@@ -71,15 +71,17 @@ TEST(Policy, NumbersAreReadPlainAndQuoted) {
   EXPECT_TRUE(policy.read && policy.store && policy.join);
 }
 
-TEST(Policy, MaxStaleWithoutANumberTakesAnyAge) { EXPECT_EQ(ControlOf("max-stale").max_stale_s, CachePolicy::kAnyStaleness); }
+TEST(PolicyHeaders, MaxStaleWithoutANumberTakesAnyAge) {
+  EXPECT_EQ(ControlOf("max-stale").max_stale_s, CachePolicy::kAnyStaleness);
+}
 
-TEST(Policy, OnlyIfCachedAndNoTransformAreKept) {
+TEST(PolicyHeaders, OnlyIfCachedAndNoTransformAreKept) {
   const CachePolicy policy = ControlOf("only-if-cached, no-transform");
   EXPECT_TRUE(policy.only_if_cached && policy.no_transform && policy.read);
   EXPECT_TRUE(ControlOf("no-store, only-if-cached").only_if_cached) << "the provider must not be asked then either";
 }
 
-TEST(Policy, ABadNumberServesLess) {
+TEST(PolicyHeaders, ABadNumberServesLess) {
   for (const char* number : {"", "=", "=abc", "=-1", "=1.5", "=\"\"", "= ", "=1 2"}) {
     EXPECT_TRUE(ControlOf(std::string("max-age") + number).refresh) << number;
     EXPECT_GT(ControlOf(std::string("min-fresh") + number).min_fresh_s, 10'000'000) << number;
@@ -88,12 +90,12 @@ TEST(Policy, ABadNumberServesLess) {
   EXPECT_EQ(ControlOf("max-stale=").max_stale_s, 0);
 }
 
-TEST(Policy, AHugeNumberIsCut) {
+TEST(PolicyHeaders, AHugeNumberIsCut) {
   EXPECT_EQ(ControlOf("max-age=99999999999999999999999999").max_age_s, std::int64_t{1} << 31);
   EXPECT_TRUE(ControlOf("max-age=00000000000000000000000000").refresh);
 }
 
-TEST(Policy, OfRepeatedDirectivesTheStrictestHolds) {
+TEST(PolicyHeaders, OfRepeatedDirectivesTheStrictestHolds) {
   const CachePolicy policy = PolicyOf({{"Cache-Control", "max-age=60, min-fresh=5, max-stale"},
                                        {"cache-control", "max-age=30, min-fresh=9, max-stale=3"},
                                        {"CACHE-CONTROL", "max-age=90, min-fresh=1"}});
@@ -102,12 +104,12 @@ TEST(Policy, OfRepeatedDirectivesTheStrictestHolds) {
   EXPECT_EQ(policy.max_stale_s, 3);
 }
 
-TEST(Policy, UnknownDirectivesAreIgnored) {
+TEST(PolicyHeaders, UnknownDirectivesAreIgnored) {
   const CachePolicy policy = ControlOf("stale-if-error=5, private=\"no-store, no-cache\", x=\"a\\\"b, no-store\", no-stored, ,,");
   EXPECT_TRUE(policy.read && policy.store && policy.join);
 }
 
-TEST(Policy, ADirectiveAfterBrokenTextStillCounts) {
+TEST(PolicyHeaders, ADirectiveAfterBrokenTextStillCounts) {
   EXPECT_EQ(ControlOf("x=\"never closed, no-store").reason, reason::kNoStore);
   EXPECT_EQ(ControlOf("=, no-store").reason, reason::kNoStore);
   EXPECT_EQ(ControlOf("x=\"a\" junk, no-store").reason, reason::kNoStore);
@@ -115,7 +117,7 @@ TEST(Policy, ADirectiveAfterBrokenTextStillCounts) {
   EXPECT_EQ(ControlOf("x=\"a\\").reason, "");
 }
 
-TEST(Policy, PragmaCountsOnlyWithoutCacheControl) {
+TEST(PolicyHeaders, PragmaCountsOnlyWithoutCacheControl) {
   EXPECT_TRUE(PolicyOf({{"Pragma", "no-cache"}}).refresh);
   EXPECT_TRUE(PolicyOf({{"Pragma", "foo"}, {"pragma", "bar, NO-CACHE"}}).refresh);
   EXPECT_FALSE(PolicyOf({{"Pragma", "foo"}}).refresh);
@@ -123,7 +125,7 @@ TEST(Policy, PragmaCountsOnlyWithoutCacheControl) {
   EXPECT_FALSE(PolicyOf({{"Pragma", "no-cache"}, {"Cache-Control", ""}}).refresh);
 }
 
-TEST(Policy, TtlComesFromTheRequestUpToTheLimit) {
+TEST(PolicyHeaders, TtlComesFromTheRequestUpToTheLimit) {
   GatewayOptions options;
   options.ttl = std::chrono::seconds(100);
   options.ttl_max = std::chrono::seconds(1000);
@@ -134,14 +136,14 @@ TEST(Policy, TtlComesFromTheRequestUpToTheLimit) {
   EXPECT_EQ(PolicyOf({{"X-Reflex-TTL", "99999999999999999999"}}, options).ttl.count(), 1000);
 }
 
-TEST(Policy, ABadTtlIsAnErrorThatNamesIt) {
+TEST(PolicyHeaders, ABadTtlIsAnErrorThatNamesIt) {
   for (const char* value : {"", "0", "-1", "abc", "1h", "1.5", "1, 2"}) {
     const std::string message = ErrorOf({{"X-Reflex-TTL", value}});
     EXPECT_TRUE(message.starts_with("X-Reflex-TTL is \"" + std::string(value) + "\"; allowed are whole seconds")) << message;
   }
 }
 
-TEST(Policy, TiersNarrowAndNeverWiden) {
+TEST(PolicyHeaders, TiersNarrowAndNeverWiden) {
   EXPECT_TRUE(PolicyOf({{"X-Reflex-Tiers", "l1"}}).read);
   EXPECT_TRUE(PolicyOf({{"X-Reflex-Tiers", "L1 , l2,l3"}}).read);
   const CachePolicy none = PolicyOf({{"X-Reflex-Tiers", "l2,l3"}});
@@ -153,7 +155,7 @@ TEST(Policy, TiersNarrowAndNeverWiden) {
   EXPECT_EQ(PolicyOf({{"X-Reflex-Tiers", "l1"}}, off).reason, reason::kTiers);
 }
 
-TEST(Policy, AnUnknownTierIsAnErrorThatNamesIt) {
+TEST(PolicyHeaders, AnUnknownTierIsAnErrorThatNamesIt) {
   for (const char* value : {"", "l4", "l1,", "l1 l2", "all"}) {
     EXPECT_TRUE(
         ErrorOf({{"X-Reflex-Tiers", value}}).starts_with("X-Reflex-Tiers is \"" + std::string(value) + "\"; allowed are l1"))
@@ -161,7 +163,7 @@ TEST(Policy, AnUnknownTierIsAnErrorThatNamesIt) {
   }
 }
 
-TEST(Policy, NamespaceIsKeptAndBounded) {
+TEST(PolicyHeaders, NamespaceIsKeptAndBounded) {
   EXPECT_EQ(PolicyOf({{"X-Reflex-Namespace", "prompt v2"}}).name_space, "prompt v2");
   const std::string longest(kNamespaceBytesMax, 'n');
   EXPECT_EQ(PolicyOf({{"X-Reflex-Namespace", longest}}).name_space, longest);
@@ -170,13 +172,13 @@ TEST(Policy, NamespaceIsKeptAndBounded) {
   EXPECT_TRUE(ErrorOf({{"X-Reflex-Namespace", "a\tb"}}).starts_with("X-Reflex-Namespace is"));
 }
 
-TEST(Policy, TagsAreAListAcrossFields) {
+TEST(PolicyHeaders, TagsAreAListAcrossFields) {
   const std::string first = "blue, green ,", second = "red";
   const CachePolicy policy = PolicyOf({{"X-Reflex-Tags", first}, {"x-reflex-tags", second}});
   EXPECT_EQ(policy.tags, (std::vector<std::string_view>{"blue", "green", "red"}));
 }
 
-TEST(Policy, BadTagsAreAnErrorThatNamesThem) {
+TEST(PolicyHeaders, BadTagsAreAnErrorThatNamesThem) {
   const std::string too_long(kTagBytesMax + 1, 't');
   std::string too_many;
   for (std::size_t i = 0; i <= kTagsMax; ++i) too_many.append("t,");
@@ -185,21 +187,21 @@ TEST(Policy, BadTagsAreAnErrorThatNamesThem) {
   }
 }
 
-TEST(Policy, FormatIsJsonAlone) {
+TEST(PolicyHeaders, FormatIsJsonAlone) {
   EXPECT_TRUE(PolicyOf({{"X-Reflex-Format", "JSON"}}).read);
   EXPECT_EQ(ErrorOf({{"X-Reflex-Format", "tauq"}}), "X-Reflex-Format is \"tauq\"; allowed is json");
 }
 
-TEST(Policy, ASingleValueGivenTwiceIsAnError) {
+TEST(PolicyHeaders, ASingleValueGivenTwiceIsAnError) {
   for (const char* name : {"X-Reflex-TTL", "X-Reflex-Tiers", "X-Reflex-Namespace", "X-Reflex-Format"}) {
     const std::string value = std::string(name) == "X-Reflex-TTL" ? "5" : std::string(name) == "X-Reflex-Format" ? "json" : "l1";
     EXPECT_EQ(ErrorOf({{name, value}, {name, value}}), std::string(name) + " stands there twice; once is allowed");
   }
 }
 
-TEST(Policy, ALongBadValueIsShownShort) { EXPECT_LT(ErrorOf({{"X-Reflex-TTL", std::string(10000, 'x')}}).size(), 400u); }
+TEST(PolicyHeaders, ALongBadValueIsShownShort) { EXPECT_LT(ErrorOf({{"X-Reflex-TTL", std::string(10000, 'x')}}).size(), 400u); }
 
-TEST(Policy, UnknownReflexHeadersAreIgnored) { EXPECT_TRUE(PolicyOf({{"X-Reflex-Other", "x"}, {"X-Reflex-", "y"}}).read); }
+TEST(PolicyHeaders, UnknownReflexHeadersAreIgnored) { EXPECT_TRUE(PolicyOf({{"X-Reflex-Other", "x"}, {"X-Reflex-", "y"}}).read); }
 
 // An entry of 100 s made at second 1000.
 Freshness At(std::int64_t second, std::string_view cache_control) {

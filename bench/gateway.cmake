@@ -1,0 +1,1 @@
+reflex_bench(gateway_bench LINK reflex_gateway)
