@@ -60,6 +60,11 @@ class Parser {
     } catch (const CLI::CallForHelp&) {
       line_.command = Command::kHelp;
       return line_;
+    } catch (const CLI::ArgumentMismatch& error) {
+      // "--port: At Most 1 required but received 2": the name is what helps.
+      const std::string what = error.what();
+      return Fail(ErrorCode::kInvalidArgument,
+                  what.substr(0, what.find(':')) + " takes one value, once; `reflex --help` shows what is allowed");
     } catch (const CLI::ParseError& error) {
       return Fail(ErrorCode::kInvalidArgument, std::string(error.what()) + "; `reflex --help` shows what is allowed");
     }

@@ -79,6 +79,37 @@ TEST(Signals, WhatOutlastsTheDrainLimitIsCut) {
   EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
 }
 
+// The call belongs to no caller any more; the end of the program drops it with all that it uses.
+TEST(Signals, AnAbandonedCallThatOutlastsTheDrainIsDropped) {
+  TempFolder folder;
+  Provider provider(/*held=*/true);
+  Served served(folder, {"--upstream", provider.url(), "--cache-finish-abandoned", "--server-drain-timeout", "100ms"});
+  {
+    const Request leaver(served.port(), "POST", kChatPath, kChatHeaders, kChatBody);
+    provider.WaitForRequests(1);
+  }
+  served.process().Signal(SIGTERM);
+  EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
+}
+
+TEST(Signals, TermFinishesAnAbandonedCallForTheStore) {
+  TempFolder folder;
+  Provider provider(/*held=*/true);
+  {
+    Served served(folder, {"--upstream", provider.url(), "--cache-finish-abandoned"});
+    {
+      const Request leaver(served.port(), "POST", kChatPath, kChatHeaders, kChatBody);
+      provider.WaitForRequests(1);
+    }
+    served.process().Signal(SIGTERM);
+    WaitUntilClosed(served.port());
+    provider.Release();
+    EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
+  }
+  Served again(folder, {"--upstream", provider.url()});
+  EXPECT_TRUE(Mentions(Ask(again.port(), "POST", kChatPath, kChatHeaders, kChatBody).head, "hit-l1-exact"));
+}
+
 TEST(Signals, ASecondOneCommitsAndEndsAtOnceWithStatusOne) {
   TempFolder folder;
   Provider provider;
