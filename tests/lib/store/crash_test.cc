@@ -1,5 +1,5 @@
 // kill -9 under load: what a commit has confirmed is there at the next start, and nothing is wrong. REFLEX_KILL_ROUNDS sets how
-// often (default 15).
+// often (default 10).
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,7 +47,7 @@ LmdbOptions OptionsFor(const std::filesystem::path& path) {
 
 TEST(Crash, KillUnderLoadLosesNothingCommittedAndInventsNothing) {
   const char* wanted = std::getenv("REFLEX_KILL_ROUNDS");
-  const int rounds = wanted != nullptr ? std::atoi(wanted) : 15;
+  const int rounds = wanted != nullptr ? std::atoi(wanted) : 10;
   TempFolder folder;
   const auto path = folder.path() / "store";
   std::mt19937_64 random{7};

@@ -1,5 +1,5 @@
 // The store's file with random bits flipped and ends cut off: each start serves, and no answer is wrong. A crash, an endless loop
-// or a refused start fails the test as itself. REFLEX_DAMAGE_ROUNDS sets how many (default 120).
+// or a refused start fails the test as itself. REFLEX_DAMAGE_ROUNDS sets how many (default 60).
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -103,7 +103,7 @@ class Damage : public ::testing::Test {
 
 TEST_F(Damage, EachStartServesAndNoAnswerIsWrong) {
   const char* wanted = std::getenv("REFLEX_DAMAGE_ROUNDS");
-  const int rounds = wanted != nullptr ? std::atoi(wanted) : 120;
+  const int rounds = wanted != nullptr ? std::atoi(wanted) : 60;
   const std::string pristine = MakePristine();
   ASSERT_EQ(Serve(pristine, 0), kEntries);
   int kept = 0, begun_anew = 0;
