@@ -7,6 +7,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bin=$("$root/tools/node.sh")
 export PATH="$bin:$PATH"
+# Node brings its own list of authorities; behind a proxy that has its own, the system's list is the right one.
+if [[ -z ${NODE_EXTRA_CA_CERTS:-} && -r /etc/ssl/certs/ca-certificates.crt ]]; then
+  export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+fi
 
 install() { # install FOLDER COMMAND…: three attempts, since registries have bad moments
   local folder=$1 attempt
