@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { startMock } from './mock-upstream.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const program = process.argv[2];
+const program = process.argv[2] && path.resolve(process.argv[2]);
 const FEATURES = 'chat,models,embeddings,completions,responses,anthropic';
 
 function stop(message) {
