@@ -128,7 +128,6 @@ std::string TlsStream::Failure() const {
 }
 
 bool TlsStream::certificate_refused() const { return SSL_get_verify_result(ssl_) != X509_V_OK; }
-bool TlsStream::resumed() const { return SSL_session_reused(ssl_) == 1; }
 
 Result<std::unique_ptr<TlsContext>> TlsContext::Create(const std::string& ca_file) {
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());

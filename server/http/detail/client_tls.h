@@ -41,15 +41,14 @@ class TlsStream {
   // kDone: `size` bytes were taken, perhaps fewer than given.
   TlsStep Write(std::string_view bytes, std::size_t& size);
 
-  // After a kFailed: a sentence for a person, and whether it was the certificate.
+  // After a kFailed: a sentence for a person.
   std::string Failure() const;
-  bool certificate_refused() const;
-  bool resumed() const;
 
  private:
   friend class TlsContext;
   TlsStream(SSL* ssl, std::string host) : ssl_(ssl), host_(std::move(host)) {}
   TlsStep After(int result);
+  bool certificate_refused() const;
 
   SSL* ssl_;
   std::string host_;
