@@ -27,6 +27,7 @@ std::chrono::milliseconds Connection::WriteLimit() const {
 
 Task<Result<void>> Connection::Tunnel(ClientReply& upstream) {
   begun_ = ended_ = close_after_ = true;
+  left_ = nullptr;  // Leaving is seen by the reads from here on.
   std::string head = "HTTP/1.1 101 Switching Protocols\r\n";
   const std::string_view connection = HeaderValue(upstream.headers(), "connection");
   for (const Header& header : upstream.headers()) {
