@@ -48,6 +48,11 @@ struct Phase {
   double seconds = 0;
   std::vector<double> reads_us;
 
+  void Add(Phase other) {
+    bytes += other.bytes;
+    seconds += other.seconds;
+    reads_us.insert(reads_us.end(), other.reads_us.begin(), other.reads_us.end());
+  }
   double PutRate() const { return seconds > 0 ? bytes / seconds : 0; }
   double ReadP99() {
     if (reads_us.empty()) return 0;
@@ -58,7 +63,7 @@ struct Phase {
 
 class Run {
  public:
-  Run(LmdbStore& store, std::string noise) : store_(store), noise_(std::move(noise)) {}
+  Run(LmdbStore& store, std::string noise, std::uint64_t window) : store_(store), noise_(std::move(noise)), window_(window) {}
 
   // Puts so many bytes as fast as the store takes them, waiting where its queue is full, and reads a recent entry now and then.
   Phase Put(double bytes, double seconds_max = 1e9) {
@@ -96,7 +101,8 @@ class Run {
 
  private:
   void Read(Phase& phase) {
-    const std::uint64_t back = 1 + g_random() % std::min<std::uint64_t>(next_, 3'000);
+    // Any of the newest half of what fits, so that most reads are of the file and not of the queue.
+    const std::uint64_t back = 1 + g_random() % std::min<std::uint64_t>(next_, window_);
     const auto key = reflex::base::HashBytes(std::to_string(next_ - back));
     const auto start = Steady::now();
     const auto found = store_.Find(key);
@@ -105,6 +111,7 @@ class Run {
 
   LmdbStore& store_;
   const std::string noise_;
+  const std::uint64_t window_;
   std::uint64_t next_ = 0;
 };
 
@@ -171,7 +178,8 @@ int main(int argc, char** argv) {
   LmdbStore& store = **opened;
   std::string noise(4 << 20, '\0');
   for (char& byte : noise) byte = static_cast<char>(g_random());
-  Run run(store, std::move(noise));
+  constexpr double kMeanBytes = 63.5 * 1024 / 4.852;  // Of sizes spread evenly by logarithm from 0.5 to 64 KB.
+  Run run(store, std::move(noise), static_cast<std::uint64_t>(limit / 2 / kMeanBytes) + 1);
 
   std::printf(
       "| phase                      | MiB/s   | puts  | p99 us  | p99   | file  | refused |\n|---|---|---|---|---|---|---|\n");
@@ -188,9 +196,18 @@ int main(int argc, char** argv) {
   Phase purged = run.Put(limit);
   Print("after the purge", purged, empty, store);
   {
+    // What is freed while a reader holds an old state cannot be reused: a fifth of the limit, spread over its time, still fits.
+    // Then as much as possible, which does not, and must not grow the file.
     const HeldReader reader(options.path);
-    Phase held = run.Put(1e18, reader_seconds);
+    constexpr int kBursts = 20;
+    Phase held;
+    for (int i = 0; i < kBursts; ++i) {
+      held.Add(run.Put(limit / 5 / kBursts));
+      ::usleep(static_cast<useconds_t>(reader_seconds / kBursts * 1e6));
+    }
     Print("reader held", held, empty, store);
+    Phase flood = run.Put(1e18, 10);
+    Print("reader held, flooded", flood, empty, store);
   }
   Phase after = run.Put(limit);
   Print("reader gone", after, empty, store);

@@ -73,7 +73,10 @@ Result<std::unique_ptr<Environment>> Environment::Open(const Options& options) {
   if (const int code = mdb_env_open(env, options.path.c_str(), flags, 0600); code != 0) {
     return std::unexpected(LmdbError(what, code));
   }
+  // A new file's empty tables need not survive a power cut, and the start need not wait for the disk; the first commit syncs.
+  if (options.sync) mdb_env_set_flags(env, MDB_NOSYNC, 1);
   REFLEX_CHECK(environment->OpenTables());
+  if (options.sync) mdb_env_set_flags(env, MDB_NOSYNC, 0);
   return environment;
 }
 
@@ -152,6 +155,7 @@ Result<PageCounts> Environment::CountPages() {
   PageCounts counts;
   counts.page_bytes = stat.ms_psize;
   counts.file = info.me_last_pgno + 1;
+  counts.pinned = oldest < info.me_last_txnid;
   const ReadLease lease(*this);
   if (lease.error() != 0) return std::unexpected(LmdbError("cannot count the store's pages", lease.error()));
   counts.live = AllPages(lease.txn(), *this);

@@ -22,6 +22,7 @@ struct PageCounts {
   std::uint64_t live = 0;      // In use by the tables.
   std::uint64_t index = 0;     // Of those, in the key and expiry tables.
   std::uint64_t reusable = 0;  // Free, and no reader still sees what was on them.
+  bool pinned = false;         // A reader of an older state keeps free pages from being reused.
 };
 
 // An error of LMDB as ours: kFull for a full map or disk, kCorrupt for damage it noticed, else kIo or kInternal.

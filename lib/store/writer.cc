@@ -188,9 +188,11 @@ int Writer::Apply(Batch& batch, WriteTransaction& transaction, const std::vector
     }
     if (code != 0) return code;
   }
-  // Pages freed two commits ago become usable with the next commit, so there must be one even if everything was dropped.
+  // Pages freed by the last commit become usable with the next, so there must be one even if everything was dropped; unless it is
+  // a reader that holds them, when writing would only use up what is left.
   // After a failed commit a real write has to show that the disk is well again.
-  if (dropped_ > 0 || retry_at_ns_ != 0) return PutNumber(transaction.txn(), parts_.environment.main(), kFloorName, state_.floor);
+  if ((dropped_ > 0 && !pages_.pinned) || retry_at_ns_ != 0)
+    return PutNumber(transaction.txn(), parts_.environment.main(), kFloorName, state_.floor);
   return 0;
 }
 

@@ -25,7 +25,7 @@ std::size_t SizeOf(std::uint64_t number) { return number * 7919 % 6'000; }
 LmdbOptions OptionsFor(const std::filesystem::path& path) {
   LmdbOptions options;
   options.path = path;
-  options.limit_bytes = 512 << 20;
+  options.limit_bytes = 4ull << 30;  // Nothing is to be evicted.
   options.commit_interval = 10ms;
   options.check_wait = 20s;
   return options;

@@ -1,6 +1,8 @@
 #include "store/lmdb_store.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
@@ -368,6 +370,60 @@ TEST_F(LmdbStoreTest, AFlushThatCannotBeInTimeSaysSo) {
   ASSERT_FALSE(flushed);
   EXPECT_EQ(flushed.error().code, ErrorCode::kTimeout);
   Flush();
+}
+
+// A snapshot in another process keeps every page it sees: the file stays within its bound, what does not fit is refused, and
+// all is well when the reader has gone.
+TEST_F(LmdbStoreTest, AHeldReaderDoesNotGrowTheFileBeyondItsBound) {
+  options_.commit_interval = 1ms;
+  Open();
+  for (std::uint64_t i = 0; i < 1'500; ++i) {
+    ASSERT_TRUE(store_->Put(MakeEntry(i, 10'000)));
+    if (i % 50 == 0) (void)store_->Flush(20s);
+  }
+  Flush();
+  int ready[2], stop[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(stop), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(stop[1]);
+    MDB_env* env = nullptr;
+    MDB_txn* txn = nullptr;
+    char byte = 0;
+    mdb_env_create(&env);
+    mdb_env_set_maxdbs(env, 4);
+    const bool open =
+        mdb_env_open(env, options_.path.c_str(), MDB_RDONLY, 0600) == 0 && mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn) == 0;
+    if (!open || ::write(ready[1], &byte, 1) != 1) _exit(1);
+    (void)!::read(stop[0], &byte, 1);
+    _exit(0);
+  }
+  ::close(ready[1]);
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  std::uint64_t number = 10'000;
+  // A tenth of the limit fits beside the reader; four times the limit does not.
+  for (std::uint64_t i = 0; i < 160; ++i) ASSERT_TRUE(store_->Put(MakeEntry(number++, 10'000)));
+  Flush();
+  EXPECT_EQ(store_->Stats().puts_dropped, 0u);
+  for (std::uint64_t i = 0; i < 6'400; ++i) {
+    (void)store_->Put(MakeEntry(number++, 10'000));
+    if (i % 20 == 0) (void)store_->Flush(20s);
+  }
+  (void)store_->Flush(20s);
+  EXPECT_GT(store_->Stats().puts_dropped, 3'000u);
+  EXPECT_LE(store_->Stats().file_bytes, options_.limit_bytes * 13 / 10);
+  EXPECT_NE(store_->Health().degraded, "");
+  ::close(stop[1]);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  // The reader ended without a word, so its slot is found dead within ten seconds of the store's clock.
+  clock_.AdvanceMs(11'000);
+  EXPECT_TRUE(Eventually([&] { return store_->Put(MakeEntry(number++, 10'000)).has_value() && store_->Flush(20s).has_value(); }));
+  Flush();
+  EXPECT_NE(Get(number - 1), nullptr);
+  EXPECT_EQ(store_->Health().degraded, "");
+  EXPECT_LE(store_->Stats().file_bytes, options_.limit_bytes * 13 / 10);
 }
 
 TEST_F(LmdbStoreTest, SmallFilesAreReadInPlace) {
