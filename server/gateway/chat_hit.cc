@@ -27,7 +27,8 @@ void Note(RequestContext& context, const Entry& entry) {
   context.saved_output_tokens = entry.usage.output_tokens;
 }
 
-http::Task<bool> SendPlain(RequestContext& context, const Entry& entry) {
+http::Task<bool> SendPlain(RequestContext& context, EntryPtr kept) {
+  const Entry& entry = *kept;
   const std::int64_t now_ms = context.services.parts.clock->WallMs();
   const ShortText id = MakeChatId(*context.thread.io);
   ShortText created;
@@ -42,8 +43,9 @@ http::Task<bool> SendPlain(RequestContext& context, const Entry& entry) {
   co_return true;
 }
 
-http::Task<bool> SendEvents(RequestContext& context, const Entry& entry, const wire::ChatRequest& request) {
-  const auto replay = wire::ChatReplay::Create(entry.reply, request, NewIdentity(context));
+http::Task<bool> SendEvents(RequestContext& context, EntryPtr kept, const wire::ChatRequest& request) {
+  const Entry& entry = *kept;
+  auto replay = wire::ChatReplay::Create(entry.reply, request, NewIdentity(context));
   if (!replay) co_return false;
   Note(context, entry);
   ReplyFields fields;
@@ -60,8 +62,7 @@ wire::FreshIdentity NewIdentity(const RequestContext& context) {
 }
 
 http::Task<bool> SendHit(RequestContext& context, EntryPtr entry, const wire::ChatRequest& request) {
-  if (request.stream) co_return co_await SendEvents(context, *entry, request);
-  co_return co_await SendPlain(context, *entry);
+  return request.stream ? SendEvents(context, std::move(entry), request) : SendPlain(context, std::move(entry));
 }
 
 http::Task<void> SendReplay(http::Exchange& exchange, const http::ReplyHead& head, wire::ChatReplay& replay) {

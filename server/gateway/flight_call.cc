@@ -62,7 +62,7 @@ class FlightCall {
   http::Task<void> TakeWhole(ReplyPtr reply);
   http::Task<void> TakeEvents(ReplyPtr reply);
   http::Task<void> EndWhole();
-  http::Task<void> EndEvents(FlightFold& fold);
+  void EndEvents(FlightFold& fold);
   bool Outgrown();
   http::Task<bool> WaitForRoom();
   void SetHead(const upstream::Reply& reply, bool events);
@@ -235,17 +235,21 @@ http::Task<void> FlightCall::TakeEvents(ReplyPtr reply) {
     }
   }
   flight_.live = nullptr;
-  co_await EndEvents(fold);
+  EndEvents(fold);
 }
 
-http::Task<void> FlightCall::EndEvents(FlightFold& fold) {
+void FlightCall::EndEvents(FlightFold& fold) {
   if (!fold.EndOfBytes()) {
     CutEvents(fold, Error{ErrorCode::kClosed, "the provider ended its stream before the answer was complete"});
-    co_return;
+    return;
   }
   EntryPtr entry;
   if (fold.error().empty()) {
-    if (auto answer = fold.Finish(flight_.request, services_.options.store_policy)) entry = Keep(std::move(*answer));
+    if (auto answer = fold.Finish(flight_.request, services_.options.store_policy)) {
+      // A provider that was asked and tells none counts none; one that was not asked would have in a plain answer.
+      if (!answer->reply.has_usage && !usage_asked_ && answer->unstorable.empty()) answer->unstorable = "no-usage";
+      entry = Keep(std::move(*answer));
+    }
   }
   Unlist();
   fold.ReleaseDone();

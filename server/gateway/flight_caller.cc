@@ -80,15 +80,11 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
     if (!batch_.head) continue;
     const std::shared_ptr<const FlightHead> head = batch_.head;
     context_.upstream_ns = head->upstream_ns;
-    if (head->events && request_.stream) {
-      co_await ServeEvents(flight, *head);
-      co_return Result::kOver;
-    }
+    if (head->events && request_.stream) co_return co_await ServeEvents(flight, *head);
     const bool other_form = head->events || (request_.stream && !flight.request.stream && head->status == 200);
     if (batch_.relay) {
       if (other_form) co_return Result::kUnshared;
-      co_await ServeRelay(flight, *head);
-      co_return Result::kOver;
+      co_return co_await ServeRelay(flight, *head);
     }
     if (batch_.end == End::kOpen) continue;
     if (head->events) {
@@ -102,31 +98,31 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
   }
 }
 
-http::Task<void> FlightCaller::ServeEvents(Flight& flight, const FlightHead& head) {
+http::Task<FlightCaller::Result> FlightCaller::ServeEvents(Flight& flight, const FlightHead& head) {
+  flight.reply.Read(*reader_, kWriteBytes, batch_);
+  if (batch_.lost) co_return Result::kUnshared;
   ReplyFields fields;
   context_.status = head.status;
   AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
   const http::ReplyHead reply_head{head.status, fields.view()};
-  if (!co_await context_.exchange.Begin(reply_head, std::nullopt)) co_return;
+  if (!co_await context_.exchange.Begin(reply_head, std::nullopt)) co_return Result::kOver;
   const bool hide_usage = head.shows_usage && !request_.include_usage;
   bool head_is_out = false;
-  while (!left_) {
-    flight.reply.Read(*reader_, kWriteBytes, batch_);
-    if (batch_.lost) break;
+  for (; !left_ && !batch_.lost; flight.reply.Read(*reader_, kWriteBytes, batch_)) {
     if (!batch_.pieces.empty()) {
       head_is_out = true;
-      if (!co_await WriteEvents(batch_, hide_usage)) co_return;
-      continue;
-    }
-    if (batch_.end != End::kOpen) {
+      if (!co_await WriteEvents(batch_, hide_usage)) co_return Result::kOver;
+    } else if (batch_.end != End::kOpen) {
       context_.exchange.OnDisconnect({});
       static_cast<void>(co_await context_.exchange.End());
-      co_return;
+      co_return Result::kOver;
+    } else {
+      if (!std::exchange(head_is_out, true) && !co_await context_.exchange.Flush()) co_return Result::kOver;
+      static_cast<void>(co_await signal_.Wait());
     }
-    if (!std::exchange(head_is_out, true) && !co_await context_.exchange.Flush()) co_return;
-    static_cast<void>(co_await signal_.Wait());
   }
   context_.exchange.Abort();
+  co_return Result::kOver;
 }
 
 http::Task<bool> FlightCaller::WriteEvents(const FlightReply::Batch& batch, bool hide_usage) {
@@ -163,28 +159,28 @@ http::Task<void> FlightCaller::ServeWhole(Flight& flight, const FlightHead& head
 }
 
 // A reply too large to be kept, piece by piece.
-http::Task<void> FlightCaller::ServeRelay(Flight& flight, const FlightHead& head) {
+http::Task<FlightCaller::Result> FlightCaller::ServeRelay(Flight& flight, const FlightHead& head) {
+  flight.reply.Read(*reader_, kWriteBytes, batch_);
+  if (batch_.lost) co_return Result::kUnshared;
   ReplyFields fields;
   context_.status = head.status;
   AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
   const http::ReplyHead reply_head{head.status, fields.view()};
-  if (!co_await context_.exchange.Begin(reply_head, head.content_length)) co_return;
-  while (!left_) {
-    flight.reply.Read(*reader_, kWriteBytes, batch_);
-    if (batch_.lost || batch_.end == End::kCut) break;
+  if (!co_await context_.exchange.Begin(reply_head, head.content_length)) co_return Result::kOver;
+  for (; !left_ && !batch_.lost && batch_.end != End::kCut; flight.reply.Read(*reader_, kWriteBytes, batch_)) {
     if (!batch_.pieces.empty()) {
       const std::string_view pieces[] = {BytesOf(batch_)};
-      if (!co_await context_.exchange.Write(pieces)) co_return;
-      continue;
-    }
-    if (batch_.end == End::kDone) {
+      if (!co_await context_.exchange.Write(pieces)) co_return Result::kOver;
+    } else if (batch_.end == End::kDone) {
       context_.exchange.OnDisconnect({});
       static_cast<void>(co_await context_.exchange.End());
-      co_return;
+      co_return Result::kOver;
+    } else {
+      static_cast<void>(co_await signal_.Wait());
     }
-    static_cast<void>(co_await signal_.Wait());
   }
   context_.exchange.Abort();
+  co_return Result::kOver;
 }
 
 // A plain caller of a streamed answer.

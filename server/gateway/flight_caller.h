@@ -22,16 +22,18 @@ class FlightCaller {
 
   enum class Result : std::uint8_t {
     kOver,      // Answered, or the client has left.
-    kUnshared,  // The reply outgrew sharing and comes in the other form: nothing was sent, the request needs a call of its own.
+    // The reply outgrew sharing, and it comes in the other form or its start is gone already: nothing was sent, the request needs a
+    // call of its own.
+    kUnshared,
   };
   // Waits for the reply and sends it. Leaves the flight at the end; the last one to leave cancels the call.
   http::Task<Result> Answer(std::shared_ptr<Flight> flight);
 
  private:
   http::Task<Result> Serve(Flight& flight);
-  http::Task<void> ServeEvents(Flight& flight, const FlightHead& head);
+  http::Task<Result> ServeEvents(Flight& flight, const FlightHead& head);
   http::Task<void> ServeWhole(Flight& flight, const FlightHead& head);
-  http::Task<void> ServeRelay(Flight& flight, const FlightHead& head);
+  http::Task<Result> ServeRelay(Flight& flight, const FlightHead& head);
   http::Task<void> ServeFolded(Flight& flight, const FlightHead& head);
   http::Task<void> ServeReplay(const Entry& entry, const FlightHead& head);
   http::Task<bool> WriteEvents(const FlightReply::Batch& batch, bool hide_usage);

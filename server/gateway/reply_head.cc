@@ -47,7 +47,9 @@ void AddForm(bool events, ReplyFields& out) {
 }  // namespace
 
 bool IsEventStream(std::span<const http::Header> headers) {
-  return StartsWithIgnoringCase(http::HeaderValue(headers, "content-type"), "text/event-stream");
+  if (!StartsWithIgnoringCase(http::HeaderValue(headers, "content-type"), "text/event-stream")) return false;
+  const std::string_view coding = http::HeaderValue(headers, "content-encoding");
+  return coding.empty() || EqualsIgnoringCase(coding, "identity");
 }
 
 void AddOutcome(const RequestContext& context, int upstream_status, ReplyFields& out) {

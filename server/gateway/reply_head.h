@@ -12,7 +12,7 @@
 // `out`, the context and the headers handed in.
 namespace reflex::gateway {
 
-// Content-Type is text/event-stream, in any case, parameters aside.
+// Content-Type is text/event-stream, in any case, parameters aside, and the body can be read as it is.
 bool IsEventStream(std::span<const http::Header> headers);
 
 // X-Reflex-Status, X-Reflex-Reason, Cache-Status (`upstream_status`: 0 for none) and the CORS fields, from the context.

@@ -9,7 +9,9 @@
 namespace reflex::gateway::testing {
 namespace {
 
-void AnswerPlain(ProviderCall& call) { call.Json(200, PlainAnswer("hello"), {{"x-request-id", "req-provider"}, {"x-ratelimit-limit-requests", "9"}}); }
+void AnswerPlain(ProviderCall& call) {
+  call.Json(200, PlainAnswer("hello"), {{"x-request-id", "req-provider"}, {"x-ratelimit-limit-requests", "9"}});
+}
 
 void AnswerInTheirForm(ProviderCall& call) {
   if (call.body.find(R"("stream":true)") == std::string::npos) return AnswerPlain(call);
@@ -257,9 +259,15 @@ TEST(ChatCache, WhatSelectsBehaviourIsInTheKey) {
   world.provider.OnCall(AnswerPlain);
   world.Start();
   world.Run(Chat("q"));
-  const std::vector<std::pair<std::string, std::string>> different = {
-      {"OpenAI-Beta", "assistants=v2"}, {"anthropic-beta", "b1"}, {"X-Experiment", "1"}, {"X-Experiment", ""}, {"X-Reflex-Namespace", "n"},
-      {"OpenAI-Organization", "org"},   {"OpenAI-Project", "p"},  {"x-api-key", "k"},    {"Cookie", "c=1"}};
+  const std::vector<std::pair<std::string, std::string>> different = {{"OpenAI-Beta", "assistants=v2"},
+                                                                      {"anthropic-beta", "b1"},
+                                                                      {"X-Experiment", "1"},
+                                                                      {"X-Experiment", ""},
+                                                                      {"X-Reflex-Namespace", "n"},
+                                                                      {"OpenAI-Organization", "org"},
+                                                                      {"OpenAI-Project", "p"},
+                                                                      {"x-api-key", "k"},
+                                                                      {"Cookie", "c=1"}};
   for (const auto& header : different) {
     Request request = Chat("q");
     request.headers.push_back(header);
@@ -272,8 +280,11 @@ TEST(ChatCache, WhatSelectsBehaviourIsInTheKey) {
     EXPECT_EQ(world.Run(request)->Header("X-Reflex-Status"), "miss") << target;
     EXPECT_EQ(world.Run(request)->Header("X-Reflex-Status"), "hit-l1-exact") << target;
   }
-  for (const auto& header : std::vector<std::pair<std::string, std::string>>{
-           {"User-Agent", "x"}, {"X-Stainless-Retry-Count", "1"}, {"traceparent", "x"}, {"Accept", "*/*"}, {"Idempotency-Key", "1"}}) {
+  for (const auto& header : std::vector<std::pair<std::string, std::string>>{{"User-Agent", "x"},
+                                                                             {"X-Stainless-Retry-Count", "1"},
+                                                                             {"traceparent", "x"},
+                                                                             {"Accept", "*/*"},
+                                                                             {"Idempotency-Key", "1"}}) {
     Request request = Chat("q");
     request.headers.push_back(header);
     EXPECT_EQ(world.Run(request)->Header("X-Reflex-Status"), "hit-l1-exact") << header.first;

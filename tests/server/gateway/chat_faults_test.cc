@@ -160,8 +160,9 @@ TEST(ChatFaults, StatusBodyAndRetryHeadersOfErrorsReachTheClientUnchanged) {
   for (const int status : {400, 401, 403, 404, 409, 422, 429, 500, 503, 529}) {
     const std::string error = R"({"error":{"message":"m )" + std::to_string(status) + R"(","type":"t","param":"p","code":"c"}})";
     world.provider.OnCall([&](ProviderCall& call) {
-      call.Json(status, error,
-                {{"retry-after", "7"}, {"retry-after-ms", "70"}, {"x-should-retry", "false"}, {"x-ratelimit-remaining-tokens", "0"}});
+      call.Json(
+          status, error,
+          {{"retry-after", "7"}, {"retry-after-ms", "70"}, {"x-should-retry", "false"}, {"x-ratelimit-remaining-tokens", "0"}});
     });
     for (const Request& request : {Chat("q"), StreamChat("q"), NoStore(Chat("q"))}) {
       const auto exchange = world.Run(request);

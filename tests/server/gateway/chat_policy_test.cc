@@ -12,9 +12,9 @@ namespace reflex::gateway::testing {
 namespace {
 
 // Each answer says which call it was.
-class Policy : public ::testing::Test {
+class ChatPolicy : public ::testing::Test {
  protected:
-  Policy() {
+  ChatPolicy() {
     world_.provider.OnCall([this](ProviderCall& call) { call.Json(200, PlainAnswer("answer " + std::to_string(++answers_))); });
   }
   ExchangePtr Run(std::vector<std::pair<std::string, std::string>> headers, std::string_view extra = {}) {
@@ -23,14 +23,15 @@ class Policy : public ::testing::Test {
     return world_.Run(std::move(request));
   }
   static std::string Of(const ExchangePtr& exchange) {
-    return exchange->Header("X-Reflex-Status") + " " + exchange->Header("X-Reflex-Reason") + " | " + exchange->Header("Cache-Status");
+    return exchange->Header("X-Reflex-Status") + " " + exchange->Header("X-Reflex-Reason") + " | " +
+           exchange->Header("Cache-Status");
   }
 
   GatewayWorld world_;
   std::atomic<int> answers_{0};
 };
 
-TEST_F(Policy, NoStoreNeitherReadsNorStores) {
+TEST_F(ChatPolicy, NoStoreNeitherReadsNorStores) {
   world_.Start();
   EXPECT_EQ(Of(Run({{"cache-control", "no-store"}})), "bypass no-store | reflex; fwd=bypass; fwd-status=200");
   EXPECT_EQ(Of(Run({})), "miss no-entry | reflex; fwd=miss; fwd-status=200");
@@ -40,7 +41,7 @@ TEST_F(Policy, NoStoreNeitherReadsNorStores) {
   EXPECT_EQ(ContentOfPlain(Run({})->body()), "answer 2");
 }
 
-TEST_F(Policy, NoCacheAsksAndReplaces) {
+TEST_F(ChatPolicy, NoCacheAsksAndReplaces) {
   world_.Start();
   Run({});
   for (const char* directive : {"no-cache", "max-age=0"}) {
@@ -51,7 +52,7 @@ TEST_F(Policy, NoCacheAsksAndReplaces) {
   EXPECT_EQ(world_.provider.calls(), 3u);
 }
 
-TEST_F(Policy, AFailedRefreshKeepsTheOldAnswer) {
+TEST_F(ChatPolicy, AFailedRefreshKeepsTheOldAnswer) {
   world_.Start();
   Run({});
   world_.provider.OnCall([](ProviderCall& call) { call.Json(500, R"({"error":{"message":"x"}})"); });
@@ -59,7 +60,7 @@ TEST_F(Policy, AFailedRefreshKeepsTheOldAnswer) {
   EXPECT_EQ(ContentOfPlain(Run({})->body()), "answer 1");
 }
 
-TEST_F(Policy, OnlyIfCachedNeverAsks) {
+TEST_F(ChatPolicy, OnlyIfCachedNeverAsks) {
   world_.Start();
   for (const char* directive : {"only-if-cached", "only-if-cached, no-cache", "only-if-cached, no-store"}) {
     const auto exchange = Run({{"cache-control", directive}});
@@ -73,7 +74,7 @@ TEST_F(Policy, OnlyIfCachedNeverAsks) {
   EXPECT_EQ(Run({{"cache-control", "only-if-cached"}})->Header("X-Reflex-Status"), "hit-l1-exact");
 }
 
-TEST_F(Policy, ExpiryMaxAgeMinFreshAndMaxStale) {
+TEST_F(ChatPolicy, ExpiryMaxAgeMinFreshAndMaxStale) {
   world_.options.ttl = std::chrono::seconds(100);
   world_.Start();
   Run({});
@@ -91,7 +92,7 @@ TEST_F(Policy, ExpiryMaxAgeMinFreshAndMaxStale) {
   EXPECT_EQ(Run({})->Header("X-Reflex-Status"), "hit-l1-exact");
 }
 
-TEST_F(Policy, TtlOfTheRequestIsKept) {
+TEST_F(ChatPolicy, TtlOfTheRequestIsKept) {
   world_.Start();
   Run({{"X-Reflex-TTL", "10"}});
   world_.clock.wall_ms += 9'999;
@@ -100,7 +101,7 @@ TEST_F(Policy, TtlOfTheRequestIsKept) {
   EXPECT_EQ(Run({})->Header("X-Reflex-Reason"), "expired");
 }
 
-TEST_F(Policy, ABadHeaderOfOursIsAnErrorThatNamesIt) {
+TEST_F(ChatPolicy, ABadHeaderOfOursIsAnErrorThatNamesIt) {
   world_.Start();
   const auto exchange = Run({{"X-Reflex-TTL", "soon"}});
   EXPECT_EQ(exchange->status(), 400);
@@ -110,14 +111,14 @@ TEST_F(Policy, ABadHeaderOfOursIsAnErrorThatNamesIt) {
   EXPECT_EQ(world_.provider.calls(), 0u);
 }
 
-TEST_F(Policy, WithoutTheExactTierNothingIsRead) {
+TEST_F(ChatPolicy, WithoutTheExactTierNothingIsRead) {
   world_.options.exact_tier = false;
   world_.Start();
   EXPECT_EQ(Of(Run({})), "bypass tiers | reflex; fwd=bypass; fwd-status=200");
   EXPECT_EQ(Of(Run({})), "bypass tiers | reflex; fwd=bypass; fwd-status=200");
 }
 
-TEST_F(Policy, StoreTrueAndWebSearchAreBypassed) {
+TEST_F(ChatPolicy, StoreTrueAndWebSearchAreBypassed) {
   world_.Start();
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(Of(Run({}, R"(,"store":true)")), "bypass store-true | reflex; fwd=bypass; fwd-status=200");
@@ -126,7 +127,7 @@ TEST_F(Policy, StoreTrueAndWebSearchAreBypassed) {
   EXPECT_EQ(world_.cache->Stats().memory_entries, 0u);
 }
 
-TEST_F(Policy, UnreadableBodiesGoAsTheyAre) {
+TEST_F(ChatPolicy, UnreadableBodiesGoAsTheyAre) {
   world_.provider.OnCall(nullptr);
   world_.Start();
   const std::vector<std::pair<std::string, std::string>> bodies = {
@@ -149,32 +150,33 @@ TEST_F(Policy, UnreadableBodiesGoAsTheyAre) {
   }
 }
 
-TEST_F(Policy, ACompressedBodyGoesAsItIs) {
+TEST_F(ChatPolicy, ACompressedBodyGoesAsItIs) {
   world_.Start();
   const auto exchange = Run({{"content-encoding", "gzip"}});
   EXPECT_EQ(Of(exchange), "bypass content-encoding | reflex; fwd=bypass; fwd-status=200");
   EXPECT_EQ(world_.cache->Stats().memory_entries, 0u);
 }
 
-TEST_F(Policy, UpstreamsCacheStatusIsKeptBeforeOurs) {
+TEST_F(ChatPolicy, UpstreamsCacheStatusIsKeptBeforeOurs) {
   world_.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("x"), {{"cache-status", "far; hit"}}); });
   world_.Start();
   EXPECT_EQ(Run({})->Header("Cache-Status"), "far; hit, reflex; fwd=miss; fwd-status=200");
 }
 
-TEST_F(Policy, FieldsOfAnotherReflexDoNotMixWithOurs) {
+TEST_F(ChatPolicy, FieldsOfAnotherReflexDoNotMixWithOurs) {
   world_.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("x"), {{"x-reflex-status", "hit-l1-exact"}}); });
   world_.Start();
   EXPECT_EQ(Run({})->Header("X-Reflex-Status"), "miss");
 }
 
-TEST_F(Policy, WhatIsNotAWholeGoodAnswerIsNeverStored) {
+TEST_F(ChatPolicy, WhatIsNotAWholeGoodAnswerIsNeverStored) {
   const std::string length = R"({"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":)"
                              R"({"role":"assistant","content":"a"},"finish_reason":"length"}]})";
   std::string filtered = length, empty = length;
   filtered.replace(filtered.find("\"length\""), 8, "\"content_filter\"");
   empty.replace(empty.find("\"a\""), 3, "null");
-  const std::vector<std::string> answers = {length, filtered, empty, R"({"choices":[]})", R"({"error":{"message":"x"}})", "not json", ""};
+  const std::vector<std::string> answers = {length,     filtered, empty, R"({"choices":[]})", R"({"error":{"message":"x"}})",
+                                            "not json", ""};
   world_.Start();
   for (const std::string& answer : answers) {
     world_.provider.OnCall([&](ProviderCall& call) { call.Json(200, answer); });

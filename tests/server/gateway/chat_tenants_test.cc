@@ -30,8 +30,8 @@ class RandomCallers {
   Caller Next() {
     Caller caller;
     // Few values, so that callers meet; values that run into each other where lengths are not kept apart.
-    static const std::vector<std::string> kNames = {"Authorization", "api-key",  "x-api-key",           "Cookie",
-                                                    "X-Team",        "X-Reflex-Namespace", "OpenAI-Organization", "OpenAI-Project"};
+    static const std::vector<std::string> kNames = {
+        "Authorization", "api-key", "x-api-key", "Cookie", "X-Team", "X-Reflex-Namespace", "OpenAI-Organization", "OpenAI-Project"};
     static const std::vector<std::string> kValues = {"a", "b", "ab", "ba", "a,b", "Bearer a", "Bearer ab", "Basic a"};
     for (const std::string& name : kNames) {
       if (Pick(3) != 0) continue;
@@ -109,7 +109,8 @@ TEST(ChatTenants, NoFlightIsSharedAcross) {
     std::map<std::string, int> groups;
     for (const auto& [who, exchange] : asked) ++groups[group(who)];
     ASSERT_EQ(world.provider.calls() - calls_before, groups.size());
-    for (std::size_t i = 0; i < groups.size(); ++i) world.provider.Next()->Json(200, PlainAnswer("answer " + std::to_string(++answers)));
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      world.provider.Next()->Json(200, PlainAnswer("answer " + std::to_string(++answers)));
     std::map<std::string, std::string> owner_of;
     for (const auto& [who, exchange] : asked) {
       exchange->WaitForDone();
@@ -121,13 +122,16 @@ TEST(ChatTenants, NoFlightIsSharedAcross) {
 }
 
 TEST(ChatTenants, AGroupOfClientKeysSharesAndOthersDoNot) {
-  const auto folder = std::filesystem::temp_directory_path() / ("reflex-tenants-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
-                                                                std::to_string(reinterpret_cast<std::uintptr_t>(this)));
+  const auto folder = std::filesystem::temp_directory_path() /
+                      ("reflex-tenants-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
+                       std::to_string(reinterpret_cast<std::uintptr_t>(this)));
   std::filesystem::create_directories(folder);
   const auto file = folder / "keys";
   {
     std::ofstream out(file);
-    const auto line = [&](std::string_view token, std::string_view group) { out << base::ToHex(base::HashBytes(token)) << " " << group << "\n"; };
+    const auto line = [&](std::string_view token, std::string_view group) {
+      out << base::ToHex(base::HashBytes(token)) << " " << group << "\n";
+    };
     line("t1", "red");
     line("t2", "red");
     line("t3", "blue");
@@ -159,8 +163,7 @@ TEST(ChatTenants, TheOperatorMaySayWhoShares) {
     world.provider.OnCall([&](ProviderCall& call) { call.Json(200, PlainAnswer("answer " + std::to_string(++answers))); });
     world.Start();
     const auto ask = [&](const std::string& token, const std::string& user) {
-      return ContentOfPlain(
-          world.Run({.headers = {{"authorization", token}, {"x-user", user}}, .body = ChatBody("q")})->body());
+      return ContentOfPlain(world.Run({.headers = {{"authorization", token}, {"x-user", user}}, .body = ChatBody("q")})->body());
     };
     EXPECT_EQ(ask("a", "u1"), "answer 1");
     EXPECT_EQ(ask("b", "u1"), "answer 1");

@@ -25,19 +25,19 @@ struct Request {
   bool chunked = false;  // The body comes in pieces of 7 bytes, without a length.
 };
 
-// A request and what its client sees, without a socket: the handler runs on an I/O thread, the test looks from its own. A client can
-// stop reading, and leave.
+// A request and what its client sees, without a socket: the handler runs on an I/O thread, the test looks from its own. A client
+// can stop reading, and leave.
 class FakeExchange final : public http::Exchange, public std::enable_shared_from_this<FakeExchange> {
  public:
   FakeExchange(http::IoThread& io, Request request);
 
   // For the test, from any thread.
-  void StopReading();               // Writes wait from now on.
+  void StopReading();  // Writes wait from now on.
   void GoOnReading();
-  void LetWriteTimeOut();           // The write that waits, and later ones, return kTimeout.
-  void Leave();                     // Closes the connection.
-  void FailBody(ErrorCode code);    // Before the start: reading the body gives this.
-  void WaitForDone();               // The handler has returned.
+  void LetWriteTimeOut();         // The write that waits, and later ones, return kTimeout.
+  void Leave();                   // Closes the connection.
+  void FailBody(ErrorCode code);  // Before the start: reading the body gives this.
+  void WaitForDone();             // The handler has returned.
   void WaitForBody(std::size_t bytes);
   void WaitForText(std::string_view text);
   void WaitForHead();

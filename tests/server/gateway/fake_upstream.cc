@@ -12,7 +12,11 @@ http::BaseUrl Base(std::string_view text) { return http::ParseBaseUrl(text).valu
 class FakeReply final : public upstream::Reply {
  public:
   FakeReply(http::IoThread& io, CallPtr call, int status, Fields fields, std::optional<std::uint64_t> length)
-      : signal_(std::make_shared<http::Signal>(io)), call_(std::move(call)), status_(status), fields_(std::move(fields)), length_(length) {
+      : signal_(std::make_shared<http::Signal>(io)),
+        call_(std::move(call)),
+        status_(status),
+        fields_(std::move(fields)),
+        length_(length) {
     for (const auto& [name, value] : fields_) headers_.push_back({name, value});
     call_->SetWaker(signal_->Notifier());
   }

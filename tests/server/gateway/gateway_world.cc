@@ -98,20 +98,23 @@ std::string ChatBody(std::string_view question, std::string_view extra) {
   return R"({"model":"m","messages":[{"role":"user","content":")" + std::string(question) + R"("}])" + std::string(extra) + "}";
 }
 Request Chat(std::string_view question, std::string_view extra) {
-  return {.headers = {{"authorization", "Bearer sk-test"}, {"content-type", "application/json"}}, .body = ChatBody(question, extra)};
+  return {.headers = {{"authorization", "Bearer sk-test"}, {"content-type", "application/json"}},
+          .body = ChatBody(question, extra)};
 }
 Request StreamChat(std::string_view question, std::string_view extra) {
   return Chat(question, R"(,"stream":true)" + std::string(extra));
 }
 
 std::string PlainAnswer(std::string_view content, std::string_view id) {
-  return R"({"id":")" + std::string(id) + R"(","object":"chat.completion","created":1700000000,"model":"m-1","choices":[{"index":0,)" +
+  return R"({"id":")" + std::string(id) +
+         R"(","object":"chat.completion","created":1700000000,"model":"m-1","choices":[{"index":0,)" +
          R"("message":{"role":"assistant","content":")" + std::string(content) +
          R"(","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}})";
 }
 
 std::vector<std::string> AnswerEvents(const std::vector<std::string>& words, bool usage) {
-  const std::string head = R"(data: {"id":"chatcmpl-s","object":"chat.completion.chunk","created":1700000000,"model":"m-1","choices":[)";
+  const std::string head =
+      R"(data: {"id":"chatcmpl-s","object":"chat.completion.chunk","created":1700000000,"model":"m-1","choices":[)";
   const std::string tail = usage ? "],\"usage\":null}\n\n" : "]}\n\n";
   const auto choice = [&](const std::string& delta, const std::string& finish) {
     return head + R"({"index":0,"delta":)" + delta + R"(,"logprobs":null,"finish_reason":)" + finish + "}" + tail;

@@ -25,14 +25,17 @@ TEST(PassThrough, MethodPathQueryHeadersAndBodyAreAsSent) {
                                              {"GET", "/v1/chat/completions/chatcmpl-1", ""},
                                              {"POST", "/v1/responses", R"({"stream":true})"},
                                              {"OPTIONS", "/v1/models", ""}}) {
-    const auto exchange = world.Ask({.method = asked.method, .target = asked.target, .headers = {{"X-Own", "1"}}, .body = asked.body});
+    const auto exchange =
+        world.Ask({.method = asked.method, .target = asked.target, .headers = {{"X-Own", "1"}}, .body = asked.body});
     const auto call = world.provider.Next();
     EXPECT_EQ(call->method, asked.method);
     EXPECT_EQ(call->target, asked.target);
     EXPECT_EQ(call->body, asked.body);
     EXPECT_EQ(call->Header("x-own"), "1");
     EXPECT_FALSE(call->decode) << "encodings stay as they are";
-    call->Head(207, {{"content-type", "x/y"}, {"content-encoding", "br"}, {"x-request-id", "theirs"}}, binary.size()).Piece(binary).End();
+    call->Head(207, {{"content-type", "x/y"}, {"content-encoding", "br"}, {"x-request-id", "theirs"}}, binary.size())
+        .Piece(binary)
+        .End();
     exchange->WaitForDone();
     EXPECT_EQ(exchange->status(), 207);
     EXPECT_EQ(exchange->body(), binary);
