@@ -133,8 +133,6 @@ PlainAnswer ChatFolder::Finish(const ChatRequest& request, const StorePolicy& po
     answer.unstorable = "not-json";
   } else if (!state_->any_chunk) {
     answer.unstorable = "no-choices";
-  } else if (answer.unstorable.empty() && !answer.reply.has_usage) {
-    answer.unstorable = "no-usage";
   }
   return answer;
 }

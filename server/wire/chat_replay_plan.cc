@@ -9,7 +9,7 @@ namespace {
 using json::Member;
 using json::Value;
 
-constexpr std::size_t kTextPieceBytes = 32;
+constexpr std::size_t kTextPieceBytes = 16;
 constexpr std::size_t kAudioPieceBytes = 4096;  // A multiple of 4: base64 pieces decode one by one.
 
 // Long arguments (files written by agents) in larger pieces: nobody watches them grow.

@@ -23,7 +23,7 @@ struct ChatReply {
 };
 
 // Why an answer must not be stored, or that it may be. One of a fixed list for logs and metrics: "incomplete", "error",
-// "no-choices", "content-filter", "length", "empty-choice", "tool-arguments", "web-search", "no-usage", "not-json", "too-large". ""
+// "no-choices", "content-filter", "length", "empty-choice", "tool-arguments", "web-search", "not-json", "too-large". ""
 // means storable.
 using Unstorable = std::string_view;
 

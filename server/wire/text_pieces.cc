@@ -52,19 +52,24 @@ bool BelongTogether(std::string_view text, std::size_t border) {
          (IsRegionalIndicator(before) && IsRegionalIndicator(behind));
 }
 
+bool IsCharacterBorder(std::string_view text, std::size_t at) { return IsCodePointBorder(text, at) && !BelongTogether(text, at); }
+
 }  // namespace
 
-std::size_t PieceEnd(std::string_view text, std::size_t begin, std::size_t bytes_max) {
-  if (text.size() - begin <= bytes_max) return text.size();
+std::size_t PieceEnd(std::string_view text, std::size_t begin, std::size_t bytes) {
+  if (text.size() - begin <= bytes) return text.size();
   const std::size_t lowest = begin + kPieceBytesMin;
-  const std::size_t highest = begin + bytes_max;
-  for (std::size_t at = highest; at >= lowest; --at) {
+  const std::size_t wanted = begin + bytes;
+  for (std::size_t at = wanted; at >= lowest; --at) {
     if (text[at] == ' ' && text[at - 1] != ' ') return at;
   }
-  for (std::size_t at = highest; at >= lowest; --at) {
-    if (IsCodePointBorder(text, at) && !BelongTogether(text, at)) return at;
+  for (std::size_t at = wanted; at >= lowest; --at) {
+    if (IsCharacterBorder(text, at)) return at;
   }
-  std::size_t at = highest;
+  for (std::size_t at = wanted + 1; at <= wanted + bytes; ++at) {
+    if (at >= text.size() || IsCharacterBorder(text, at)) return std::min(at, text.size());
+  }
+  std::size_t at = wanted;
   while (!IsCodePointBorder(text, at)) --at;
   return at;
 }
