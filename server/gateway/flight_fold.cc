@@ -34,7 +34,7 @@ FlightFold::Fed FlightFold::Take(const wire::SseReader::Event& event) {
     return Fed::kMore;
   }
   if (event.has_data && folder_) {
-    if (!folder_->Add(event.data)) {
+    if (!folder_->Add(event.data, event.name)) {
       folder_.reset();  // No chunk: it is passed on, but there is no answer to keep.
     } else if (folder_->failed()) {
       error_ = event.data;
@@ -53,7 +53,7 @@ bool FlightFold::EndOfBytes() {
     const Result<bool> next = sse_.Next(event);
     if (!next || !*next) return false;
     if (event.has_data && event.data != kDone) {
-      if (!folder_ || !folder_->Add(event.data)) return false;
+      if (!folder_ || !folder_->Add(event.data, event.name)) return false;
       if (folder_->failed()) error_ = event.data;
       reply_.Append(event.raw, Within(event.data, event.raw) ? event.data : std::string_view(), !Within(event.data, event.raw));
     } else {
