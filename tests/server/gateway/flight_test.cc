@@ -344,12 +344,12 @@ TEST(Flight, ALargePlainAnswerIsRelayedToItsPlainCallersAndAskedAgainByStreaming
   world.options.reply_bytes_max = 100'000;
   world.Start();
   const auto exchanges = AskAll(world, {Chat("q"), Chat("q"), StreamChat("q")});
-  const std::string answer = PlainAnswer(std::string(500'000, 'x'));
+  // Beyond the limit, but no plain caller can fall too far behind the other one.
+  const std::string answer = PlainAnswer(std::string(105'000, 'x'));
   const auto call = world.provider.Next();
-  // A plain caller that comes to its turn when the start is gone asks for itself, as the streaming one does.
   world.provider.OnCall([&](ProviderCall& own) {
-    if (own.body != Chat("q").body) return Stream(own, {"own"});
-    own.Json(200, answer);
+    EXPECT_EQ(own.body, StreamChat("q").body);
+    Stream(own, {"own"});
   });
   call->Head(200, {{"content-type", "application/json"}}, answer.size());
   for (std::size_t at = 0; at < answer.size(); at += 10'000) call->Piece(answer.substr(at, 10'000));
