@@ -28,6 +28,7 @@ class EchoHandler final : public reflex::http::Handler {
     const auto sent = co_await exchange.Send({200, headers}, pieces);
     static_cast<void>(sent);
   }
+  std::span<const reflex::http::Header> RefusalHeaders(int) override { return {}; }
   std::string RefusalBody(int status, std::string_view message) override {
     return "{\"error\":{\"code\":" + std::to_string(status) + ",\"message\":\"" + std::string(message) + "\"}}";
   }

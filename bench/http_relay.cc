@@ -53,6 +53,7 @@ class RelayHandler final : public reflex::http::Handler {
       static_cast<void>(co_await exchange.Send({502, {}}, error_pieces));
     }
   }
+  std::span<const reflex::http::Header> RefusalHeaders(int) override { return {}; }
   std::string RefusalBody(int status, std::string_view message) override { return ErrorBody(status, message); }
 
  private:

@@ -69,6 +69,8 @@ Result<void> BuildUpstreams(Program& program) {
   REFLEX_TRY(program.providers.anthropic, ProviderAt(settings.anthropic));
   REFLEX_TRY(program.providers.gemini, ProviderAt(settings.gemini));
   program.providers.upstream_key = settings.upstream_key;
+  program.providers.anthropic_key = settings.anthropic_key;
+  program.providers.gemini_key = settings.gemini_key;
   const std::shared_ptr<upstream::SharedState> shared = upstream::NewSharedState();
   for (const auto& io : program.io_threads) {
     REFLEX_TRY(auto client, http::Client::Create(settings.client, *io, *program.pool, program.metrics));

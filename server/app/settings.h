@@ -38,7 +38,7 @@ struct Settings {
   std::string openai = "https://api.openai.com/v1";
   std::string anthropic = "https://api.anthropic.com";
   std::string gemini = "https://generativelanguage.googleapis.com";
-  std::string upstream_key;
+  std::string upstream_key, anthropic_key, gemini_key;
   std::string key_opens = "listed";
 
   std::string tiers = "l1";

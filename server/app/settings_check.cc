@@ -101,7 +101,8 @@ Result<void> FillListen(Settings& settings, std::span<const Source> sources) {
 }
 
 Result<void> CheckOpen(const Settings& settings) {
-  if (settings.upstream_key.empty() || !settings.gateway.client_keys_file.empty() || settings.allow_open) return {};
+  const bool has_key = !settings.upstream_key.empty() || !settings.anthropic_key.empty() || !settings.gemini_key.empty();
+  if (!has_key || !settings.gateway.client_keys_file.empty() || settings.allow_open) return {};
   for (const http::ListenAddress& listen : settings.server.listen) {
     if (listen.admin || IsLoopback(listen.address)) continue;
     return Fail(ErrorCode::kInvalidArgument, "listening on " + listen.address +

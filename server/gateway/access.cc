@@ -39,7 +39,7 @@ bool IsAddress(std::string_view text, int family) {
   return inet_pton(family, terminated, &address) == 1;
 }
 
-bool HasUpstreamKey(const RequestContext& context) { return !context.thread.upstream->providers().upstream_key.empty(); }
+bool HasUpstreamKey(const RequestContext& context) { return context.thread.upstream->providers().has_key(); }
 
 bool IsAllowedOrigin(std::string_view origin, const std::vector<std::string>& allowed) {
   return std::ranges::any_of(allowed, [&](const std::string& one) { return one == "*" || http::EqualsIgnoringCase(one, origin); });

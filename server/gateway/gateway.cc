@@ -80,6 +80,7 @@ class Dispatcher final : public Gateway {
 
   http::Task<void> Handle(http::Exchange& exchange) override;
   std::string RefusalBody(int status, std::string_view message) override;
+  std::span<const http::Header> RefusalHeaders(int status) override;
   Result<void> ReloadClientKeys() override { return client_keys_->Reload(); }
   std::size_t flights() const override { return flights_.running(); }
 
@@ -136,6 +137,14 @@ ThreadState& Dispatcher::StateOf(http::IoThread& io) {
 std::string Dispatcher::RefusalBody(int status, std::string_view message) {
   const bool ours = status == 503;
   return wire::ErrorBody(message, ours ? "server_error" : "invalid_request_error", RefusalCode(status));
+}
+
+std::span<const http::Header> Dispatcher::RefusalHeaders(int status) {
+  static constexpr http::Header kBad[] = {{"X-Reflex-Status", "error"}, {"X-Reflex-Reason", wire::reason::kBadRequest}};
+  static constexpr http::Header kLarge[] = {{"X-Reflex-Status", "error"}, {"X-Reflex-Reason", wire::reason::kTooLarge}};
+  static constexpr http::Header kBusy[] = {{"X-Reflex-Status", "error"}, {"X-Reflex-Reason", wire::reason::kBusy}};
+  if (status == 413 || status == 431) return kLarge;
+  return status == 503 ? std::span<const http::Header>(kBusy) : kBad;
 }
 
 }  // namespace

@@ -87,6 +87,8 @@ class Handler {
   // envelope clients of this server expect, and its reason for logs. `status` is 400, 408, 413, 417, 431, 500, 501, 503 or
   // 505.
   virtual std::string RefusalBody(int status, std::string_view message) = 0;
+  // Further fields of such a reply; the views are constants. Content-Type and Retry-After are the server's.
+  virtual std::span<const Header> RefusalHeaders(int status) = 0;
 };
 
 }  // namespace reflex::http

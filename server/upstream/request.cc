@@ -48,7 +48,7 @@ bool StaysHere(std::string_view name, const Call& call) {
 bool GoesOn(const http::Header& header, std::string_view connection, const Call& call, const ProviderTable& table) {
   if (StaysHere(header.name, call)) return false;
   if (const Credential* credential = FindCredential(header.name)) {
-    if (table.replaces_credential(call.provider)) return false;
+    if (table.has_key()) return false;
     if (!credential->anybody && IsForeign(credential->provider, call.provider, table)) return false;
   }
   if (!http::IsHopByHop(header.name, connection)) return true;
@@ -123,7 +123,7 @@ std::string WithoutQueryKey(std::string_view target) {
 void Forward(const Call& call, const ProviderTable& table, ForwardedRequest& out) {
   out.target = TargetAt(call.provider, *table.base(call.provider), call.target);
   // A key in the query is Google's form.
-  if (table.replaces_credential(call.provider) || IsForeign(Provider::kGemini, call.provider, table)) out.target = WithoutQueryKey(out.target);
+  if (table.has_key() || IsForeign(Provider::kGemini, call.provider, table)) out.target = WithoutQueryKey(out.target);
   std::string joined;
   const std::string_view connection = ConnectionValue(call.headers, joined);
   out.headers.reserve(call.headers.size() + 2);
@@ -131,7 +131,7 @@ void Forward(const Call& call, const ProviderTable& table, ForwardedRequest& out
     if (GoesOn(header, connection, call, table)) out.headers.push_back(header);
   }
   if (call.decode) out.headers.push_back({"Accept-Encoding", "gzip, deflate"});
-  if (table.replaces_credential(call.provider)) AddOwnCredential(call.provider, table, out);
+  if (table.has_key()) AddOwnCredential(call.provider, table, out);
 }
 
 }  // namespace reflex::upstream

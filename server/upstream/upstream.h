@@ -21,15 +21,15 @@ std::string_view Name(Provider provider);
 // Where each provider is; a missing base URL switches it off (404, reason no-upstream).
 struct ProviderTable {
   std::optional<http::BaseUrl> openai, anthropic, gemini;
-  // The operator's key for the OpenAI base. If it is set, no credential of a caller goes to any provider; "" forwards the caller's.
+  // The operator's key for the OpenAI base; "" for none.
   std::string upstream_key;
   // Keys for the others. Where one is empty, `upstream_key` serves only if that base is at the OpenAI base's own host: a key goes to
   // its own provider alone.
   std::string anthropic_key, gemini_key;
 
   const std::optional<http::BaseUrl>& base(Provider provider) const;
-  // True if the caller's credential is not for `provider`: a key replaces it, or there is a key for the OpenAI base.
-  bool replaces_credential(Provider provider) const { return !upstream_key.empty() || !key(provider).empty(); }
+  // True if the operator pays for calls to some provider: then no caller's credential goes to any.
+  bool has_key() const { return !upstream_key.empty() || !anthropic_key.empty() || !gemini_key.empty(); }
   // What replaces it there; may be empty.
   std::string_view key(Provider provider) const;
 };

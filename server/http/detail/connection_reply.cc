@@ -191,9 +191,12 @@ Task<void> Connection::SendRefusal(int status, std::string_view message) {
   core.refused(status).Add();
   close_after_ = linger_ = true;
   const std::string body = core.handler.RefusalBody(status, message);
-  const std::array<Header, 2> headers = {{{"Content-Type", "application/json"}, {"Retry-After", "1"}}};
+  std::vector<Header> headers = {{"Content-Type", "application/json"}};
+  if (status == 503) headers.push_back({"Retry-After", "1"});
+  const std::span<const Header> more = core.handler.RefusalHeaders(status);
+  headers.insert(headers.end(), more.begin(), more.end());
   const std::array<std::string_view, 1> pieces = {body};
-  const ReplyHead head{status, std::span(headers).first(status == 503 ? 2 : 1)};
+  const ReplyHead head{status, headers};
   begun_ = false;
   const Result<void> ignored = co_await Send(head, pieces);
   static_cast<void>(ignored);  // The connection closes either way.

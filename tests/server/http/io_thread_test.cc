@@ -120,15 +120,15 @@ TEST(IoThread, DeadlinesExpireOnceAndMayWithdrawOthers) {
 }
 
 TEST(IoThread, RunsOnThePoolAndComesBack) {
-  Runner runner;
+  std::promise<void> gate;
+  std::promise<void> held;
   base::WorkerPool pool(1, 1, 0);
+  Runner runner;
   runner.Do([&]() -> Task<void> {
     std::thread::id ran;
     EXPECT_TRUE(co_await RunOnPool(runner.io, pool, [&] { ran = std::this_thread::get_id(); }));
     EXPECT_NE(ran, std::this_thread::get_id());
     // One job holds the thread, one the queue: the next is not taken.
-    std::promise<void> gate;
-    std::promise<void> held;
     EXPECT_TRUE(pool.Submit([&] {
       held.set_value();
       gate.get_future().get();

@@ -31,7 +31,9 @@ TEST(HttpLimits, RefusesALargeHead) {
     EXPECT_EQ(client.ReadToEnd(), "");
   }
   RawClient unending(world.port());
-  EXPECT_EQ(unending.Ask("GET /" + std::string(8 << 10, 'x'))->status, 431);
+  const auto refusal = unending.Ask("GET /" + std::string(8 << 10, 'x'));
+  EXPECT_EQ(refusal->status, 431);
+  EXPECT_NE(refusal->head.find("X-Refused: yes\r\n"), std::string::npos);  // The handler's own fields.
 }
 
 TEST(HttpLimits, RefusesALargeBodyAndTheClientCanReadIt) {

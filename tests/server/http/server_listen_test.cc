@@ -39,6 +39,7 @@ Result<void> TryListen(const std::string& address) {
   struct Nobody final : Handler {
     Task<void> Handle(Exchange&) override { co_return; }
     std::string RefusalBody(int, std::string_view) override { return {}; }
+    std::span<const Header> RefusalHeaders(int) override { return {}; }
   } nobody;
   base::MetricsRegistry metrics;
   NullLogger logger;

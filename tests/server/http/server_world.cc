@@ -38,6 +38,8 @@ struct ServerWorld::FunctionHandler final : Handler {
   std::string RefusalBody(int status, std::string_view message) override {
     return "refused " + std::to_string(status) + ": " + std::string(message);
   }
+  std::span<const Header> RefusalHeaders(int) override { return kRefusalHeaders; }
+  static constexpr Header kRefusalHeaders[] = {{"X-Refused", "yes"}};
   ServerWorld::Handle handle;
 };
 

@@ -63,17 +63,15 @@ TEST(ProviderTable, AKeyGoesToItsOwnProviderAlone) {
   table.openai = http::ParseBaseUrl("https://api.openai.com/v1").value();
   table.anthropic = http::ParseBaseUrl("https://api.anthropic.com").value();
   table.gemini = http::ParseBaseUrl("https://api.openai.com/gemini").value();
-  EXPECT_FALSE(table.replaces_credential(Provider::kOpenAi));
+  EXPECT_FALSE(table.has_key());
   table.upstream_key = "sk-operator";
   EXPECT_EQ(table.key(Provider::kOpenAi), "sk-operator");
   EXPECT_EQ(table.key(Provider::kAnthropic), "");
-  EXPECT_TRUE(table.replaces_credential(Provider::kAnthropic));
   EXPECT_EQ(table.key(Provider::kGemini), "sk-operator");  // The same host.
   table.anthropic_key = "sk-ant";
   EXPECT_EQ(table.key(Provider::kAnthropic), "sk-ant");
   table.upstream_key.clear();
-  EXPECT_FALSE(table.replaces_credential(Provider::kOpenAi));
-  EXPECT_TRUE(table.replaces_credential(Provider::kAnthropic));
+  EXPECT_TRUE(table.has_key());
 }
 
 }  // namespace
