@@ -13,9 +13,9 @@ namespace reflex {
 /// Counters and sizes of a store; counters grow from the start of the process.
 struct StoreStats {
   std::uint64_t entries = 0;
-  std::uint64_t used_bytes = 0;   ///< Bytes counted against the limit.
+  std::uint64_t used_bytes = 0;  ///< Bytes counted against the limit.
   std::uint64_t limit_bytes = 0;
-  std::uint64_t file_bytes = 0;   ///< Size of the file on disk; 0 where there is none.
+  std::uint64_t file_bytes = 0;  ///< Size of the file on disk; 0 where there is none.
   std::uint64_t puts = 0;
   std::uint64_t puts_dropped = 0;  ///< Not stored: queue full, map full, disk full, value too large.
   std::uint64_t commits = 0;

@@ -21,7 +21,7 @@ class FlightCaller {
   const FlightReply::ReaderPtr& reader() const { return reader_; }
 
   enum class Result : std::uint8_t {
-    kOver,      // Answered, or the client has left.
+    kOver,  // Answered, or the client has left.
     // The reply outgrew sharing, and it comes in the other form or its start is gone already: nothing was sent, the request needs a
     // call of its own.
     kUnshared,

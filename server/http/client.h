@@ -43,13 +43,13 @@ using BodySource = std::function<Task<Result<std::string_view>>()>;
 struct ClientRequest {
   const Origin* origin = nullptr;
   std::string_view method;
-  std::string_view target;             // Origin-form.
-  std::span<const Header> headers;     // Without Host, Connection, Content-Length, Transfer-Encoding.
+  std::string_view target;                 // Origin-form.
+  std::span<const Header> headers;         // Without Host, Connection, Content-Length, Transfer-Encoding.
   std::span<const std::string_view> body;  // Sent with Content-Length; may be empty.
-  bool has_body = false;               // Sends Content-Length: 0 for an empty body.
-  BodySource source;                   // Instead of `body`: with `source_length`, else chunked. Such a call is never retried.
+  bool has_body = false;                   // Sends Content-Length: 0 for an empty body.
+  BodySource source;                       // Instead of `body`: with `source_length`, else chunked. Such a call is never retried.
   std::optional<std::uint64_t> source_length;
-  bool upgrade = false;                // Headers hold Upgrade; sends Connection: upgrade. A 101 reply can be tunnelled.
+  bool upgrade = false;  // Headers hold Upgrade; sends Connection: upgrade. A 101 reply can be tunnelled.
 };
 
 struct ClientTimeouts {
@@ -61,11 +61,11 @@ struct ClientTimeouts {
 struct ClientOptions {
   ClientTimeouts timeouts;
   std::uint64_t head_bytes_max = 64 << 10;
-  std::uint32_t idle_connections_max = 128;         // Per thread and origin.
+  std::uint32_t idle_connections_max = 128;  // Per thread and origin.
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds connection_life{300'000};  // Then it retires, so that name changes are followed.
   std::chrono::milliseconds resolve_life{30'000};
-  std::string ca_file;                              // PEM; empty: the system's.
+  std::string ca_file;  // PEM; empty: the system's.
   // http_proxy, https_proxy, no_proxy as curl reads them; empty: none. "http://user:password@host:port".
   std::string http_proxy, https_proxy, no_proxy;
 };
@@ -81,7 +81,8 @@ class ClientReply {
   // The body's length if it was told.
   virtual std::optional<std::uint64_t> content_length() const = 0;
   // The next piece of the body as the transfer coding carried it (content encodings untouched), at least a byte, as soon as it
-  // arrived; valid until the next call. An empty view is the clean end. Returns: kClosed (cut off), kTimeout, kProtocol, kCancelled.
+  // arrived; valid until the next call. An empty view is the clean end. Returns: kClosed (cut off), kTimeout, kProtocol,
+  // kCancelled.
   virtual Task<Result<std::string_view>> Read() = 0;
   // Makes a waiting or later Read return kCancelled. Thread: the client's.
   virtual void Cancel() = 0;

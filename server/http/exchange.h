@@ -76,8 +76,8 @@ class Exchange {
   ~Exchange() = default;
 };
 
-// What a server does with its requests. One object serves all I/O threads: thread-safe. Handle must not throw. If it returns without
-// a reply, the server answers what reading the body ended with (413, 503, 408, 400), else 500.
+// What a server does with its requests. One object serves all I/O threads: thread-safe. Handle must not throw. If it returns
+// without a reply, the server answers what reading the body ended with (413, 503, 408, 400), else 500.
 class Handler {
  public:
   virtual ~Handler() = default;

@@ -45,12 +45,13 @@ struct ServerOptions {
 // connection stays on its thread. What it refuses by itself, and its limits, are in docs/http.md.
 //
 // Ending: Drain, wait for drained() as long as one likes, CloseAll, wait for drained() again, then stop the threads. The destructor
-// closes what is left and lets the handlers return first: on threads that have stopped it runs them itself, on running ones it waits
-// up to 5 s. So it is not called from an I/O thread, and nothing is started meanwhile.
+// closes what is left and lets the handlers return first: on threads that have stopped it runs them itself, on running ones it
+// waits up to 5 s. So it is not called from an I/O thread, and nothing is started meanwhile.
 class Server {
  public:
   // Binds; nothing is accepted before Start. The threads, handler, metrics and logger outlive the server.
-  // Returns: kInvalidArgument (an address; a certificate or key that is none), kBusy (address in use), kIo, kNotFound (certificate file).
+  // Returns: kInvalidArgument (an address; a certificate or key that is none), kBusy (address in use), kIo, kNotFound (certificate
+  // file).
   static Result<std::unique_ptr<Server>> Create(ServerOptions options, std::vector<IoThread*> threads, Handler& handler,
                                                 base::MetricsRegistry& metrics, Logger& logger);
   virtual ~Server() = default;
@@ -61,8 +62,8 @@ class Server {
   virtual std::vector<std::string> addresses() const = 0;
   // Reads the certificate files again; connections made from now on use them. On failure the old ones stay.
   virtual Result<void> ReloadTls() = 0;
-  // From any thread: closes the listeners and idle connections; running exchanges finish, their connections close after. A connection
-  // that has not sent its first request yet has a second to do so.
+  // From any thread: closes the listeners and idle connections; running exchanges finish, their connections close after. A
+  // connection that has not sent its first request yet has a second to do so.
   virtual void Drain() = 0;
   // From any thread: true when no exchange is running and all connections are closed.
   virtual bool drained() const = 0;

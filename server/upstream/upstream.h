@@ -23,8 +23,8 @@ struct ProviderTable {
   std::optional<http::BaseUrl> openai, anthropic, gemini;
   // The operator's key for the OpenAI base; "" for none.
   std::string upstream_key;
-  // Keys for the others. Where one is empty, `upstream_key` serves only if that base is at the OpenAI base's own host: a key goes to
-  // its own provider alone.
+  // Keys for the others. Where one is empty, `upstream_key` serves only if that base is at the OpenAI base's own host: a key goes
+  // to its own provider alone.
   std::string anthropic_key, gemini_key;
 
   const std::optional<http::BaseUrl>& base(Provider provider) const;
