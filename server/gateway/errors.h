@@ -10,7 +10,7 @@
 
 namespace reflex::gateway {
 
-// A reply Reflex makes itself: OpenAI's envelope (api.md 1.4) with X-Reflex-Status: error unless told otherwise.
+// A reply Reflex makes itself: OpenAI's envelope with X-Reflex-Status: error unless told otherwise.
 struct Problem {
   int status = 500;
   std::string_view reason;        // One of wire/reason.h.

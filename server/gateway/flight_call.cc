@@ -272,7 +272,7 @@ http::Task<bool> FlightCall::WaitForRoom() {
   co_return !flight_.reply.abandoned();
 }
 
-// The stream cannot go on: whole events were passed, then comes an error event, never a finish (api.md 2.5).
+// The stream cannot go on: whole events were passed, then comes an error event, never a finish.
 void FlightCall::CutEvents(FlightFold& fold, const Error& error) {
   if (error.code != ErrorCode::kCancelled) Count(error);
   Unlist();
