@@ -27,6 +27,7 @@ TEST_P(ParserCorpus, GetsItsVerdict) {
   EXPECT_EQ(reply->status, GetParam().status) << reply->body;
   if (reply->status == 200) return;
   EXPECT_EQ(reply->Field("Connection"), "close");
+  EXPECT_EQ(reply->Field("X-Refused"), "yes");  // The handler's own field.
   EXPECT_TRUE(reply->body.starts_with("refused " + std::to_string(reply->status) + ": ")) << reply->body;
   EXPECT_EQ(client.ReadToEnd(), "");
   EXPECT_FALSE(client.reset());
