@@ -20,6 +20,7 @@ class EchoHandler final : public reflex::http::Handler {
  public:
   EchoHandler() : body_("{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"content\":\"" + std::string(1460, 'x') + "\"}") {}
 
+  bool AnswerKnown(reflex::http::ReadyExchange&) override { return false; }
   Task<void> Handle(Exchange& exchange) override {
     const auto body = co_await exchange.ReadBody();
     if (!body) co_return;

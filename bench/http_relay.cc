@@ -32,6 +32,7 @@ class RelayHandler final : public reflex::http::Handler {
  public:
   void Add(IoThread& io, std::unique_ptr<Upstream> upstream) { threads_.emplace_back(&io, std::move(upstream)); }
 
+  bool AnswerKnown(reflex::http::ReadyExchange&) override { return false; }
   Task<void> Handle(Exchange& exchange) override {
     const auto body = co_await exchange.ReadBody();
     if (!body) co_return;

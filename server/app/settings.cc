@@ -311,6 +311,13 @@ constexpr Setting kTable[] = {
      .env = "REFLEX_L1_CAPACITY",
      .max = 1'000'000'000},
 
+    {.key = "memory.repeats_bytes",
+     .kind = Kind::kBytes,
+     .field = [](Settings& s) -> Field { return &s.gateway.repeats_bytes_max; },
+     .help = "Requests that each I/O thread remembers whole, credential included, to answer the same bytes again without reading "
+             "them; 0 for none.",
+     .max = 1ull << 40},
+
     {.key = "storage.path",
      .kind = Kind::kPath,
      .field = [](Settings& s) -> Field { return &s.storage_path; },

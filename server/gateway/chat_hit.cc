@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "gateway/access.h"
+#include "gateway/chat_repeat.h"
 #include "gateway/identity.h"
 #include "gateway/reply_fields.h"
 #include "gateway/reply_head.h"
@@ -36,8 +38,10 @@ http::Task<bool> SendPlain(RequestContext& context, EntryPtr kept) {
   const auto reply = wire::MakePlainReply(entry.reply, entry.layout, id.view(), created.view());
   if (!reply) co_return false;
   Note(context, entry);
+  RememberRepeat(context, entry.key);
   ReplyFields fields;
-  AddHit(context, entry, now_ms, false, fields);
+  AddHit(context.request_id.view(), entry, now_ms, false, fields);
+  AppendCorsFields(context, fields);
   const http::ReplyHead head{200, fields.view()};
   static_cast<void>(co_await context.exchange.Send(head, reply->pieces));
   co_return true;
@@ -49,7 +53,8 @@ http::Task<bool> SendEvents(RequestContext& context, EntryPtr kept, const wire::
   if (!replay) co_return false;
   Note(context, entry);
   ReplyFields fields;
-  AddHit(context, entry, context.services.parts.clock->WallMs(), true, fields);
+  AddHit(context.request_id.view(), entry, context.services.parts.clock->WallMs(), true, fields);
+  AppendCorsFields(context, fields);
   const http::ReplyHead head{200, fields.view()};
   co_await SendReplay(context.exchange, head, **replay);
   co_return true;

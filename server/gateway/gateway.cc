@@ -10,6 +10,7 @@
 #include "gateway/access.h"
 #include "gateway/admin.h"
 #include "gateway/chat.h"
+#include "gateway/chat_repeat.h"
 #include "gateway/client_keys.h"
 #include "gateway/context.h"
 #include "gateway/errors.h"
@@ -71,7 +72,7 @@ class Dispatcher final : public Gateway {
         metrics_(*parts_.metrics, *parts_.cache, *parts_.clock),
         services_{options_, parts_, tenants_, *client_keys_, metrics_, flights_} {
     for (std::size_t i = 0; i < parts_.threads.size(); ++i) {
-      auto state = std::make_unique<ThreadState>();
+      auto state = std::make_unique<ThreadState>(options_.repeats_bytes_max);
       state->io = parts_.threads[i];
       state->upstream = parts_.upstreams[i];
       threads_.push_back(std::move(state));
@@ -79,6 +80,7 @@ class Dispatcher final : public Gateway {
   }
 
   http::Task<void> Handle(http::Exchange& exchange) override;
+  bool AnswerKnown(http::ReadyExchange& exchange) override { return AnswerRepeat(exchange, services_, StateOf(exchange.io())); }
   std::string RefusalBody(int status, std::string_view message) override;
   std::span<const http::Header> RefusalHeaders(int status) override;
   Result<void> ReloadClientKeys() override { return client_keys_->Reload(); }

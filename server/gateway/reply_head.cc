@@ -85,9 +85,9 @@ void AddForwarded(RequestContext& context, int status, std::span<const http::Hea
   AddOutcome(context, status, out);
 }
 
-void AddHit(const RequestContext& context, const Entry& entry, std::int64_t now_ms, bool events, ReplyFields& out) {
+void AddHit(std::string_view request_id, const Entry& entry, std::int64_t now_ms, bool events, ReplyFields& out) {
   AddForm(events, out);
-  out.Add("X-Request-Id", context.request_id.view());
+  out.Add("X-Request-Id", request_id);
   out.Add("X-Reflex-Status", Name(Outcome::kHit));
   std::array<char, kCacheStatusBytesMax> status;
   // Whole seconds of freshness that are left, rounded down, negative as soon as it is stale.
@@ -100,7 +100,6 @@ void AddHit(const RequestContext& context, const Entry& entry, std::int64_t now_
   out.AddJoined("X-Reflex-Saved-Tokens",
                 {"in=", out.Decimal(entry.usage.input_tokens), ";out=", out.Decimal(entry.usage.output_tokens)});
   if (!entry.upstream_request_id.empty()) out.Add("X-Reflex-Upstream-Request-Id", entry.upstream_request_id);
-  AppendCorsFields(context, out);
 }
 
 }  // namespace reflex::gateway

@@ -30,6 +30,6 @@ enum class BodyForm : std::uint8_t {
 void AddForwarded(RequestContext& context, int status, std::span<const http::Header> headers, BodyForm form, ReplyFields& out);
 
 // The fields of a hit: nothing of the provider's head is replayed.
-void AddHit(const RequestContext& context, const Entry& entry, std::int64_t now_ms, bool events, ReplyFields& out);
+void AddHit(std::string_view request_id, const Entry& entry, std::int64_t now_ms, bool events, ReplyFields& out);
 
 }  // namespace reflex::gateway

@@ -116,32 +116,34 @@ void FormatRequestLine(const RequestRecord& record, std::int64_t wall_ms, std::s
   out.push_back('\n');
 }
 
+void Report(const Services& services, Outcome outcome, const RequestRecord& record) {
+  services.metrics.CountRequest(outcome, record.status, record.duration_ns, record.bytes_in, record.bytes_out);
+  if (services.parts.request_log != nullptr) services.parts.request_log->Write(record);
+}
+
 void FinishRequest(RequestContext& context) {
   const Services& services = context.services;
-  const std::int64_t duration_ns = services.parts.clock->SteadyNs() - context.started_ns;
-  const std::uint64_t bytes_out = context.exchange.bytes_sent();
-  services.metrics.CountRequest(context.outcome, context.status, duration_ns, context.bytes_in, bytes_out);
   if (context.outcome == Outcome::kHit) services.metrics.CountSaved(context.saved_input_tokens, context.saved_output_tokens);
-  if (services.parts.request_log == nullptr) return;
   const http::RequestHead& head = context.head();
-  services.parts.request_log->Write({
-      .method = head.method,
-      .path = head.path,
-      .status_name = Name(context.outcome),
-      .reason = context.reason,
-      .request_id = context.request_id.view(),
-      .upstream_request_id = context.upstream_request_id,
-      .model = context.model,
-      .provider = context.outcome == Outcome::kOwn ? std::string_view() : Name(context.provider),
-      .peer = context.exchange.peer(),
-      .trace_id = context.trace_id,
-      .status = context.status,
-      .bytes_in = context.bytes_in,
-      .bytes_out = bytes_out,
-      .duration_ns = duration_ns,
-      .upstream_ns = context.upstream_ns,
-      .stream = context.stream,
-  });
+  Report(services, context.outcome,
+         {
+             .method = head.method,
+             .path = head.path,
+             .status_name = Name(context.outcome),
+             .reason = context.reason,
+             .request_id = context.request_id.view(),
+             .upstream_request_id = context.upstream_request_id,
+             .model = context.model,
+             .provider = context.outcome == Outcome::kOwn ? std::string_view() : Name(context.provider),
+             .peer = context.exchange.peer(),
+             .trace_id = context.trace_id,
+             .status = context.status,
+             .bytes_in = context.bytes_in,
+             .bytes_out = context.exchange.bytes_sent(),
+             .duration_ns = services.parts.clock->SteadyNs() - context.started_ns,
+             .upstream_ns = context.upstream_ns,
+             .stream = context.stream,
+         });
 }
 
 }  // namespace reflex::gateway

@@ -18,6 +18,9 @@ namespace reflex::gateway {
 // a key. No prompt, answer or credential is in the record. Thread-safe; takes a few hundred nanoseconds.
 void FormatRequestLine(const RequestRecord& record, std::int64_t wall_ms, std::string& out);
 
+// Counts a finished request and hands its record to the request log, if there is one.
+void Report(const Services& services, Outcome outcome, const RequestRecord& record);
+
 // At a request's end, once: counts it (CountRequest, and CountSaved for a hit) and hands its record to the request log, if there is
 // one.
 void FinishRequest(RequestContext& context);

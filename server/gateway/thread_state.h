@@ -1,8 +1,9 @@
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 
 #include "base/digest.h"
+#include "gateway/repeats.h"
 #include "http/io_thread.h"
 #include "upstream/upstream.h"
 #include "wire/chat_request.h"
@@ -11,10 +12,13 @@ namespace reflex::gateway {
 
 // What belongs to one I/O thread: used on it alone and never across a suspension, so that a request takes no lock for it.
 struct ThreadState {
+  explicit ThreadState(std::uint64_t repeats_bytes_max) : repeats(repeats_bytes_max) {}
+
   http::IoThread* io = nullptr;
   upstream::Upstream* upstream = nullptr;
   wire::ChatRequestReader reader;
   base::Sha256 hash;
+  Repeats repeats;
 };
 
 }  // namespace reflex::gateway

@@ -64,6 +64,10 @@ class Exchange {
   // Body bytes handed to the socket so far.
   virtual std::uint64_t bytes_sent() const = 0;
 
+  // The request as it was received, head and body, if these bytes alone came and AnswerKnown would be asked for them; else empty.
+  // Valid as long as the body.
+  virtual std::string_view request_bytes() const = 0;
+
   // Calls `left` once, on this thread, if the client closes or resets while the handler waits for something else. At most one
   // at a time; an empty function ends the watch. Bytes of a pipelined request are kept, not lost.
   virtual void OnDisconnect(std::function<void()> left) = 0;
@@ -76,12 +80,32 @@ class Exchange {
   ~Exchange() = default;
 };
 
+// A request whose bytes all came before its head was read, on a plain connection that stays open, and the means to answer it at
+// once. Alive during Handler::AnswerKnown, on its thread.
+class ReadyExchange {
+ public:
+  virtual IoThread& io() = 0;
+  virtual std::string_view peer() const = 0;
+  // What the peer sent since its last request: perhaps a request's head and body, perhaps a part, perhaps more than one.
+  virtual std::string_view bytes() const = 0;
+  // Sends a whole reply, with Content-Length, and takes bytes() as answered; called at most once. What the socket does not take now
+  // is copied and follows.
+  virtual void SendNow(const ReplyHead& head, std::span<const std::string_view> body) = 0;
+
+ protected:
+  ~ReadyExchange() = default;
+};
+
 // What a server does with its requests. One object serves all I/O threads: thread-safe. Handle must not throw. If it returns
 // without a reply, the server answers what reading the body ended with (413, 503, 408, 400), else 500.
 class Handler {
  public:
   virtual ~Handler() = default;
   virtual Task<void> Handle(Exchange& exchange) = 0;
+
+  // Asked first for bytes on an idle connection: a handler that knows these very bytes to be one whole request, and its reply,
+  // sends it and returns true. Otherwise it does nothing and returns false, and the request is read as usual.
+  virtual bool AnswerKnown(ReadyExchange& exchange) = 0;
 
   // The server refuses a request before any handler sees it (bad head, over a limit): the body of that reply, as JSON in the
   // envelope clients of this server expect, and its reason for logs. `status` is 400, 408, 413, 417, 431, 500, 501, 503 or

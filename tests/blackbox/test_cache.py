@@ -3,7 +3,7 @@ import json
 import signal
 import time
 
-from harness import CHAT, ReflexTest, completion, events_of, text_of, until
+from harness import CHAT, ReflexTest, Wire, completion, events_of, text_of, until
 
 
 class Hits(ReflexTest):
@@ -100,6 +100,37 @@ class Hits(ReflexTest):
         self.assertStatus(self.reflex.request("POST", "/chat/completions", body), 200, "miss")
         self.assertStatus(self.reflex.request("POST", "/chat/completions", body), 200, "hit-l1-exact")
         self.assertEqual(self.up.calls[0].target, "/v1/chat/completions")
+
+
+class Repeats(ReflexTest):
+    """The same bytes over one connection: answered without being read, under the same rules."""
+    SETTINGS = {"io_threads": 1}
+
+    def test_the_same_bytes_obey_erasing_purging_and_expiry(self):
+        with self.reflex.connect() as sock:
+            wire = Wire(sock)
+            ask = lambda **more: self.reflex.chat("r", wire=wire, **more)
+            self.assertStatus(ask(), 200, "miss")
+            replies = [ask() for _ in range(5)]
+            for reply in replies:
+                self.assertStatus(reply, 200, "hit-l1-exact")
+                self.assertEqual(reply.header("x-reflex-saved-tokens"), "in=7;out=3")
+            self.assertEqual(len({r.json()["id"] for r in replies}), 5)
+            self.assertEqual(len({r.header("x-request-id") for r in replies}), 5)
+            self.assertStatus(ask(key="k2"), 200, "miss")
+            self.assertStatus(ask(headers=[("Cache-Control", "no-cache")]), 200, "refresh")
+            self.assertEqual(ask().json()["choices"][0]["message"]["content"], "answer 3 to r")
+            self.reflex.admin("DELETE", f"/v1/reflex/entries/{replies[0].header('x-reflex-entry')}")
+            self.assertStatus(ask(), 200, "miss")
+            self.assertStatus(ask(), 200, "hit-l1-exact")
+            self.assertStatus(ask(), 200, "hit-l1-exact")
+            self.reflex.admin("POST", "/v1/reflex/purge", {"all": True})
+            self.assertStatus(ask(), 200, "miss")
+            short = dict(headers=[("X-Reflex-TTL", "1")], temperature=0)
+            self.assertStatus(ask(**short), 200, "miss")
+            self.assertStatus(ask(**short), 200, "hit-l1-exact")
+            until(lambda: ask(**short).header("x-reflex-status") == "miss", "expiry")
+        self.assertEqual(self.reflex.metric('reflex_requests_total'), self.reflex.log().count(" info request ") + 1)
 
 
 class RequestControl(ReflexTest):

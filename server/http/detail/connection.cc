@@ -1,6 +1,7 @@
 #include "http/detail/connection.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -86,7 +87,19 @@ Connection::Step Connection::TakeHead(std::size_t head_bytes) {
   body_left_ = head_.content_length.value_or(0);
   continue_pending_ = head_.expects_continue && !body_done_;
   close_after_ = !head_.keep_alive;
+  alone_ = !received_.empty() && !head_.chunked && !head_.expects_continue && head_.keep_alive && head_.minor_version > 0 &&
+           received_.size() == head_bytes + head_.content_length.value_or(0);
   return Step::kRequest;
+}
+
+bool Connection::AnswerKnown() {
+  if (!received_.empty() && home_->core->handler.AnswerKnown(*this)) {
+    in_.Clear();
+    served_ = true;
+    received_ = {};
+    return true;
+  }
+  return false;
 }
 
 // Room at the end of in_ for the rest of a head, which nothing points into yet.
@@ -104,6 +117,7 @@ Task<Connection::Step> Connection::ReadHead() {
   const ServerOptions& options = home_->core->options;
   bool parse = !in_.empty();
   idle_ = !parse;
+  received_ = {};
   if (idle_ && served_ && home_->draining) co_return Step::kClose;
   Arm(parse ? options.head_timeout : home_->draining ? kDrainFreshLimit : options.keep_alive_timeout);
   for (;;) {
@@ -127,6 +141,17 @@ Task<Connection::Step> Connection::ReadHead() {
       co_return Refuse(408, "The request's head did not arrive in time.");
     }
     if (idle_) {
+      if (!watching_ && !stream_.is_tls() && !origin_.admin && !home_->draining) received_ = in_.view();
+      if (AnswerKnown()) {
+        if (!pending_.empty()) {
+          const std::string rest = std::exchange(pending_, {});
+          const std::array<std::string_view, 1> pieces = {rest};
+          if (!co_await SendPieces(pieces)) co_return Step::kClose;
+        }
+        if (aborted_ || home_->draining) co_return Step::kClose;
+        Arm(options.keep_alive_timeout);
+        continue;
+      }
       if (in_.view() == "\r\n") {  // Some clients end a body with one that it does not have.
         if (!watching_) in_.Clear();
         continue;

@@ -21,7 +21,7 @@ namespace reflex::http {
 
 // One connection of the server, and its exchanges one after the other. Lives in the coroutine that Serve starts; used on its
 // thread. Memory while idle: the object, a 4 KiB buffer and the waiting coroutine.
-class Connection final : public Exchange, private Deadline, private WriteObserver {
+class Connection final : public Exchange, private ReadyExchange, private Deadline, private WriteObserver {
  public:
   struct Origin {
     std::string peer;
@@ -55,6 +55,7 @@ class Connection final : public Exchange, private Deadline, private WriteObserve
   void Abort() override;
   bool begun() const override { return begun_; }
   std::uint64_t bytes_sent() const override { return bytes_sent_; }
+  std::string_view request_bytes() const override { return alone_ ? received_ : std::string_view(); }
   void OnDisconnect(std::function<void()> left) override;
   Task<Result<void>> Tunnel(ClientReply& upstream) override;
 
@@ -69,6 +70,7 @@ class Connection final : public Exchange, private Deadline, private WriteObserve
   Task<Step> ReadHead();
   Step Refuse(int status, const char* message);
   Step TakeHead(std::size_t head_bytes);
+  bool AnswerKnown();
   void MakeRoom();
   Task<void> ServeRequest();
   Task<void> SendBodyRefusal();
@@ -103,6 +105,9 @@ class Connection final : public Exchange, private Deadline, private WriteObserve
   enum class Length { kKnown, kChunked, kUntilClose };
   bool BodyAllowed(int status) const;
   void FormatHead(const ReplyHead& head, Length length, std::uint64_t content_length, std::string& out);
+  std::string_view bytes() const override { return in_.view(); }
+  void SendNow(const ReplyHead& head, std::span<const std::string_view> body) override;
+  Result<std::size_t> TrySend(std::string_view head, std::span<const std::string_view> body);
   Task<Result<void>> SendPieces(std::span<const std::string_view> pieces);
   Task<Result<void>> SendRest(std::string head, std::span<const std::string_view> body, std::size_t skip);
   Task<void> SendRefusal(int status, std::string_view message);
@@ -124,6 +129,7 @@ class Connection final : public Exchange, private Deadline, private WriteObserve
   Buffer in_;
   Buffer held_;  // Where the head's views point after reading went on in another buffer.
   RequestHead head_;
+  std::string_view received_;  // What the first read of this request brought.
 
   // The request's body.
   BodyBuffer body_;
@@ -131,7 +137,7 @@ class Connection final : public Exchange, private Deadline, private WriteObserve
   ChunkedDecoder decoder_;
 
   // The reply.
-  std::string pending_;  // A head that waits for the first piece.
+  std::string pending_;  // A head that waits for the first piece, or what SendNow could not send.
   std::uint64_t bytes_sent_ = 0;
   std::optional<std::uint64_t> reply_left_;  // Of an announced length.
 
@@ -145,6 +151,7 @@ class Connection final : public Exchange, private Deadline, private WriteObserve
   std::optional<Error> body_error_;  // What reading the body ended with.
 
   bool idle_ = false;         // Between requests.
+  bool alone_ = false;        // received_ is one whole request that AnswerKnown could have been asked for.
   bool served_ = false;       // At least one request.
   bool expired_ = false;      // The deadline cancelled what was waiting.
   bool close_after_ = false;  // No further request on this connection.

@@ -1,4 +1,5 @@
 // Connection: replies. A reply leaves in one gathered write where the socket takes it; only then does anything wait.
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <charconv>
@@ -60,23 +61,51 @@ Task<Result<void>> Connection::Send(const ReplyHead& head, std::span<const std::
   std::string& text = home_->scratch;
   FormatHead(head, Length::kKnown, length, text);
   if (!BodyAllowed(head.status)) body = {};
-  if (stream_.is_tls() || body.size() >= kVectors) co_return co_await SendRest(text, body, 0);
+  if (stream_.is_tls()) co_return co_await SendRest(text, body, 0);
+  const Result<std::size_t> taken = TrySend(text, body);
+  if (!taken) co_return WriteFailed(taken.error());
+  const std::uint64_t body_bytes = TotalBytes(body);
+  if (*taken < text.size() + body_bytes) co_return co_await SendRest(text, body, *taken);
+  bytes_sent_ = body_bytes;
+  co_return Result<void>();
+}
 
+// What the socket takes of head and body at once: how many bytes.
+Result<std::size_t> Connection::TrySend(std::string_view head, std::span<const std::string_view> body) {
   std::array<iovec, kVectors> vectors;
   std::size_t count = 0;
-  std::uint64_t total = 0;
   const auto add = [&](std::string_view piece) {
-    vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};  // sendmsg only reads.
-    total += piece.size();
+    if (!piece.empty() && count < kVectors)
+      vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};  // sendmsg only reads.
   };
-  add(text);
+  add(head);
   for (const std::string_view piece : body) add(piece);
   const Result<std::size_t> taken = stream_.TryWrite(std::span(vectors).first(count));
-  if (!taken) co_return WriteFailed(taken.error());
-  home_->core->bytes_out.Add(*taken);
-  if (*taken < total) co_return co_await SendRest(text, body, *taken);
-  bytes_sent_ = total - text.size();
-  co_return Result<void>();
+  if (taken) home_->core->bytes_out.Add(*taken);
+  return taken;
+}
+
+void Connection::SendNow(const ReplyHead& head, std::span<const std::string_view> body) {
+  head_.minor_version = 1;
+  close_after_ = false;
+  body_done_ = true;
+  const std::uint64_t length = TotalBytes(body);
+  std::string& text = home_->scratch;
+  FormatHead(head, Length::kKnown, length, text);
+  const Result<std::size_t> taken = TrySend(text, body);
+  if (!taken) {
+    aborted_ = true;
+    return;
+  }
+  std::size_t skip = *taken;
+  if (skip == text.size() + length) return;
+  const auto keep = [&](std::string_view piece) {
+    const std::size_t here = std::min(skip, piece.size());
+    skip -= here;
+    pending_.append(piece.substr(here));
+  };
+  keep(text);
+  for (const std::string_view piece : body) keep(piece);
 }
 
 // What is left of head and body after `skip` bytes, waiting for the socket. Takes its own copy of the head.

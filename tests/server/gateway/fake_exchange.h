@@ -68,6 +68,7 @@ class FakeExchange final : public http::Exchange, public std::enable_shared_from
   void Abort() override;
   bool begun() const override;
   std::uint64_t bytes_sent() const override;
+  std::string_view request_bytes() const override { return {}; }
   void OnDisconnect(std::function<void()> left) override;
   http::Task<Result<void>> Tunnel(http::ClientReply& upstream) override;
 

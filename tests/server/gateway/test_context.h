@@ -72,6 +72,7 @@ class MemoryExchange final : public http::Exchange {
   void Abort() override {}
   bool begun() const override { return replies != 0; }
   std::uint64_t bytes_sent() const override { return sent.size(); }
+  std::string_view request_bytes() const override { return {}; }
   void OnDisconnect(std::function<void()>) override {}
   http::Task<Result<void>> Tunnel(http::ClientReply&) override { co_return Unsupported(); }
 
@@ -171,7 +172,7 @@ class World {
   std::unique_ptr<Cache> cache;
   base::WorkerPool pool{1, 16, 0};
   http::IoThread io;
-  ThreadState state;
+  ThreadState state{1 << 20};
   Flights flights;
   GatewayParts parts;
   std::unique_ptr<TenantHasher> tenants;

@@ -37,6 +37,7 @@ struct Folder {
 
 Result<void> TryListen(const std::string& address) {
   struct Nobody final : Handler {
+    bool AnswerKnown(ReadyExchange&) override { return false; }
     Task<void> Handle(Exchange&) override { co_return; }
     std::string RefusalBody(int, std::string_view) override { return {}; }
     std::span<const Header> RefusalHeaders(int) override { return {}; }
