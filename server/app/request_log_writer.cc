@@ -17,6 +17,8 @@ namespace {
 
 // A buffer larger than this is given back to the heap after it was written.
 constexpr std::size_t kKeptBytes = 256 << 10;
+// As much is written at once under load: the buffers stay small enough for the processor's cache, and are not allocated again.
+constexpr std::size_t kUrgentBytes = 64 << 10;
 
 Result<int> OpenTarget(const std::filesystem::path& file) {
   if (file.empty()) return STDERR_FILENO;
@@ -59,6 +61,7 @@ RequestLogWriter::~RequestLogWriter() {
 
 void RequestLogWriter::Write(const gateway::RequestRecord& record) {
   Shard& shard = shards_[std::hash<std::thread::id>()(std::this_thread::get_id()) % kShards];
+  bool urgent = false;
   {
     base::MutexLock lock(shard.mutex);
     if (shard.lines.size() >= shard_bytes_max_) {
@@ -66,7 +69,9 @@ void RequestLogWriter::Write(const gateway::RequestRecord& record) {
       return;
     }
     gateway::FormatRequestLine(record, clock_.WallMs(), shard.lines);
+    urgent = shard.lines.size() >= kUrgentBytes;
   }
+  if (urgent && !urgent_.load(std::memory_order_relaxed) && !urgent_.exchange(true, std::memory_order_acq_rel)) Hurry();
   // Plain load first: under load the flag is set already and its cache line stays shared.
   if (!pending_.load(std::memory_order_relaxed) && !pending_.exchange(true, std::memory_order_acq_rel)) Wake();
 }
@@ -75,6 +80,14 @@ void RequestLogWriter::Wake() {
   // Taking the lock orders this with the writer's check of pending_, so that the wake-up cannot fall between check and wait.
   {
     base::MutexLock lock(mutex_);
+  }
+  changed_.NotifyAll();
+}
+
+void RequestLogWriter::Hurry() {
+  {
+    base::MutexLock lock(mutex_);
+    hurry_ = true;
   }
   changed_.NotifyAll();
 }
@@ -111,6 +124,7 @@ void RequestLogWriter::Run() {
       stop = stopping_;
       hurry_ = false;
     }
+    urgent_.store(false, std::memory_order_release);
     pending_.store(false, std::memory_order_release);
     WriteBuffers();
     {

@@ -64,6 +64,7 @@ class RequestLogWriter final : public gateway::RequestLog {
   void WriteBuffers();
   void WriteOut(std::string_view lines);
   void Wake();
+  void Hurry();
   void Report();
 
   const RequestLogOptions options_;
@@ -74,6 +75,7 @@ class RequestLogWriter final : public gateway::RequestLog {
   std::array<Shard, kShards> shards_;
   std::string spare_;                 // The writer thread's: swapped with a shard's lines.
   std::uint64_t reported_ = 0;        // The writer thread's: dropped lines that were told of.
+  std::atomic<bool> urgent_{false};   // A buffer holds enough for a write of its own. Set and cleared as pending_.
   std::atomic<bool> pending_{false};  // Lines may wait. Set by the first appender; cleared by the writer before it looks.
 
   base::Mutex mutex_;
