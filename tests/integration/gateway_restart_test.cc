@@ -11,13 +11,6 @@
 namespace reflex::integration {
 namespace {
 
-bool ServeAnswer(Socket& socket, const Message& request) {
-  if (!WantsStream(request.body)) return socket.Send(JsonReply(200, PlainAnswer("hello"), "X-Request-Id: req-1\r\n"));
-  std::string reply = EventsHead();
-  for (const std::string& event : AnswerEvents()) reply += Chunk(event);
-  return socket.Send(reply + "0\r\n\r\n");
-}
-
 TEST(GatewayRestart, StoredAnswersAreServedInBothFormsAfterwards) {
   ScriptedServer provider(ServeAnswer);
   const TemporaryFolder folder;

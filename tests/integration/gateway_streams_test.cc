@@ -43,9 +43,9 @@ TEST(GatewayStreams, EachEventArrivesBeforeTheNextIsSent) {
 
 TEST(GatewayStreams, ManyConnectionsShareOneCall) {
   std::counting_semaphore<> go(0);
-  ScriptedServer provider([&](Socket& socket, const Message&) {
+  ScriptedServer provider([&](Socket& socket, const Message& request) {
     go.acquire();
-    return socket.Send(JsonReply(200, PlainAnswer("hello")));
+    return ServeAnswer(socket, request);
   });
   Node node({.upstream_url = provider.url(), .store = {}, .threads = 2, .gateway = {}, .client = {}, .server = {}});
   std::vector<Socket> clients;
@@ -139,7 +139,7 @@ TEST(GatewayStreams, AnUpgradeIsATunnel) {
   EXPECT_EQ(head->status(), 101);
   for (const std::string word : {"one", "two"}) {
     client.Send(word);
-    EXPECT_EQ(client.ReceiveBytes(word.size() + 2), "<" + word + ">");
+    EXPECT_EQ(client.ReceiveUpTo(word.size() + 2), "<" + word + ">");
   }
   client.Close();
   node.WaitForNoFlights();

@@ -68,7 +68,9 @@ Node::~Node() {
 Message Node::Ask(std::string_view request) const {
   Socket socket = Connect();
   socket.Send(request);
-  return ReadMessage(socket).value();
+  auto reply = ReadMessage(socket);
+  if (!reply) throw std::runtime_error("the connection was closed without a reply, error " + std::to_string(socket.error()));
+  return std::move(*reply);
 }
 
 Message Node::AskChat(std::string_view body, std::string_view more_headers) const { return Ask(ChatRequest(body, more_headers)); }

@@ -37,13 +37,9 @@ std::optional<std::string> ReadChunkedBody(Socket& socket, std::string& body) {
     if (!line) return std::nullopt;
     const std::size_t size = std::strtoul(line->c_str(), nullptr, 16);
     if (size == 0) return socket.ReceiveUntil("\r\n");
-    // Byte by byte where it is cut, so that what came is seen.
-    for (std::size_t i = 0; i < size; ++i) {
-      const auto byte = socket.ReceiveBytes(1);
-      if (!byte) return std::nullopt;
-      body += *byte;
-    }
-    if (!socket.ReceiveBytes(2)) return std::nullopt;
+    const std::string data = socket.ReceiveUpTo(size);
+    body += data;
+    if (data.size() < size || socket.ReceiveUpTo(2).size() < 2) return std::nullopt;
   }
 }
 
@@ -81,6 +77,7 @@ std::string Socket::Receive() {
   char buffer[16384];
   const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw std::runtime_error("nothing came for 20 s");
+  error_ = got < 0 ? errno : 0;
   return got > 0 ? std::string(buffer, static_cast<std::size_t>(got)) : std::string();
 }
 
@@ -99,11 +96,11 @@ std::optional<std::string> Socket::ReceiveUntil(std::string_view mark) {
   }
 }
 
-std::optional<std::string> Socket::ReceiveBytes(std::size_t count) {
+std::string Socket::ReceiveUpTo(std::size_t count) {
   std::string got;
   while (got.size() < count) {
     const std::string more = Receive();
-    if (more.empty()) return std::nullopt;
+    if (more.empty()) return got;
     got += more;
   }
   rest_ = got.substr(count);
@@ -155,12 +152,8 @@ std::optional<Message> ReadMessage(Socket& socket, bool head_only) {
     return message;
   }
   const std::size_t length = std::strtoul(message.Header("content-length").c_str(), nullptr, 10);
-  while (message.body.size() < length) {
-    const auto byte = socket.ReceiveBytes(1);
-    if (!byte) return message;
-    message.body += *byte;
-  }
-  message.whole = true;
+  message.body = socket.ReceiveUpTo(length);
+  message.whole = message.body.size() == length;
   return message;
 }
 

@@ -30,7 +30,8 @@ class Socket {
   std::string Receive();
   // Up to and including `mark`; what came after stays for the next read. Nullopt when the peer closed before.
   std::optional<std::string> ReceiveUntil(std::string_view mark);
-  std::optional<std::string> ReceiveBytes(std::size_t count);
+  // Less only where the peer closed before.
+  std::string ReceiveUpTo(std::size_t count);
   // Until the peer closes.
   std::string ReceiveAll();
   void Close();
@@ -38,9 +39,11 @@ class Socket {
   void ResetOnClose();
   void ShutDown();  // From another thread: makes a waiting read return.
   bool open() const { return fd_ >= 0; }
+  int error() const { return error_; }  // errno of the read that found the end, 0 for a proper close.
 
  private:
   int fd_;
+  int error_ = 0;
   std::string rest_;
 };
 

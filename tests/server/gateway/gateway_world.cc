@@ -109,7 +109,8 @@ std::string PlainAnswer(std::string_view content, std::string_view id) {
   return R"({"id":")" + std::string(id) +
          R"(","object":"chat.completion","created":1700000000,"model":"m-1","choices":[{"index":0,)" +
          R"("message":{"role":"assistant","content":")" + std::string(content) +
-         R"(","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}})";
+         R"(","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":)" +
+         R"({"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}})";
 }
 
 std::vector<std::string> AnswerEvents(const std::vector<std::string>& words, bool usage) {
