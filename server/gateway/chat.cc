@@ -82,6 +82,8 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
   if (!policy) co_return co_await SendProblem(context, ProblemFor(policy.error(), Side::kClient));
   context.policy = std::move(*policy);
 
+  // What neither reads nor stores need not be understood.
+  if (!context.policy.read && !context.policy.store) co_return co_await self.Bypass(context.policy.reason);
   const std::string_view coding = context.head().header("content-encoding");
   if (!coding.empty() && !http::EqualsIgnoringCase(coding, "identity")) co_return co_await self.Bypass(reason::kContentEncoding);
   const std::int64_t began_ns = self.Now();

@@ -17,7 +17,8 @@ struct Header {
 };
 
 // ASCII, as header names compare (RFC 9110 section 5.1).
-bool EqualsIgnoringCase(std::string_view a, std::string_view b);
+bool SameLetters(std::string_view a, std::string_view b);  // Of one length.
+inline bool EqualsIgnoringCase(std::string_view a, std::string_view b) { return a.size() == b.size() && SameLetters(a, b); }
 
 // The first field of that name, or null.
 const Header* FindHeader(std::span<const Header> headers, std::string_view name);
