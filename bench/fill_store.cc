@@ -12,11 +12,11 @@
 
 #include "base/digest.h"
 #include "reflex/clock.h"
+#include "reflex/lmdb_options.h"
+#include "reflex/lmdb_store.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
 #include "reflex/types.h"
-#include "store/lmdb_options.h"
-#include "store/lmdb_store.h"
 
 namespace {
 

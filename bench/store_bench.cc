@@ -13,9 +13,9 @@
 
 #include "base/digest.h"
 #include "reflex/clock.h"
+#include "reflex/lmdb_store.h"
 #include "reflex/logger.h"
 #include "store/file_check.h"
-#include "store/lmdb_store.h"
 #include "store/record.h"
 
 namespace {

@@ -20,8 +20,8 @@
 
 #include "base/digest.h"
 #include "reflex/clock.h"
+#include "reflex/lmdb_store.h"
 #include "reflex/logger.h"
-#include "store/lmdb_store.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 # Installs the program, and the library for find_package(reflex): all of lib/ as the one target reflex::reflex, and the headers under
-# include/reflex, which are its contract, with the store's beside them.
+# include/reflex, which are its contract.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -15,17 +15,13 @@ set_target_properties(reflex_library PROPERTIES
   OUTPUT_NAME reflex EXPORT_NAME reflex LINKER_LANGUAGE CXX RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 target_compile_features(reflex_library INTERFACE cxx_std_23)
 target_include_directories(reflex_library INTERFACE
-  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/lib> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/reflex-lib>)
+  $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(reflex_library INTERFACE OpenSSL::Crypto Threads::Threads
   $<BUILD_INTERFACE:reflex_lmdb> $<BUILD_INTERFACE:reflex_zstd> $<INSTALL_INTERFACE:lmdb> $<INSTALL_INTERFACE:zstd>)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/reflex)
 install(TARGETS reflex_library EXPORT reflex ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/reflex DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library FILES_MATCHING PATTERN "*.h")
-# The one part that is made by its own class: a cache that outlives the process needs "store/lmdb_store.h".
-install(FILES ${CMAKE_SOURCE_DIR}/lib/store/lmdb_store.h ${CMAKE_SOURCE_DIR}/lib/store/lmdb_options.h
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/reflex-lib/store COMPONENT library)
 install(EXPORT reflex NAMESPACE reflex:: FILE reflexTargets.cmake DESTINATION ${package_folder} COMPONENT library)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/reflexConfig.cmake.in ${CMAKE_BINARY_DIR}/reflexConfig.cmake
   INSTALL_DESTINATION ${package_folder} NO_SET_AND_CHECK_MACRO)

@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "reflex/clock.h"
+#include "reflex/lmdb_options.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
 #include "store/environment.h"
-#include "store/lmdb_options.h"
 #include "store/store_folder.h"
 
 namespace reflex::store {

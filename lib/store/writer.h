@@ -8,11 +8,11 @@
 
 #include "base/mutex.h"
 #include "reflex/clock.h"
+#include "reflex/lmdb_options.h"
 #include "reflex/logger.h"
 #include "store/batch.h"
 #include "store/counters.h"
 #include "store/environment.h"
-#include "store/lmdb_options.h"
 #include "store/read_marks.h"
 #include "store/space.h"
 #include "store/store_folder.h"

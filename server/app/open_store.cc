@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "store/lmdb_store.h"
+#include "reflex/lmdb_store.h"
 
 namespace reflex::app {
 

@@ -13,8 +13,8 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "reflex/cache.h"
+#include "reflex/lmdb_options.h"
 #include "reflex/result.h"
-#include "store/lmdb_options.h"
 
 namespace reflex::app {
 

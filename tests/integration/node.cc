@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "store/lmdb_store.h"
+#include "reflex/lmdb_store.h"
 
 namespace reflex::integration {
 

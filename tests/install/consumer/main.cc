@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "reflex/cache.h"
-#include "store/lmdb_store.h"
+#include "reflex/lmdb_store.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/store/store_test_util.h"
-#include "store/lmdb_store.h"
+#include "reflex/lmdb_store.h"
 
 namespace reflex::store {
 namespace {

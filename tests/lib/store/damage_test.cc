@@ -12,8 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "lib/store/store_test_util.h"
+#include "reflex/lmdb_store.h"
 #include "store/file_check.h"
-#include "store/lmdb_store.h"
 
 namespace reflex::store {
 namespace {

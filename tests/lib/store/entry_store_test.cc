@@ -12,7 +12,7 @@
 
 #include "lib/store/map_store.h"
 #include "lib/store/store_test_util.h"
-#include "store/lmdb_store.h"
+#include "reflex/lmdb_store.h"
 
 namespace reflex::store {
 namespace {

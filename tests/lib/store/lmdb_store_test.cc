@@ -1,4 +1,4 @@
-#include "store/lmdb_store.h"
+#include "reflex/lmdb_store.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -4,9 +4,9 @@
 
 #include "reflex/clock.h"
 #include "reflex/entry_store.h"
+#include "reflex/lmdb_options.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
-#include "store/lmdb_options.h"
 
 namespace reflex::store {
 
