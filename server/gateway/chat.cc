@@ -61,7 +61,7 @@ class ChatHandler {
   EntryPtr Usable(EntryPtr entry);
   http::Task<void> Ask(bool share);
   http::Task<void> AskAlone();
-  EntryPtr StoredMeanwhile(Flight& flight);
+  EntryPtr StoredMeanwhile();
   std::shared_ptr<Flight> NewFlight(bool listed) const;
   upstream::Call NewCall() const;
   std::int64_t Now() const { return context_.services.parts.clock->SteadyNs(); }
@@ -230,9 +230,14 @@ http::Task<void> ChatHandler::Ask(bool share) {
     context_.forward = Forward::kRequest;
   }
   FlightCaller caller(context_, request_);
-  Flights::Found found{NewFlight(share), true};
+  Flights::Found found{NewFlight(share), true, nullptr};
   if (share) {
-    found = flights.JoinOrStart(found.flight, caller.reader());
+    found = flights.JoinOrStart(found.flight, caller.reader(), [this] { return StoredMeanwhile(); });
+    // One that cannot be replayed is as good as none.
+    if (found.stored) {
+      if (!co_await SendHit(context_, std::move(found.stored), request_)) co_await Ask(false);
+      co_return;
+    }
   } else {
     found.flight->reply.Join(caller.reader());
   }
@@ -240,11 +245,6 @@ http::Task<void> ChatHandler::Ask(bool share) {
   BorrowedCall borrowed(*context_.thread.io);
   borrowed.returned = !found.started;
   if (found.started) {
-    if (EntryPtr entry = share ? StoredMeanwhile(*found.flight) : nullptr) {
-      flights.Remove(*found.flight);
-      if (co_await SendHit(context_, std::move(entry), request_)) co_return;
-      co_return co_await Ask(false);
-    }
     borrowed.call = NewCall();
     borrowed.body = body_;
     context_.thread.io->Spawn(RunFlightCall(found.flight, context_.services, *context_.thread.upstream, borrowed));
@@ -259,18 +259,18 @@ http::Task<void> ChatHandler::Ask(bool share) {
   if (result == FlightCaller::Result::kUnshared) co_await AskAlone();
 }
 
-// Between the look into the cache and the listing of our flight another flight may have stored the answer and gone. Its entry is
-// taken unless somebody already waits for ours.
-EntryPtr ChatHandler::StoredMeanwhile(Flight& flight) {
+// Since the look into the cache another flight may have stored the answer and gone.
+EntryPtr ChatHandler::StoredMeanwhile() {
   EntryPtr entry = context_.services.parts.cache->FindInMemory(key_);
   if (entry == nullptr) return nullptr;
   const auto was_reason = context_.reason;
   const auto was_forward = context_.forward;
   entry = Usable(std::move(entry));
-  if (entry && flight.reply.Withdraw()) return entry;
-  context_.reason = was_reason;
-  context_.forward = was_forward;
-  return nullptr;
+  if (entry == nullptr) {
+    context_.reason = was_reason;
+    context_.forward = was_forward;
+  }
+  return entry;
 }
 
 // The shared reply outgrew sharing in a form that this client cannot read: its own call, not stored.

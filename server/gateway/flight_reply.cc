@@ -54,14 +54,6 @@ bool FlightReply::Leave(const ReaderPtr& reader, bool finish_abandoned) {
   return cancel;
 }
 
-bool FlightReply::Withdraw() {
-  base::MutexLock lock(mutex_);
-  if (readers_.size() > 1) return false;
-  readers_.clear();
-  abandoned_ = true;
-  return true;
-}
-
 void FlightReply::Read(Reader& reader, std::size_t bytes, Batch& batch) {
   std::function<void()> wake_call;
   {

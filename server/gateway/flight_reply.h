@@ -100,9 +100,6 @@ class FlightReply {
   // Removes it. True when it was the last one of a reply that is open and nobody will read: the caller cancels the call.
   bool Leave(const ReaderPtr& reader, bool finish_abandoned) EXCLUDES(mutex_);
 
-  // Gives up a reply that nobody but its starter waits for. False when there are others.
-  bool Withdraw() EXCLUDES(mutex_);
-
   // Takes what is there for the reader, at most `bytes` beyond the first piece, from one block. What the reader took before counts
   // as consumed. With nothing new, the reader is woken once when there is.
   void Read(Reader& reader, std::size_t bytes, Batch& batch) EXCLUDES(mutex_);

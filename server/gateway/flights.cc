@@ -18,7 +18,8 @@ void CancelFlight(std::shared_ptr<Flight> flight) {
 
 Flights::Flights(std::size_t shards) : shards_(shards) { assert((shards & (shards - 1)) == 0 && shards <= 256); }
 
-Flights::Found Flights::JoinOrStart(const std::shared_ptr<Flight>& mine, const FlightReply::ReaderPtr& reader) {
+Flights::Found Flights::JoinOrStart(const std::shared_ptr<Flight>& mine, const FlightReply::ReaderPtr& reader,
+                                    const std::function<EntryPtr()>& look) {
   // Before it is listed: a caller that joins and leaves at once must not find it empty and abandon it.
   const bool fresh_reply = mine->reply.Join(reader);
   assert(fresh_reply);
@@ -33,10 +34,15 @@ Flights::Found Flights::JoinOrStart(const std::shared_ptr<Flight>& mine, const F
         at->second = mine;
         fresh = true;
       }
-      if (!fresh) other = at->second;
+      if (!fresh) {
+        other = at->second;
+      } else if (EntryPtr stored = look()) {
+        shard.flights.erase(at);
+        return {nullptr, false, std::move(stored)};
+      }
     }
-    if (other == nullptr) return {mine, true};
-    if (other->reply.Join(reader)) return {std::move(other), false};
+    if (other == nullptr) return {mine, true, nullptr};
+    if (other->reply.Join(reader)) return {std::move(other), false, nullptr};
     Remove(*other);  // It ended badly, was abandoned or outgrew sharing: the next one starts over.
   }
 }
