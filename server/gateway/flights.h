@@ -63,7 +63,8 @@ class Flights {
   // Joins `reader` to the flight of mine.flight_key, or lists `mine` with it. A flight from before a purge is left to its callers.
   // `look` asks memory once more, under the shard's lock and before anybody can join: a flight is taken out after its answer was
   // stored, so where none is listed that look misses nothing. It takes the memory tier's lock inside this one, never the reverse.
-  Found JoinOrStart(const std::shared_ptr<Flight>& mine, const FlightReply::ReaderPtr& reader, const std::function<EntryPtr()>& look);
+  Found JoinOrStart(const std::shared_ptr<Flight>& mine, const FlightReply::ReaderPtr& reader,
+                    const std::function<EntryPtr()>& look);
   // Takes the flight out, if it is in.
   void Remove(const Flight& flight);
 
