@@ -119,7 +119,6 @@ http::Task<void> SendProblem(RequestContext& context, Problem problem) {
   const std::string body = wire::ErrorBody(problem.message, problem.type, problem.code);
   const std::string_view pieces[] = {body};
   const http::ReplyHead head{problem.status, fields.view()};
-  context.exchange.OnDisconnect({});
   // A client that does not take it has left: nothing more to do.
   static_cast<void>(co_await context.exchange.Send(head, pieces));
 }

@@ -51,17 +51,21 @@ void AppendWithoutUsage(std::string_view raw, const FlightReply::Piece& piece, s
 }  // namespace
 
 FlightCaller::FlightCaller(RequestContext& context, const wire::ChatRequest& request)
-    : context_(context), request_(request), signal_(*context.thread.io), reader_(std::make_shared<FlightReply::Reader>()) {
+    : context_(context),
+      request_(request),
+      signal_(*context.thread.io),
+      watch_(context.exchange),
+      reader_(std::make_shared<FlightReply::Reader>()) {
   reader_->wake = signal_.Notifier();
 }
 
 http::Task<FlightCaller::Result> FlightCaller::Answer(std::shared_ptr<Flight> flight) {
-  context_.exchange.OnDisconnect([this] {
+  watch_.Start([this] {
     left_ = true;
     signal_.Notify();
   });
   const Result result = co_await Serve(*flight);
-  context_.exchange.OnDisconnect({});
+  watch_.Stop();
   if (flight->reply.Leave(reader_, context_.services.options.finish_abandoned)) {
     context_.services.flights.Remove(*flight);
     CancelFlight(std::move(flight));
@@ -113,7 +117,7 @@ http::Task<FlightCaller::Result> FlightCaller::ServeEvents(Flight& flight, const
       head_is_out = true;
       if (!co_await WriteEvents(batch_, hide_usage)) co_return Result::kOver;
     } else if (batch_.end != End::kOpen) {
-      context_.exchange.OnDisconnect({});
+      watch_.Stop();
       static_cast<void>(co_await context_.exchange.End());
       co_return Result::kOver;
     } else {
@@ -153,7 +157,7 @@ http::Task<void> FlightCaller::ServeWhole(Flight& flight, const FlightHead& head
     blocks.push_back(batch_.block);
     body.push_back(BytesOf(batch_));
   } while (true);
-  context_.exchange.OnDisconnect({});
+  watch_.Stop();
   const http::ReplyHead reply_head{head.status, fields.view()};
   static_cast<void>(co_await context_.exchange.Send(reply_head, body));
 }
@@ -172,7 +176,7 @@ http::Task<FlightCaller::Result> FlightCaller::ServeRelay(Flight& flight, const 
       const std::string_view pieces[] = {BytesOf(batch_)};
       if (!co_await context_.exchange.Write(pieces)) co_return Result::kOver;
     } else if (batch_.end == End::kDone) {
-      context_.exchange.OnDisconnect({});
+      watch_.Stop();
       static_cast<void>(co_await context_.exchange.End());
       co_return Result::kOver;
     } else {
@@ -195,7 +199,7 @@ http::Task<void> FlightCaller::ServeFolded(Flight& flight, const FlightHead& hea
   context_.status = entry ? head.status : 502;
   ReplyFields fields;
   AddForwarded(context_, head.status, head.headers(), BodyForm::kJson, fields);
-  context_.exchange.OnDisconnect({});
+  watch_.Stop();
   const http::ReplyHead reply_head{context_.status, fields.view()};
   const std::string_view body[] = {entry ? std::string_view(entry->reply) : std::string_view(failure)};
   static_cast<void>(co_await context_.exchange.Send(reply_head, body));

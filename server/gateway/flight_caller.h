@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "gateway/client_watch.h"
 #include "gateway/context.h"
 #include "gateway/flight_reply.h"
 #include "gateway/flights.h"
@@ -41,6 +42,7 @@ class FlightCaller {
   RequestContext& context_;
   const wire::ChatRequest& request_;
   http::Signal signal_;
+  ClientWatch watch_;
   FlightReply::ReaderPtr reader_;
   FlightReply::Batch batch_;
   std::string visible_;  // Events without their usage.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "gateway/client_watch.h"
 #include "gateway/errors.h"
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
@@ -28,12 +29,11 @@ UpstreamFailure FailureOf(ErrorCode code) {
 // The parts of one relay; lives in its coroutine.
 class RelayCall {
  public:
-  RelayCall(RequestContext& context, upstream::Call& call, RelayOptions options)
-      : context_(context), call_(call), options_(options) {}
-
-  http::Task<void> Run();
+  static http::Task<void> Run(RequestContext& context, upstream::Call call, RelayOptions options);
 
  private:
+  RelayCall(RequestContext& context, RelayOptions options) : context_(context), options_(options), watch_(context.exchange) {}
+
   http::Task<Result<std::string_view>> NextOfBody(const http::BodySource& source);
   void Watch();
   http::Task<void> Answer();
@@ -44,8 +44,8 @@ class RelayCall {
   void Count(const Error& error) { context_.services.metrics.CountUpstreamError(FailureOf(error.code)); }
 
   RequestContext& context_;
-  upstream::Call& call_;
   const RelayOptions options_;
+  ClientWatch watch_;
   http::CallHandle handle_;
   std::unique_ptr<upstream::Reply> reply_;
   std::optional<Error> body_error_;  // The client's body failed, not the provider.
@@ -53,34 +53,37 @@ class RelayCall {
   ReplyFields fields_;
 };
 
-http::Task<void> RelayCall::Run() {
-  http::BodySource source = std::move(call_.source);
-  if (options_.body_streams) {
-    call_.source = [this, &source] { return NextOfBody(source); };
+http::Task<void> RelayCall::Run(RequestContext& context, upstream::Call call, RelayOptions options) {
+  const Services& services = context.services;
+  RelayCall self(context, options);
+  http::BodySource source = std::move(call.source);
+  if (options.body_streams) {
+    call.source = [&self, &source] { return self.NextOfBody(source); };
   } else {
-    Watch();
+    self.Watch();
   }
-  const Clock& clock = *context_.services.parts.clock;
-  const std::int64_t asked_ns = clock.SteadyNs();
-  auto reply = co_await context_.thread.upstream->Send(call_, &handle_);
-  if (!reply) {
-    co_await SendFailure(reply.error());
-    co_return;
-  }
-  reply_ = std::move(*reply);
-  context_.upstream_ns = clock.SteadyNs() - asked_ns;
-  context_.services.metrics.ObserveStage(Stage::kUpstreamHead, context_.upstream_ns);
-  context_.services.metrics.CountUpstreamStatus(reply_->status());
-  context_.status = reply_->status();
-  if (context_.status == 101) {
-    co_await Tunnel();
+  services.flights.CallStarted();
+  const std::int64_t asked_ns = services.parts.clock->SteadyNs();
+  auto reply = co_await context.thread.upstream->Send(call, &self.handle_);
+  if (reply) {
+    self.reply_ = std::move(*reply);
+    context.status = self.reply_->status();
+    context.upstream_ns = services.parts.clock->SteadyNs() - asked_ns;
+    services.metrics.ObserveStage(Stage::kUpstreamHead, context.upstream_ns);
+    services.metrics.CountUpstreamStatus(context.status);
+    if (context.status == 101) {
+      co_await self.Tunnel();
+    } else {
+      co_await self.Answer();
+    }
   } else {
-    co_await Answer();
+    co_await self.SendFailure(reply.error());
   }
+  services.flights.CallEnded();
 }
 
 void RelayCall::Watch() {
-  context_.exchange.OnDisconnect([this] {
+  watch_.Start([this] {
     left_ = true;
     if (reply_) {
       reply_->Cancel();
@@ -103,6 +106,7 @@ http::Task<Result<std::string_view>> RelayCall::NextOfBody(const http::BodySourc
 }
 
 http::Task<void> RelayCall::SendFailure(const Error& error) {
+  watch_.Stop();
   if (left_) co_return;
   if (body_error_) {
     co_await SendProblem(context_, ProblemFor(*body_error_, Side::kClient));
@@ -113,7 +117,7 @@ http::Task<void> RelayCall::SendFailure(const Error& error) {
 }
 
 http::Task<void> RelayCall::Tunnel() {
-  context_.exchange.OnDisconnect({});
+  watch_.Stop();
   static_cast<void>(co_await context_.exchange.Tunnel(reply_->raw()));
 }
 
@@ -129,7 +133,7 @@ http::Task<void> RelayCall::Answer() {
   if (context_.head().method == "HEAD" || length == 0 || reply_->status() == 204 || reply_->status() == 304) {
     if (!co_await context_.exchange.Begin(head, length)) co_return;
     const auto nothing = co_await reply_->Read();  // To the clean end: the connection is kept.
-    context_.exchange.OnDisconnect({});
+    watch_.Stop();
     if (!nothing && nothing.error().code == ErrorCode::kCancelled) co_return context_.exchange.Abort();
     static_cast<void>(co_await context_.exchange.End());
     co_return;
@@ -137,12 +141,13 @@ http::Task<void> RelayCall::Answer() {
   const auto first = co_await reply_->Read();
   if (!first) {
     // Nothing was sent yet: an error of our own says more than a cut.
+    watch_.Stop();
     if (left_) co_return;
     Count(first.error());
     co_return co_await SendProblem(context_, ProblemFor(first.error(), Side::kUpstreamBody));
   }
   if (length == first->size()) {
-    context_.exchange.OnDisconnect({});
+    watch_.Stop();
     const std::string_view body[] = {*first};
     static_cast<void>(co_await context_.exchange.Send(head, body));
     static_cast<void>(co_await reply_->Read());
@@ -159,12 +164,12 @@ http::Task<void> RelayCall::PassBytes(std::string_view first) {
     const auto next = co_await reply_->Read();
     if (!next) {
       if (!left_) Count(next.error());
-      context_.exchange.OnDisconnect({});
+      watch_.Stop();
       co_return context_.exchange.Abort();  // The client sees the cut: the reply has no proper end.
     }
     pieces[0] = *next;
   }
-  context_.exchange.OnDisconnect({});
+  watch_.Stop();
   static_cast<void>(co_await context_.exchange.End());
 }
 
@@ -196,7 +201,7 @@ http::Task<void> RelayCall::PassEvents() {
       break;
     }
   }
-  exchange.OnDisconnect({});
+  watch_.Stop();
   if (left_) co_return exchange.Abort();
   std::string last(failure ? std::string_view() : sse.rest());
   if (failure) {
@@ -212,11 +217,7 @@ http::Task<void> RelayCall::PassEvents() {
 }  // namespace
 
 http::Task<void> Relay(RequestContext& context, upstream::Call call, RelayOptions options) {
-  Flights& flights = context.services.flights;
-  flights.CallStarted();
-  RelayCall relay(context, call, options);
-  co_await relay.Run();
-  flights.CallEnded();
+  return RelayCall::Run(context, std::move(call), options);
 }
 
 }  // namespace reflex::gateway
