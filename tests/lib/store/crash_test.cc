@@ -81,8 +81,12 @@ TEST(Crash, KillUnderLoadLosesNothingCommittedAndInventsNothing) {
     const auto check = [&](std::uint64_t number) {
       const auto found = (*store)->Find(KeyOf(number));
       ASSERT_TRUE(found);
-      if (number <= committed) ASSERT_NE(*found, nullptr) << "round " << round << " number " << number << " of " << committed;
-      if (*found != nullptr) EXPECT_EQ(**found, *MakeEntry(number, SizeOf(number)));
+      if (number <= committed) {
+        ASSERT_NE(*found, nullptr) << "round " << round << " number " << number << " of " << committed;
+      }
+      if (*found != nullptr) {
+        EXPECT_EQ(**found, *MakeEntry(number, SizeOf(number)));
+      }
     };
     for (std::uint64_t number = first; number <= committed + 2'000; ++number) check(number);
     for (int i = 0; i < 100; ++i) check(1 + random() % committed);

@@ -87,7 +87,9 @@ class Damage : public ::testing::Test {
       const auto found = store->Find(KeyOf(10'000 + i));
       EXPECT_TRUE(found && *found != nullptr) << "round " << round;
       EXPECT_TRUE(store->EraseIf([&](const Entry&) { return false; }));
-      if (i == 0 && round % 8 == 0) EXPECT_TRUE(store->Clear());
+      if (i == 0 && round % 8 == 0) {
+        EXPECT_TRUE(store->Clear());
+      }
       if (round % 8 == 0) break;
       i += 20;
     }

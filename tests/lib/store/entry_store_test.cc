@@ -192,7 +192,7 @@ INSTANTIATE_TEST_SUITE_P(
                            [](const auto& path, Clock& clock, Logger& logger) {
                              return OpenLmdb({.path = path, .commit = CommitMode::kOff, .zstd_level = 1}, clock, logger);
                            }}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace reflex::store
