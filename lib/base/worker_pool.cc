@@ -37,7 +37,7 @@ std::size_t WorkerPool::QueueLength() const {
 
 void WorkerPool::Run(int nice) {
   // On Linux PRIO_PROCESS with 0 is the calling thread. Failing to become nicer is harmless.
-  if (nice != 0) (void)setpriority(PRIO_PROCESS, 0, nice);
+  if (nice != 0) (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + nice);
   for (;;) {
     std::function<void()> work;
     {
