@@ -12,7 +12,9 @@ function(reflex_room name house)
   target_include_directories(reflex_${name} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/${folder}> $<INSTALL_INTERFACE:include>)
   foreach(room IN LISTS ROOM_USES)
-    target_link_libraries(reflex_${name} PUBLIC reflex_${room})
+    if(TARGET reflex_${room})
+      target_link_libraries(reflex_${name} PUBLIC reflex_${room})
+    endif()
   endforeach()
   target_link_libraries(reflex_${name} PUBLIC ${ROOM_PUBLIC} PRIVATE ${ROOM_PRIVATE})
   set_property(GLOBAL APPEND PROPERTY REFLEX_ROOMS_${house} reflex_${name})
@@ -29,4 +31,27 @@ function(reflex_test name)
   endif()
   include(GoogleTest)
   gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+endfunction()
+
+# reflex_embed(TARGET SYMBOL FILE…) puts the files, one after the other, into the program as bytes that are mapped, not read:
+#   extern "C" const char reflex_data_SYMBOL_begin[], reflex_data_SYMBOL_end[];
+function(reflex_embed target symbol)
+  set(joined ${CMAKE_CURRENT_BINARY_DIR}/embedded/${symbol}.bin)
+  add_custom_command(OUTPUT ${joined} COMMAND ${CMAKE_COMMAND} -E cat ${ARGN} > ${joined} DEPENDS ${ARGN} VERBATIM)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/embedded/${symbol}.cc)
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
+asm(R"(
+  .pushsection .rodata
+  .balign 64
+  .globl reflex_data_@symbol@_begin
+  .globl reflex_data_@symbol@_end
+reflex_data_@symbol@_begin:
+  .incbin "@joined@"
+reflex_data_@symbol@_end:
+  .byte 0
+  .popsection
+)");
+]])
+  set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS ${joined})
+  target_sources(${target} PRIVATE ${source})
 endfunction()

@@ -11,20 +11,24 @@ import sys
 # room: (house, rooms it may include, third-party header prefixes its .cc files may include)
 ROOMS = {
     "base": ("lib", [], ["openssl/"]),
+    "text": ("lib", ["base"], ["utf8proc.h"]),
+    "vector": ("lib", ["base"], ["hnswlib/"]),
     "store": ("lib", ["base"], ["lmdb.h", "zstd.h"]),
-    "cache": ("lib", ["base"], []),
+    "inference": ("lib", ["base"], ["utf8proc.h", "llama.h", "ggml.h"]),
+    "verify": ("lib", ["base", "text"], []),
+    "cache": ("lib", ["base", "text", "verify"], []),
     "http": ("server", ["base"], ["boost/asio", "boost/system", "openssl/", "zlib.h"]),
     "wire": ("server", ["base"], ["simdjson.h"]),
     "upstream": ("server", ["base", "http", "wire"], ["zlib.h"]),
     "gateway": ("server", ["base", "cache", "http", "wire", "upstream"], []),
-    "app": ("server", ["base", "store", "cache", "http", "wire", "upstream", "gateway"], ["CLI/", "toml++/", "spdlog/"]),
+    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "upstream", "gateway"], ["CLI/", "toml++/", "spdlog/"]),
 }
 # Third-party headers allowed in a header file: the coroutine type, nothing else.
 HEADER_EXCEPTIONS = {"server/http/task.h": ["boost/asio/awaitable.hpp", "boost/asio/io_context.hpp"]}
 # Headers private to the http room: they may name Asio, and only http may include them.
 PRIVATE_HEADERS = re.compile(r"server/http/detail/")
 THIRD_PARTY = ["openssl/", "boost/", "lmdb.h", "zstd.h", "zlib.h", "simdjson.h", "CLI/", "toml++/", "spdlog/", "curl/", "utf8proc.h",
-               "hnswlib/", "llama.h", "gtest/", "benchmark/"]
+               "hnswlib/", "llama.h", "ggml.h", "gtest/", "benchmark/"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 
 

@@ -3,7 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "reflex/result.h"
 #include "reflex/types.h"
@@ -29,6 +32,26 @@ struct StoreStats {
 /// What a store is able to do right now, for /ready. `degraded` is empty when all is well, else one sentence.
 struct StoreHealth {
   std::string degraded;
+};
+
+/// One entry of a scope.
+struct ScopeMember {
+  Digest key;
+  Digest canonical;
+
+  friend bool operator==(const ScopeMember&, const ScopeMember&) = default;
+};
+
+/// What a purge is to remove: entries that were complete at `before_ms` or earlier and meet every condition given.
+struct PurgeRule {
+  std::int64_t before_ms = 0;  ///< Wall clock; now, or earlier for a purge by age.
+  std::optional<std::string> model;
+  std::optional<std::string> name_space;
+  std::optional<std::string> tag;
+
+  /// True where the entry is to go. Needs created_ms, model, name_space and tags only.
+  bool Matches(const Entry& entry) const;
+  friend bool operator==(const PurgeRule&, const PurgeRule&) = default;
 };
 
 /// Entries by exact key, durable or not. Safe for concurrent use from any number of threads; synchronous.
@@ -63,6 +86,54 @@ class EntryStore {
 
   /// Commits what is queued, waiting at most `limit`. Returns: kTimeout, kIo, kFull.
   virtual Result<void> Flush(std::chrono::milliseconds limit) = 0;
+
+  // ---- Scopes: which entries may be compared at all. Entries with an all-zero scope are in none.
+
+  /// At most `limit` members of a scope, those with the lowest canonical digests first (so no order a caller may rely on);
+  /// committed and pending ones alike. Returns: kIo, kUnavailable.
+  virtual Result<std::vector<ScopeMember>> FindScope(const Digest& scope, std::size_t limit) = 0;
+  /// The same, but only members with this canonical digest.
+  virtual Result<std::vector<Digest>> FindCanonical(const Digest& scope, const Digest& canonical, std::size_t limit) = 0;
+  /// The entry without reply and layout, or null. Its bytes are not checked against the checksum: whoever serves it uses Find.
+  virtual Result<EntryPtr> FindHead(const Digest& key) = 0;
+  /// The same by label; of several keys with one label, the lowest.
+  virtual Result<EntryPtr> FindHeadByLabel(std::uint64_t label) = 0;
+
+  /// Keeps bytes of a vector beside an entry, replacing older ones; they go when the entry goes. At most 256 KiB. Queued like Put.
+  /// Nothing is kept where there is no such entry. Returns as Put.
+  virtual Result<void> PutVector(const Digest& key, std::string bytes) = 0;
+  /// The bytes, or an empty string. Returns: kIo, kUnavailable.
+  virtual Result<std::string> FindVector(const Digest& key) = 0;
+  /// Hands the bytes kept under a label to `read` without copying them; false when there are none.
+  virtual bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) = 0;
+
+  /// Calls `visit` for every member of every scope, scopes together, in slices beside other work, until it returns false.
+  /// Committed ones only. Blocks. Returns: kIo, kUnavailable.
+  using VisitMember = std::function<bool(const Digest& scope, const ScopeMember& member)>;
+  virtual Result<void> VisitScopes(const VisitMember& visit) = 0;
+
+  /// Called for each entry with a scope that is gone: erased, evicted, expired, purged, replaced by one of another scope. On the
+  /// store's own thread or a caller's; must be quick and must not call the store. Set once, before the first use.
+  using OnRemoved = std::function<void(const Digest& scope, const Digest& key)>;
+  virtual void SetOnRemoved(OnRemoved on_removed) = 0;
+
+  /// Obeyed by every look-up from the return on, also after a restart; the space comes back behind. `removed`, if given, is called
+  /// once with the number of entries that went. Returns: kFull (more than 1,000 rules at work), kUnavailable, kIo.
+  virtual Result<void> Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) = 0;
+  /// How many entries the rule would remove now. Blocks. Returns: kIo, kUnavailable.
+  virtual Result<std::uint64_t> CountPurge(const PurgeRule& rule) = 0;
+
+  // ---- Notes: small facts that outlive the process, such as pairs that must never match again. Key 1 to 128 bytes, value at most
+  // 4 KiB, at most 200,000 of them. Queued like Put; seen by FindNote at once.
+
+  /// Returns: kFull, kTooLarge, kInvalidArgument, kUnavailable.
+  virtual Result<void> PutNote(std::string_view key, std::string value) = 0;
+  /// The value; kNotFound when there is none. Returns also: kIo, kUnavailable.
+  virtual Result<std::string> FindNote(std::string_view key) = 0;
+  virtual Result<void> EraseNote(std::string_view key) = 0;
+  /// Calls `visit` for every note whose key begins with `prefix`, in order of key, until it returns false.
+  using VisitNote = std::function<bool(std::string_view key, std::string_view value)>;
+  virtual Result<void> VisitNotes(std::string_view prefix, const VisitNote& visit) = 0;
 
   virtual StoreStats Stats() const = 0;
   virtual StoreHealth Health() const = 0;

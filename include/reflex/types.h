@@ -27,6 +27,13 @@ struct DigestHash {
   }
 };
 
+/// A short name of an exact key for indexes: its first 8 bytes, big-endian, so that labels sort as keys do. Never decides alone.
+inline std::uint64_t LabelOf(const Digest& key) {
+  std::uint64_t label = 0;
+  for (int i = 0; i < 8; ++i) label = label << 8 | key.bytes[static_cast<std::size_t>(i)];
+  return label;
+}
+
 /// Tokens as the provider counted them; 0 where it did not say.
 struct Usage {
   std::uint32_t input_tokens = 0;
@@ -56,6 +63,12 @@ struct Entry {
   std::string reply;
   /// What that wire format needs to replay `reply` quickly, opaque here.
   std::string layout;
+  /// Digest over the tenant and everything in the request but the question; all zero: the entry has no place in the semantic tiers.
+  Digest scope{};
+  /// Digest of the question's canonical text; all zero with `scope`.
+  Digest canonical{};
+  /// The last user text of the request that stored the entry, as sent; empty with `scope`.
+  std::string question;
 
   friend bool operator==(const Entry&, const Entry&) = default;
 
