@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "reflex/clock.h"
@@ -46,6 +47,8 @@ class Cache {
   EntryPtr FindInMemory(const Digest& key);
 
   bool has_store() const;
+  /// The store, or null. The cache owns it.
+  EntryStore* store();
   bool StoreFindsInPlace() const;
 
   /// Looks in the store and keeps what it finds in memory. Null on a miss or a store failure (logged, counted).
@@ -62,6 +65,9 @@ class Cache {
   Result<void> Erase(const Digest& key);
   /// Removes everything, everywhere.
   Result<void> Clear();
+  /// Removes what the rule names: memory at once, the store by a rule that look-ups obey at once. `removed` is called once, from any
+  /// thread, with how many the store (or, without one, memory) lost.
+  Result<void> Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed);
   /// Removes what `condemn` asks for, in memory and in the store. Returns how many the store (or, without one, memory) lost.
   Result<std::uint64_t> EraseIf(const EntryStore::Condemn& condemn);
 

@@ -1,0 +1,197 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reflex/cache.h"
+#include "reflex/clock.h"
+#include "reflex/embedder.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
+#include "reflex/types.h"
+#include "reflex/vector_index.h"
+
+namespace reflex {
+
+/// Which rule made a semantic hit.
+enum class SimilarLayer : std::uint8_t {
+  kCanonical,  ///< Equal canonical texts.
+  kVerified,   ///< The verifier's score met the threshold and no guard objected.
+};
+
+/// Why a question was not answered from an entry of other words.
+enum class SimilarMiss : std::uint8_t {
+  kNoCandidate,  ///< Nothing in the scope that could be compared.
+  kGuard,        ///< The best candidate differs in a fact; `guard` names it.
+  kScore,        ///< The best candidate's score is below the threshold.
+  kPresent,      ///< The question asks for the present.
+  kLanguage,     ///< The question is in a language or script the verifier cannot read.
+  kTooLong,      ///< Longer than the limit or the model's window.
+  kBlocked,      ///< The only candidates were reported wrong for this question.
+  kBudget,       ///< The namespace had too many wrong hits: the tier is off there.
+  kLoading,      ///< The index is not complete yet.
+  kBusy,         ///< The model's queue is full.
+  kTimeout,      ///< `time_limit` passed.
+  kFailed,       ///< A part failed (logged).
+};
+
+struct SemanticOptions {
+  /// False: only equal canonical texts are hits.
+  bool verify = true;
+  /// The share of wrong hits among semantic hits that the operator allows, 0.0005 to 0.2.
+  double max_wrong_hits = 0.003;
+  /// A scope with at most this many entries is compared whole, without vectors.
+  std::size_t scan_max = 16;
+  /// Candidates of a larger scope that are compared.
+  std::size_t candidates_max = 16;
+  /// Longer questions are left to the exact tier.
+  std::size_t question_bytes_max = 16 << 10;
+  std::chrono::milliseconds time_limit{100};
+  /// Questions about the present are answered from entries at most this old; 0: never.
+  std::chrono::seconds present_ttl{0};
+  /// With a pair scorer: the last judge's calibrated probability must reach this, 0 to 1.
+  double reranker_threshold = 0.5;
+};
+
+/// One look-up.
+struct SimilarQuery {
+  Digest scope;
+  std::string_view question;
+  /// The namespace whose error budget counts; "" for none.
+  std::string_view name_space;
+  /// False: canonical texts only, for this request.
+  bool verify = true;
+  /// May this entry (without reply) be served, by age and by the caller's wishes? Called on the calling thread.
+  std::function<bool(const Entry&)> usable;
+};
+
+/// What was learned about a question on the way to a miss, so that storing its answer does not embed again.
+struct SimilarVector {
+  std::string model_id;
+  Embedding embedding;
+};
+
+/// What a look-up found: an entry to serve, or why there is none.
+struct SimilarFound {
+  EntryPtr entry;  ///< Whole; null: a miss.
+  SimilarLayer layer = SimilarLayer::kCanonical;
+  SimilarMiss miss = SimilarMiss::kNoCandidate;
+  std::string_view guard;  ///< With kGuard: its name, static.
+  /// Of the served or the best candidate; 0 where there was none.
+  float similarity = 0;
+  float score = 0;
+  std::shared_ptr<const SimilarVector> vector;  ///< May be null.
+};
+
+/// One candidate as `explain` shows it.
+struct CandidateView {
+  Digest key;
+  std::string question;
+  std::string canonical;
+  float similarity = 0;
+  float score = 0;
+  struct Difference {
+    std::string_view guard;
+    std::string in_question;
+    std::string in_candidate;
+  };
+  std::vector<Difference> differences;
+  bool blocked = false;
+  bool usable = true;
+  std::optional<float> reranker;
+};
+
+/// A decision with everything that led to it.
+struct Explanation {
+  SimilarFound found;
+  std::string canonical;
+  std::vector<std::string> facts;  ///< "number 120 s", "negation not", …
+  double threshold = 0;
+  std::uint64_t scope_entries = 0;  ///< At most scan_max + 1 is counted exactly.
+  bool embedded = false;
+  std::vector<CandidateView> candidates;
+};
+
+/// The state of one namespace's error budget, for metrics and explain.
+struct BudgetView {
+  std::string name_space;
+  double max_wrong_hits = 0;
+  double threshold = 0;   ///< > 1: the tier is off.
+  double estimate = 0;    ///< Wrong share of semantic hits, with its 95 % interval.
+  double lower = 0, upper = 0;
+  std::uint64_t hits = 0;
+  double labels = 0, wrong_labels = 0;
+  bool offline = true;  ///< Nothing but the offline table speaks.
+  bool off = false;
+};
+
+struct SemanticStats {
+  std::uint64_t lookups = 0, hits_canonical = 0, hits_verified = 0;
+  std::uint64_t embedded = 0;           ///< Texts embedded for a look-up.
+  std::uint64_t embedded_later = 0;     ///< Texts embedded in the background.
+  std::uint64_t vectors_dropped = 0;    ///< Of another model.
+  bool loading = false;
+  VectorIndexStats index;
+};
+
+/// The semantic tiers: an answer given to other words, served where it is the answer to these words too. Thread-safe.
+///
+/// Use: LooksWorthwhile on the I/O thread; if true Find on a worker thread; after a miss whose answer was stored: Stored.
+class SemanticTier {
+ public:
+  /// All outlive the tier but `index`, which it owns (null: scopes above scan_max are compared by canonical text only).
+  struct Parts {
+    Cache* cache = nullptr;
+    EntryStore* store = nullptr;
+    std::unique_ptr<VectorIndex> index;
+    Embedder* words = nullptr;       ///< Quick: the built-in table, whose word vectors the built-in verifier was trained on.
+    Embedder* model = nullptr;       ///< Null: `words` also makes the vectors of the index.
+    PairScorer* reranker = nullptr;  ///< May be null.
+    Clock* clock = nullptr;
+    Logger* logger = nullptr;
+    /// Runs work beside requests; false: no room now, tried again later.
+    std::function<bool(std::function<void()>)> background;
+  };
+  /// Returns: kInvalidArgument for an option or for an index whose dimension is not the embedder's.
+  static Result<std::unique_ptr<SemanticTier>> Create(const SemanticOptions& options, Parts parts);
+  virtual ~SemanticTier() = default;
+
+  /// False where a look-up cannot find anything (the scope is empty): microseconds, for the I/O thread.
+  virtual bool LooksWorthwhile(const Digest& scope) = 0;
+
+  /// Never throws, never fails: trouble is a miss.
+  virtual SimilarFound Find(const SimilarQuery& query) = 0;
+
+  /// The same decision with its reasons; counts as nothing, serves nothing.
+  virtual Explanation Explain(const SimilarQuery& query) = 0;
+
+  /// After Cache::Insert took an entry with a scope. `vector` may be null.
+  virtual void Stored(const EntryPtr& entry, std::shared_ptr<const SimilarVector> vector) = 0;
+
+  /// The pair never matches again, also after a restart; counts as a wrong label of the namespace.
+  virtual Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
+                                   std::string_view name_space) = 0;
+  virtual void ReportRight(std::string_view name_space) = 0;
+
+  /// The audited outcome of a served hit; see verify/budget.h. `control`: the cached question itself was asked again.
+  virtual void Label(std::string_view name_space, bool wrong, bool control) = 0;
+
+  /// Loads the index from the store, in the background.
+  virtual void StartLoading() = 0;
+
+  virtual SemanticStats Stats() const = 0;
+  /// The busiest namespaces, at most `limit`.
+  virtual std::vector<BudgetView> Budgets(std::size_t limit) const = 0;
+};
+
+/// The digest under which an entry's canonical text is filed. Empty text gives the digest of nothing, never all zero.
+Digest CanonicalDigest(std::string_view question);
+
+}  // namespace reflex
