@@ -36,6 +36,21 @@ class LmdbStore final : public EntryStore {
   // Also returns: kUnavailable while the file is being checked; kFull and kIo from the writer; kTimeout.
   Result<std::uint64_t> EraseIf(const Condemn& condemn) override;
   Result<void> Flush(std::chrono::milliseconds limit) override;
+  Result<std::vector<ScopeMember>> FindScope(const Digest& scope, std::size_t limit) override;
+  Result<std::vector<Digest>> FindCanonical(const Digest& scope, const Digest& canonical, std::size_t limit) override;
+  Result<EntryPtr> FindHead(const Digest& key) override;
+  Result<EntryPtr> FindHeadByLabel(std::uint64_t label) override;
+  Result<void> PutVector(const Digest& key, std::string bytes) override;
+  Result<std::string> FindVector(const Digest& key) override;
+  bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) override;
+  Result<void> VisitScopes(const VisitMember& visit) override;
+  void SetOnRemoved(OnRemoved on_removed) override;
+  Result<void> Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) override;
+  Result<std::uint64_t> CountPurge(const PurgeRule& rule) override;
+  Result<void> PutNote(std::string_view key, std::string value) override;
+  Result<std::string> FindNote(std::string_view key) override;
+  Result<void> EraseNote(std::string_view key) override;
+  Result<void> VisitNotes(std::string_view prefix, const VisitNote& visit) override;
   StoreStats Stats() const override;
   StoreHealth Health() const override;
 

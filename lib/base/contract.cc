@@ -1,7 +1,9 @@
 // The few function bodies of include/reflex that are not inline.
+#include <algorithm>
 #include <chrono>
 
 #include "reflex/clock.h"
+#include "reflex/entry_store.h"
 #include "reflex/result.h"
 #include "reflex/types.h"
 
@@ -29,9 +31,17 @@ std::string_view Name(ErrorCode code) {
 }
 
 std::size_t Entry::MemoryBytes() const {
-  std::size_t bytes = sizeof(Entry) + model.size() + name_space.size() + upstream_request_id.size() + reply.size() + layout.size();
+  std::size_t bytes = sizeof(Entry) + model.size() + name_space.size() + upstream_request_id.size() + reply.size() + layout.size() +
+                      question.size();
   for (const std::string& tag : tags) bytes += sizeof(tag) + tag.size();
   return bytes;
+}
+
+bool PurgeRule::Matches(const Entry& entry) const {
+  if (entry.created_ms > before_ms) return false;
+  if (model && *model != entry.model) return false;
+  if (name_space && *name_space != entry.name_space) return false;
+  return !tag || std::find(entry.tags.begin(), entry.tags.end(), *tag) != entry.tags.end();
 }
 
 std::int64_t SystemClock::WallMs() const {

@@ -51,6 +51,7 @@ Cache::~Cache() = default;
 EntryPtr Cache::FindInMemory(const Digest& key) { return parts_->memory.Find(key); }
 
 bool Cache::has_store() const { return parts_->store != nullptr; }
+EntryStore* Cache::store() { return parts_->store.get(); }
 bool Cache::StoreFindsInPlace() const { return parts_->store != nullptr && parts_->store->FindsInPlace(); }
 
 EntryPtr Cache::FindInStore(const Digest& key) {
@@ -103,6 +104,20 @@ Result<void> Cache::Clear() {
   parts_->MoveEpoch();
   parts_->memory.Clear();
   return cleared;
+}
+
+Result<void> Cache::Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) {
+  const auto matches = [&](const Entry& entry) { return rule.Matches(entry); };
+  parts_->MoveEpoch();
+  const std::uint64_t in_memory = parts_->memory.EraseIf(matches);
+  if (parts_->store == nullptr) {
+    if (removed) removed(in_memory);
+    return {};
+  }
+  auto purged = parts_->store->Purge(rule, std::move(removed));
+  parts_->MoveEpoch();
+  parts_->memory.EraseIf(matches);
+  return purged;
 }
 
 Result<std::uint64_t> Cache::EraseIf(const EntryStore::Condemn& condemn) {

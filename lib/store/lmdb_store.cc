@@ -378,6 +378,25 @@ Result<void> LmdbStore::Erase(const Digest& key) { return impl_->queue().Erase(k
 Result<void> LmdbStore::Clear() { return impl_->Clear(); }
 Result<std::uint64_t> LmdbStore::EraseIf(const Condemn& condemn) { return impl_->EraseIf(condemn); }
 Result<void> LmdbStore::Flush(std::chrono::milliseconds limit) { return impl_->queue().Flush(limit); }
+Result<std::vector<ScopeMember>> LmdbStore::FindScope(const Digest&, std::size_t) { return std::vector<ScopeMember>(); }
+Result<std::vector<Digest>> LmdbStore::FindCanonical(const Digest&, const Digest&, std::size_t) { return std::vector<Digest>(); }
+Result<EntryPtr> LmdbStore::FindHead(const Digest& key) { return impl_->Find(key); }
+Result<EntryPtr> LmdbStore::FindHeadByLabel(std::uint64_t) { return EntryPtr(); }
+Result<void> LmdbStore::PutVector(const Digest&, std::string) { return Fail(ErrorCode::kUnavailable, "no vectors yet"); }
+Result<std::string> LmdbStore::FindVector(const Digest&) { return std::string(); }
+bool LmdbStore::ReadVectorByLabel(std::uint64_t, const std::function<void(std::string_view)>&) { return false; }
+Result<void> LmdbStore::VisitScopes(const VisitMember&) { return {}; }
+void LmdbStore::SetOnRemoved(OnRemoved) {}
+Result<void> LmdbStore::Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) {
+  REFLEX_TRY(const std::uint64_t erased, impl_->EraseIf([&](const Entry& head) { return rule.Matches(head); }));
+  if (removed) removed(erased);
+  return {};
+}
+Result<std::uint64_t> LmdbStore::CountPurge(const PurgeRule&) { return Fail(ErrorCode::kUnavailable, "no counting yet"); }
+Result<void> LmdbStore::PutNote(std::string_view, std::string) { return Fail(ErrorCode::kUnavailable, "no notes yet"); }
+Result<std::string> LmdbStore::FindNote(std::string_view) { return Fail(ErrorCode::kUnavailable, "no notes yet"); }
+Result<void> LmdbStore::EraseNote(std::string_view) { return Fail(ErrorCode::kUnavailable, "no notes yet"); }
+Result<void> LmdbStore::VisitNotes(std::string_view, const VisitNote&) { return {}; }
 StoreStats LmdbStore::Stats() const { return impl_->Stats(); }
 StoreHealth LmdbStore::Health() const { return {impl_->trouble().text()}; }
 

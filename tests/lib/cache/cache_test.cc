@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/store/map_store.h"
+#include "fakes/faulty_store.h"
 #include "lib/store/store_test_util.h"
 
 namespace reflex {
@@ -17,23 +17,23 @@ namespace {
 
 using store::KeyOf;
 using store::MakeEntry;
-using store::MapStore;
+using fakes::FaultyStore;
 
 class CacheTest : public ::testing::Test {
  protected:
   void Make(MemoryOptions options = {}, bool with_store = true) {
-    auto map = std::make_unique<MapStore>();
-    map_ = map.get();
-    auto made = Cache::Create(options, with_store ? std::move(map) : nullptr, clock_, logger_);
+    auto store = std::make_unique<FaultyStore>();
+    store_ = store.get();
+    auto made = Cache::Create(options, with_store ? std::move(store) : nullptr, clock_, logger_);
     ASSERT_TRUE(made) << made.error().message;
     cache_ = std::move(*made);
   }
-  bool InStore(std::uint64_t number) { return *map_->Find(KeyOf(number)) != nullptr; }
+  bool InStore(std::uint64_t number) { return *store_->Find(KeyOf(number)) != nullptr; }
 
   store::ManualClock clock_;
   store::KeepingLogger logger_;
   std::unique_ptr<Cache> cache_;
-  MapStore* map_ = nullptr;
+  FaultyStore* store_ = nullptr;
 };
 
 TEST_F(CacheTest, OptionsOutOfRangeAreRefused) {
@@ -54,7 +54,7 @@ TEST_F(CacheTest, InsertedIsInMemoryAtOnceAndInTheStore) {
 
 TEST_F(CacheTest, WhatTheStoreHasMovesIntoMemory) {
   Make();
-  ASSERT_TRUE(map_->Put(MakeEntry(1, 100)));
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 100)));
   EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), nullptr);
   const EntryPtr found = cache_->FindInStore(KeyOf(1));
   ASSERT_NE(found, nullptr);
@@ -81,7 +81,7 @@ TEST_F(CacheTest, WithoutAStoreMemoryIsTheCache) {
 
 TEST_F(CacheTest, ABrokenStoreIsAMissAndMemoryGoesOn) {
   Make();
-  map_->broken = true;
+  store_->broken = true;
   EXPECT_TRUE(cache_->Insert(MakeEntry(1, 10), cache_->epoch()));
   EXPECT_NE(cache_->FindInMemory(KeyOf(1)), nullptr);
   EXPECT_EQ(cache_->FindInStore(KeyOf(2)), nullptr);
@@ -112,7 +112,7 @@ TEST_F(CacheTest, AnAnswerAskedForBeforeAPurgeIsNotStored) {
 TEST_F(CacheTest, EraseIfCleansBothTiersAndCountsTheStores) {
   Make();
   for (std::uint64_t i = 0; i < 10; ++i) cache_->Insert(MakeEntry(i, 10), cache_->epoch());
-  ASSERT_TRUE(map_->Put(MakeEntry(11, 10)));
+  ASSERT_TRUE(store_->Put(MakeEntry(11, 10)));
   const auto erased = cache_->EraseIf([](const Entry& entry) { return entry.model == "odd"; });
   ASSERT_TRUE(erased);
   EXPECT_EQ(*erased, 6u);

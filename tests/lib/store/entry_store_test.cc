@@ -10,9 +10,9 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/store/map_store.h"
 #include "lib/store/store_test_util.h"
 #include "reflex/lmdb_store.h"
+#include "reflex/memory_store.h"
 
 namespace reflex::store {
 namespace {
@@ -27,6 +27,15 @@ struct Kind {
 std::unique_ptr<EntryStore> OpenLmdb(LmdbOptions options, Clock& clock, Logger& logger) {
   options.limit_bytes = 64 << 20;
   auto store = LmdbStore::Open(options, clock, logger);
+  if (!store) {
+    ADD_FAILURE() << store.error().message;
+    return nullptr;
+  }
+  return std::move(*store);
+}
+
+std::unique_ptr<EntryStore> OpenMemory() {
+  auto store = MemoryStore::Create({});
   if (!store) {
     ADD_FAILURE() << store.error().message;
     return nullptr;
@@ -181,7 +190,7 @@ TEST_P(EntryStoreTest, NothingErasedComesBackWhileTheWriterCommits) {
 
 INSTANTIATE_TEST_SUITE_P(
     Stores, EntryStoreTest,
-    ::testing::Values(Kind{"Map", [](const auto&, Clock&, Logger&) { return std::make_unique<MapStore>(); }},
+    ::testing::Values(Kind{"Memory", [](const auto&, Clock&, Logger&) { return OpenMemory(); }},
                       Kind{"LmdbInterval",
                            [](const auto& path, Clock& clock, Logger& logger) { return OpenLmdb({.path = path}, clock, logger); }},
                       Kind{"LmdbEachWrite",

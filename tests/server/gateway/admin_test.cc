@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "fakes/faulty_store.h"
 #include "gateway/request_log.h"
 #include "server/gateway/test_context.h"
 
@@ -18,70 +19,20 @@ using testing::MemoryExchange;
 using testing::World;
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// Keeps entries in a map; says on demand that it is degraded or refuses to erase.
-class MapStore final : public EntryStore {
+// Has committed seven times, which shows that its numbers are the ones reported.
+class CountingStore final : public fakes::FaultyStore {
  public:
-  Result<EntryPtr> Find(const Digest& key) override {
-    base::MutexLock lock(mutex_);
-    const auto found = entries_.find(key);
-    return found == entries_.end() ? EntryPtr() : found->second;
-  }
-  bool FindsInPlace() const override { return true; }
-  Result<void> Put(EntryPtr entry) override {
-    base::MutexLock lock(mutex_);
-    entries_[entry->key] = std::move(entry);
-    return {};
-  }
-  Result<void> Erase(const Digest& key) override {
-    base::MutexLock lock(mutex_);
-    if (refuse_) return Fail(ErrorCode::kIo, "the disk refuses");
-    entries_.erase(key);
-    return {};
-  }
-  Result<void> Clear() override {
-    base::MutexLock lock(mutex_);
-    if (refuse_) return Fail(ErrorCode::kIo, "the disk refuses");
-    entries_.clear();
-    return {};
-  }
-  Result<std::uint64_t> EraseIf(const Condemn& condemn) override {
-    base::MutexLock lock(mutex_);
-    if (refuse_) return Fail(ErrorCode::kIo, "the disk refuses");
-    return std::erase_if(entries_, [&](const auto& item) { return condemn(*item.second); });
-  }
-  Result<void> Flush(std::chrono::milliseconds) override { return {}; }
   StoreStats Stats() const override {
-    base::MutexLock lock(mutex_);
-    StoreStats stats;
-    stats.entries = entries_.size();
+    StoreStats stats = FaultyStore::Stats();
     stats.commits = 7;
     return stats;
   }
-  StoreHealth Health() const override {
-    base::MutexLock lock(mutex_);
-    return {degraded_};
-  }
-
-  void Degrade(std::string why) {
-    base::MutexLock lock(mutex_);
-    degraded_ = std::move(why);
-  }
-  void Refuse() {
-    base::MutexLock lock(mutex_);
-    refuse_ = true;
-  }
-
- private:
-  mutable base::Mutex mutex_;
-  std::map<Digest, EntryPtr> entries_ GUARDED_BY(mutex_);
-  std::string degraded_ GUARDED_BY(mutex_);
-  bool refuse_ GUARDED_BY(mutex_) = false;
 };
 
 class AdminTest : public ::testing::Test {
  protected:
   AdminTest() {
-    auto store = std::make_unique<MapStore>();
+    auto store = std::make_unique<CountingStore>();
     store_ = store.get();
     world_.readiness.Set(Readiness::State::kServing);
     world_.Start(std::move(store));
@@ -119,7 +70,7 @@ class AdminTest : public ::testing::Test {
   bool Holds(const Digest& key) { return world_.cache->FindInMemory(key) != nullptr || world_.cache->FindInStore(key) != nullptr; }
 
   World world_;
-  MapStore* store_ = nullptr;
+  CountingStore* store_ = nullptr;
   Outcome outcome_ = Outcome::kBypass;
   std::string_view reason_;
 };
@@ -308,7 +259,7 @@ TEST_F(AdminTest, AnUnclearPurgeErasesNothing) {
 
 TEST_F(AdminTest, AStoreThatRefusesIs503) {
   const Digest a = Insert("a", "m");
-  store_->Refuse();
+  store_->refuses_to_erase = true;
   for (const auto& reply : {AskAdmin("POST", "/v1/reflex/purge", "{\"all\":true}").release(),
                             AskAdmin("DELETE", "/v1/reflex/entries/" + base::ToHex(a)).release()}) {
     const std::unique_ptr<MemoryExchange> owned(reply);
