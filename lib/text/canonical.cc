@@ -1,0 +1,247 @@
+#include "text/canonical.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "text/chars.h"
+#include "text/lexicon.h"
+#include "text/spelling.h"
+#include "text/unicode.h"
+#include "text/zones.h"
+
+namespace reflex::text {
+namespace {
+
+// In texts of fewer words a capital may be all that tells two meanings apart.
+constexpr std::size_t kShortTextWords = 6;
+
+// Capitalised words that are another thing in lower case.
+constexpr auto kCaseWords = std::to_array<std::string_view>(
+    {"access",  "amazon", "apple",  "august", "bill",   "brave",  "chef",   "chile",  "china",  "crystal", "dart",    "edge",   "excel",
+     "express", "flask",  "frank",  "gap",    "georgia", "go",    "god",    "grace",  "hope",   "jack",    "java",    "jordan", "julia",
+     "less",    "make",   "march",  "mark",   "mars",   "may",    "mercury", "nick",  "nice",   "notion",  "numbers", "opera",  "oracle",
+     "pages",   "polish", "puppet", "python", "reading", "rob",   "rose",   "ruby",   "rust",   "safari",  "salt",    "shell",  "signal",
+     "slack",   "spring", "square", "stripe", "sun",    "swift",  "target", "teams",  "turkey", "us",      "violet",  "will",   "windows",
+     "word",    "zoom"});
+// Words that mean something else when written in capitals.
+constexpr auto kCapitalWords = std::to_array<std::string_view>(
+    {"act", "aid", "aids", "am",  "an",  "and", "are", "as",   "at",   "ban", "bar", "bat",  "be",   "by",  "can", "cap", "car", "cat", "co",
+     "cop", "cut", "do",   "dos", "ear", "era", "eta", "fat",  "gap",  "gas", "get", "go",   "had",  "has", "he",  "hit", "hot", "how", "if",
+     "in",  "is",  "it",   "its", "lap", "let", "low", "man",  "map",  "mat", "me",  "mine", "most", "my",  "nap", "net", "no",  "nor", "not",
+     "now", "of",  "off",  "on",  "one", "or",  "our", "out",  "pan",  "pet", "pin", "post", "put",  "ram", "rat", "rest", "sad", "sap", "sat",
+     "saw", "scar", "set", "she", "sim", "so",  "soap", "star", "stem", "tan", "tap", "the",  "tip",  "to",  "top", "up",  "us",  "use", "van",
+     "war", "was", "we",   "who", "why", "you"});
+// Where the text is about spelling, or about a language of keywords, spelling stays.
+constexpr auto kAboutSpelling = std::to_array<std::string_view>(
+    {"spell", "spelled", "spelling", "spelt", "british", "american", "english", "css", "letters", "anagram", "syllables", "rhymes", "pronounce"});
+
+template <std::size_t N>
+bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) {
+  return std::ranges::find(set, word) != set.end();
+}
+
+struct Style {
+  bool fold_case = false, keep_case_words = false, spelling = false, all_capitals = false;
+};
+
+// "1,249.50" without its commas, whatever currency sign stands before it; the token itself where it is anything else.
+std::string WithoutThousands(std::string_view token) {
+  std::size_t at = 0;
+  while (at < token.size() && !IsAlnum(token[at]) && (token[at] == '$' || !IsAscii(token[at]))) ++at;
+  const std::size_t first = at;
+  while (at < token.size() && IsDigit(token[at])) ++at;
+  if (at == first || at - first > 3 || token[first] == '0') return std::string(token);
+  std::string plain(token.substr(0, at));
+  std::size_t groups = 0;
+  while (token.size() - at >= 4 && token[at] == ',' && IsDigit(token[at + 1]) && IsDigit(token[at + 2]) && IsDigit(token[at + 3]) &&
+         (token.size() == at + 4 || !IsDigit(token[at + 4]))) {
+    plain.append(token.substr(at + 1, 3));
+    at += 4;
+    ++groups;
+  }
+  const std::string_view rest = token.substr(at);
+  if (groups == 0 || (!rest.empty() && rest != "%" && !rest.starts_with('.'))) return std::string(token);
+  return plain.append(rest);
+}
+
+enum class Shape { kLower, kCapitalised, kCapitals, kMixed };
+
+// REQUIRES: only letters, apostrophes and hyphens. Letters outside ASCII count as lower case.
+Shape ShapeOf(std::string_view word) {
+  std::size_t upper = 0, lower = 0, inner = 0;
+  bool begin = true;
+  for (const char c : word) {
+    upper += IsUpper(c);
+    inner += IsUpper(c) && !begin;
+    lower += !IsUpper(c) && c != '\'' && c != '-';
+    begin = c == '-';
+  }
+  if (upper == 0) return Shape::kLower;
+  if (inner == 0) return Shape::kCapitalised;
+  return lower == 0 ? Shape::kCapitals : Shape::kMixed;
+}
+
+bool MayFold(std::string_view word, std::string_view lower, const Style& style) {
+  const auto listed = [&] {
+    const LexiconEntry* entry = Lexicon::Get().Find(lower);
+    return entry && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
+  };
+  if (word.size() == 1) return word == "I" || word == "A" || style.all_capitals;
+  switch (ShapeOf(word)) {
+    case Shape::kLower: return true;
+    case Shape::kCapitalised: return !style.keep_case_words || !IsOneOf(kCaseWords, lower);
+    case Shape::kCapitals: return style.all_capitals || !IsOneOf(kCapitalWords, lower);
+    case Shape::kMixed: return listed();
+  }
+  return false;
+}
+
+// One token between spaces: brackets and punctuation stay, the word in it is folded.
+void AppendToken(std::string_view token, const Style& style, std::string& out) {
+  std::size_t begin = 0, end = token.size();
+  while (begin < end && Contains("([{", token[begin])) ++begin;
+  while (end > begin && Contains(")]}.,;:!?", token[end - 1])) --end;
+  const std::string_view core = token.substr(begin, end - begin);
+  out.append(token.substr(0, begin));
+  const bool word = !core.empty() && std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
+  if (!word) {
+    // A number in brackets after a name may be a list of arguments.
+    const std::string plain = begin == 0 ? WithoutThousands(core) : std::string(core);
+    const std::string lower = LowerAscii(plain);
+    const LexiconEntry* entry = style.fold_case && lower != plain ? Lexicon::Get().Find(lower) : nullptr;
+    const bool name = entry && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
+    out.append(name ? lower : plain);
+  } else if (style.fold_case) {
+    const std::string lower = ToLowerUnicode(core);
+    const std::string folded = MayFold(core, lower, style) ? lower : std::string(core);
+    out.append(style.spelling ? CommonSpelling(folded) : std::string_view(folded));
+  } else {
+    out.append(core);
+  }
+  out.append(token.substr(end));
+}
+
+// Prose: single spaces, straight quotes, tokens folded. A space at either end stays, as one.
+void AppendProse(std::string_view prose, const Style& style, std::string& out) {
+  std::string token;
+  const auto flush = [&] {
+    if (!token.empty()) AppendToken(token, style, out);
+    token.clear();
+  };
+  for (std::size_t at = 0; at < prose.size();) {
+    const CodePoint c = DecodeAt(prose, at);
+    const bool space = c.value < 0x80 ? IsSpace(prose[at]) : IsUnicodeSpace(c.value);
+    if (space) {
+      flush();
+      if (!out.empty() && out.back() != ' ') out.push_back(' ');
+    } else if (c.value == 0x2018 || c.value == 0x2019 || c.value == 0x2bc) {
+      token.push_back('\'');
+    } else if (c.value == 0x201c || c.value == 0x201d) {
+      token.push_back('"');
+    } else {
+      token.append(prose.substr(at, c.length));
+    }
+    at += c.length;
+  }
+  flush();
+}
+
+std::size_t CountWords(std::string_view text) {
+  std::size_t words = 0;
+  bool inside = false;
+  for (const char c : text) {
+    if (IsAlnum(c) || !IsAscii(c)) {
+      words += !inside;
+      inside = true;
+    } else if (IsSpace(c)) {
+      inside = false;
+    }
+  }
+  return words;
+}
+
+bool IsAboutSpelling(std::string_view text) {
+  std::string word;
+  for (const char c : text) {
+    if (IsAlpha(c)) {
+      word.push_back(ToLower(c));
+      continue;
+    }
+    if (IsOneOf(kAboutSpelling, word)) return true;
+    word.clear();
+  }
+  return IsOneOf(kAboutSpelling, word);
+}
+
+Style StyleOf(std::string_view text) {
+  return {.fold_case = true,
+          .keep_case_words = CountWords(text) < kShortTextWords,
+          .spelling = !IsAboutSpelling(text),
+          .all_capitals = std::ranges::none_of(text, IsLower) && CountWords(text) > 2};
+}
+
+// End punctuation that changes nothing: after a word of two letters and more. "5!" and "x?" stay.
+void DropEndPunctuation(std::string& text) {
+  std::size_t end = text.size();
+  while (end > 0) {
+    if (Contains(" .?!,;:", text[end - 1])) {
+      --end;
+    } else if (end >= 3 && std::string_view(text).substr(0, end).ends_with("\xe2\x80\xa6")) {
+      end -= 3;
+    } else {
+      break;
+    }
+  }
+  const std::string_view run = std::string_view(text).substr(end);
+  const bool word = end >= 2 && (IsAlpha(text[end - 1]) || !IsAscii(text[end - 1])) && (IsAlpha(text[end - 2]) || !IsAscii(text[end - 2]));
+  const bool apart = run.starts_with(' ') && run.find_first_not_of(" ?") != std::string_view::npos;
+  if (run.starts_with("!") && !word) return;
+  if (!apart && end > 0) text.resize(end);
+}
+
+std::string CanonicalOnce(std::string_view whole) {
+  const std::string_view text = WithoutCourtesy(whole);
+  const Style style = StyleOf(text);
+  const std::vector<Zone> zones = SplitZones(text);
+  std::string out;
+  out.reserve(text.size());
+  for (const Zone& zone : zones) {
+    if (zone.verbatim) {
+      out.append(zone.Of(text));
+    } else {
+      AppendProse(ToNfc(zone.Of(text)), style, out);
+    }
+  }
+  if (!zones.empty() && !zones.back().verbatim) {
+    while (!out.empty() && IsSpace(out.back())) out.pop_back();
+    DropEndPunctuation(out);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string CanonicalText(std::string_view text) {
+  if (!IsUtf8(text)) return std::string(text);
+  // Each pass only takes away or folds, so a few passes reach the text that stays as it is.
+  constexpr int kPassesMax = 16;
+  std::string canonical = CanonicalOnce(text);
+  for (int pass = 1; pass < kPassesMax; ++pass) {
+    std::string next = CanonicalOnce(canonical);
+    if (next == canonical) break;
+    canonical = std::move(next);
+  }
+  return canonical;
+}
+
+std::string PreparedText(std::string_view text) {
+  if (!IsUtf8(text)) return std::string(text);
+  std::string out;
+  out.reserve(text.size());
+  AppendProse(ToNfc(WithoutCourtesy(text)), Style{}, out);
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+}  // namespace reflex::text

@@ -1,0 +1,189 @@
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "text/canonical.h"
+#include "text/chars.h"
+#include "text/lexicon.h"
+
+namespace reflex::text {
+namespace {
+
+// A greeting is looked for in this many bytes from either end, so that a long text costs no more than a short one.
+constexpr std::size_t kReachBytes = 1024;
+// Longer texts keep what stands around them.
+constexpr std::size_t kTextBytesMax = 16 << 10;
+constexpr std::string_view kCurlyApostrophe = "\xe2\x80\x99";
+
+bool IsWordByte(std::string_view text, std::size_t at) { return IsAlpha(text[at]) || text[at] == '\''; }
+
+// Calls `take` with each word, lower case, curly apostrophes made straight, until it answers false. False then, and when a byte is
+// no letter, space or plain punctuation, which no small talk needs.
+template <class Take>
+bool ForEachPlainWord(std::string_view text, const Take& take) {
+  std::string word;
+  for (std::size_t at = 0; at <= text.size();) {
+    if (at < text.size() && IsWordByte(text, at)) {
+      word.push_back(ToLower(text[at++]));
+    } else if (text.substr(std::min(at, text.size())).starts_with(kCurlyApostrophe)) {
+      word.push_back('\'');
+      at += kCurlyApostrophe.size();
+    } else {
+      if (!word.empty() && !take(std::string_view(word))) return false;
+      word.clear();
+      if (at < text.size() && !IsSpace(text[at]) && !Contains(".,!?:;-", text[at])) return false;
+      ++at;
+    }
+  }
+  return true;
+}
+
+template <std::size_t N>
+bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) {
+  return std::ranges::find(set, word) != set.end();
+}
+
+// Words that make a run of courtesy words a greeting, thanks or an announcement of a question.
+constexpr std::array<std::string_view, 50> kCore = {
+    "hi",      "hello",  "hey",         "howdy",    "yo",      "greetings", "dear",    "please",    "pls",       "plz",
+    "kindly",  "thanks", "thank",       "thankyou", "thx",     "ty",        "cheers",  "tia",       "ta",        "appreciate",
+    "sorry",   "obliged", "appreciated", "grateful", "regards", "morning",   "evening", "afternoon", "question",  "wondering",
+    "curious", "asking", "help",        "asap",     "urgent",  "btw",       "hope",    "hoping",    "wondered",  "nice",
+    "great",   "ok",     "okay",        "well",     "so",      "bother",    "bothering", "fyi",     "idea",      "ideas"};
+// Courtesy words that ask for something when they stand beside "answer": "short answer please" is a constraint.
+constexpr std::array<std::string_view, 4> kSize = {"short", "simple", "small", "quick"};
+constexpr std::array<std::string_view, 3> kSized = {"question", "thing", "one"};
+// Where the text is about wording, a greeting may be what it is about.
+constexpr std::array<std::string_view, 30> kWording = {
+    "translate", "translation", "say",      "says",      "saying",    "said",      "mean",     "means",    "meaning",  "spell",
+    "spelling",  "spelled",     "pronounce", "reply",    "respond",   "rewrite",   "rephrase", "proofread", "grammar", "correct",
+    "sentence",  "sentences",   "phrase",   "phrases",   "greeting",  "greet",     "rhyme",    "rhymes",   "classify", "sentiment"};
+
+// A piece of text that holds nothing but courtesy.
+bool IsCourtesy(std::string_view segment) {
+  const Lexicon& lexicon = Lexicon::Get();
+  std::size_t words = 0;
+  bool core = false, size = false, sized = false;
+  const bool plain = ForEachPlainWord(segment, [&](std::string_view word) {
+    const LexiconEntry* entry = lexicon.Find(word);
+    ++words;
+    core = core || IsOneOf(kCore, word);
+    size = size || IsOneOf(kSize, word);
+    sized = sized || IsOneOf(kSized, word);
+    return entry && entry->Has(LexiconEntry::kCourtesy) && word != "today";
+  });
+  return plain && words > 0 && (core || sized) && (!size || sized);
+}
+
+bool IsAboutWording(std::string_view text) {
+  bool found = false;
+  std::string word;
+  for (std::size_t at = 0; at <= text.size(); ++at) {
+    if (at < text.size() && IsAlpha(text[at])) {
+      word.push_back(ToLower(text[at]));
+      continue;
+    }
+    found = found || IsOneOf(kWording, word);
+    word.clear();
+  }
+  return found;
+}
+
+// The end of the segment that begins at `begin`: up to and with its punctuation and the spaces after it.
+std::size_t SegmentEnd(std::string_view text, std::size_t begin) {
+  std::size_t at = begin;
+  const auto stop = [&](std::size_t i) { return Contains(".,!?:;\n", text[i]); };
+  while (at < text.size() && !stop(at)) ++at;
+  while (at < text.size() && (stop(at) || IsSpace(text[at]))) ++at;
+  return at;
+}
+
+std::string_view TrimSpace(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view DropLeadingSegments(std::string_view text) {
+  std::size_t reach = 0;
+  while (reach < kReachBytes) {
+    const std::size_t end = SegmentEnd(text, 0);
+    if (end >= text.size() || !IsCourtesy(text.substr(0, end))) break;
+    text.remove_prefix(end);
+    reach += end;
+  }
+  return text;
+}
+
+// Segments are cut from the end of the text backwards; one after a colon is what the colon announced.
+std::string_view DropTrailingSegments(std::string_view text) {
+  const std::size_t floor = text.size() > kReachBytes ? text.size() - kReachBytes : 0;
+  std::vector<std::size_t> begins;
+  std::size_t at = floor == 0 ? 0 : SegmentEnd(text, floor);
+  while (at < text.size()) {
+    begins.push_back(at);
+    at = SegmentEnd(text, at);
+  }
+  while (begins.size() > (floor == 0 ? 1u : 0u)) {
+    const std::size_t begin = begins.back();
+    if (!IsCourtesy(text.substr(begin)) || TrimSpace(text.substr(0, begin)).ends_with(':')) break;
+    text = text.substr(0, begin);
+    begins.pop_back();
+  }
+  return text;
+}
+
+std::size_t WordLength(std::string_view text) {
+  std::size_t size = 0;
+  while (size < text.size() && IsWordByte(text, size)) ++size;
+  return size;
+}
+
+// "please", "hi there" and the like that no punctuation separates from the question.
+std::string_view DropLeadingWord(std::string_view text) {
+  constexpr std::array<std::string_view, 9> kWords = {"please", "pls", "kindly", "hi", "hello", "hey", "ok", "okay", "so"};
+  const std::size_t size = WordLength(text);
+  const std::string word = LowerAscii(text.substr(0, size));
+  if (!IsOneOf(kWords, word) || size >= text.size() || !IsSpace(text[size])) return text;
+  std::string_view rest = TrimSpace(text.substr(size));
+  if ((word == "hi" || word == "hello" || word == "hey") && LowerAscii(rest.substr(0, 6)) == "there ") rest = TrimSpace(rest.substr(6));
+  return rest.size() > 3 && IsAlnum(rest.front()) ? rest : text;
+}
+
+std::string_view DropTrailingWord(std::string_view text) {
+  constexpr std::array<std::string_view, 8> kWords = {"please", "pls", "plz", "thanks", "thx", "cheers", "tia", "ta"};
+  // After these a word is part of the sentence: "the plot of Cheers".
+  constexpr std::array<std::string_view, 19> kBefore = {"of",   "and", "or", "to", "than", "a",    "an",   "the", "with", "in",
+                                                        "from", "by",  "is", "no", "not",  "called", "named", "for", "between"};
+  std::string_view body = text;
+  while (!body.empty() && Contains(".!?", body.back())) body.remove_suffix(1);
+  if (LowerAscii(body.substr(body.size() - std::min<std::size_t>(body.size(), 10))) == " thank you") {
+    body.remove_suffix(4);  // "thank" is looked at as one word.
+  }
+  std::size_t begin = body.size();
+  while (begin > 0 && IsAlpha(body[begin - 1])) --begin;
+  const std::string word = LowerAscii(body.substr(begin));
+  if (begin == 0 || !IsSpace(body[begin - 1]) || (word != "thank" && !IsOneOf(kWords, word))) return text;
+  const std::string_view rest = TrimSpace(body.substr(0, begin));
+  std::size_t before = rest.size();
+  while (before > 0 && IsAlpha(rest[before - 1])) --before;
+  return rest.size() <= 3 || IsOneOf(kBefore, LowerAscii(rest.substr(before))) ? text : rest;
+}
+
+}  // namespace
+
+std::string_view WithoutCourtesy(std::string_view text) {
+  text = TrimSpace(text);
+  if (text.size() > kTextBytesMax || IsAboutWording(text)) return text;
+  for (;;) {
+    const std::string_view before = text;
+    std::string_view rest = TrimSpace(DropTrailingSegments(DropLeadingSegments(text)));
+    rest = DropTrailingWord(DropLeadingWord(rest));
+    if (rest.empty()) return before;
+    text = rest;
+    if (text.size() == before.size()) return text;
+  }
+}
+
+}  // namespace reflex::text

@@ -1,0 +1,203 @@
+#include "text/facts.h"
+
+#include <algorithm>
+#include <array>
+
+#include "text/chars.h"
+#include "text/present.h"
+#include "text/tasks.h"
+#include "text/zones.h"
+
+namespace reflex::text {
+namespace {
+
+template <std::size_t N>
+bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) {
+  return std::ranges::find(set, word) != set.end();
+}
+
+// Listed names that are ordinary words as well: taken for names only with a capital inside a sentence.
+constexpr auto kOrdinaryNames = std::to_array<std::string_view>(
+    {"accept",  "accounts", "address", "age",     "alpine",  "apache", "arch",     "authorization", "base",    "bash",    "binary",  "books",  "bootstrap", "brave",
+     "bundler", "c",        "cat",     "chef",    "chess",   "comments", "composer", "country",      "crystal", "cut",     "customers", "dart", "date",   "delete",
+     "diesel",  "dig",      "dog",     "dollars", "edge",    "eclipse", "email",   "employees",     "events",  "excel",   "express", "fiber",  "find",    "fish",
+     "flask",   "gemini",   "get",     "gin",     "go",      "golf",    "head",    "helm",          "hex",     "horse",   "host",    "hr",     "invoices", "join",
+     "jest",    "julia",    "lambda",  "less",    "lit",     "location", "make",   "may",           "meson",   "mocha",   "mount",   "name",   "nano",    "ninja",
+     "nim",     "node",     "nomad",   "notion",  "numbers", "opera",   "options", "oracle",        "orders",  "origin",  "parcel",  "parrot", "patch",   "payments",
+     "phone",   "phone number", "phoenix", "ping", "pip",   "poetry",  "post",    "posts",         "price",   "products", "puppet", "put",    "quantity", "r",
+     "rabbit",  "racket",   "react",   "recoil",  "rest",    "reviews", "safari",  "salary",        "salt",    "sentry",  "sequelize", "sessions", "shipments", "signal",
+     "slack",   "snowflake", "soap",   "solid",   "sort",    "spark",   "square",  "state",         "status",  "stripe",  "students", "subscriptions", "swift", "tail",
+     "tar",     "teams",    "tee",     "tickets", "title",   "top",     "torch",   "tr",            "turtle",  "umbrella corp", "unity", "unreal", "users", "vary",
+     "view",    "weekdays", "weekends", "windows", "word",   "yarn",    "zip",     "zoom"});
+constexpr auto kSpokenLanguages = std::to_array<std::string_view>(
+    {"english", "french",  "german",  "spanish", "italian", "portuguese", "japanese", "chinese", "korean",  "russian",    "arabic",  "hindi",   "dutch",
+     "swedish", "polish",  "turkish", "greek",   "finnish", "danish",     "czech",    "vietnamese", "thai", "norwegian",  "hungarian", "latin", "hebrew",
+     "ukrainian", "romanian", "bengali", "urdu", "persian", "farsi",      "malay",    "indonesian", "catalan", "mandarin", "cantonese", "esperanto", "irish", "welsh"});
+constexpr auto kDirections = std::to_array<std::string_view>({"to", "into", "from", "than", "before", "after", "of", "by", "over", "onto", "against", "as", "->", "in", "on", "with", "for"});
+constexpr auto kSymmetric = std::to_array<std::string_view>({"and", "or", "between", "vs", "versus", "both", "compare", "difference"});
+
+constexpr std::size_t kNamesMax = 64;  // Of one kind; a text with more is no question.
+
+void SortUnique(std::vector<std::string>& names) {
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  if (names.size() > kNamesMax) names.resize(kNamesMax);
+}
+
+bool IsContent(const Word& word) {
+  return word.type != WordType::kFunction && word.type != WordType::kNegation && word.type != WordType::kOther && !IsOneOf(kDirections, word.lower);
+}
+
+// A capital says something only inside a sentence.
+bool StartsSentence(std::string_view prepared, const Word& word) {
+  std::size_t at = word.span.begin;
+  while (at > 0 && Contains(" \"'([", prepared[at - 1])) --at;
+  return at == 0 || Contains(".!?:", prepared[at - 1]);
+}
+
+void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
+  for (const Word& word : words) {
+    const bool tool = word.type == WordType::kTool, entity = word.type == WordType::kEntity;
+    const bool capital = word.capital && !StartsSentence(prepared, word);
+    if (tool || entity) {
+      const bool sure = capital || !(IsOneOf(kOrdinaryNames, word.lower) || IsOneOf(kOrdinaryNames, word.canonical));
+      if (sure && !IsOneOf(kSpokenLanguages, word.canonical)) (tool ? facts.tools : facts.names).push_back(word.canonical);
+    } else if (word.type == WordType::kIdentifier) {
+      facts.identifiers.push_back(word.lower);
+    } else if (capital && word.lower.size() > 1 && (word.type == WordType::kContent || word.type == WordType::kAntonym)) {
+      facts.names.push_back(word.canonical);
+    }
+  }
+  SortUnique(facts.tools);
+  SortUnique(facts.names);
+  SortUnique(facts.identifiers);
+}
+
+// What a denying word denies: the first word of meaning among the next four, before any punctuation.
+void FindNegations(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
+  for (std::uint32_t at = 0; at < words.size(); ++at) {
+    const Word& word = words[at];
+    if (word.type == WordType::kNegation) {
+      Negation negation{at, at};
+      for (std::uint32_t next = at + 1; next < words.size() && next <= at + 4; ++next) {
+        const std::string_view gap = prepared.substr(words[next - 1].span.end, words[next].span.begin - words[next - 1].span.end);
+        if (gap.find_first_of(".,;:!?") != std::string_view::npos) break;
+        if (!IsContent(words[next]) || words[next].lower == "using" || words[next].lower == "only") continue;
+        negation.scope = next;
+        break;
+      }
+      facts.negations.push_back(negation);
+    } else if (word.lower.size() > 6 && (word.lower.starts_with("non-") || word.lower.starts_with("un-"))) {
+      facts.negations.push_back({at, at});
+    }
+  }
+}
+
+// For each directional word its nearest words of meaning, up to two on either side.
+void FindRelations(const std::vector<Word>& words, Facts& facts) {
+  constexpr std::size_t kReach = 4, kRelationsMax = 256;
+  for (std::size_t at = 1; at + 1 < words.size() && facts.relations.size() < kRelationsMax; ++at) {
+    if (!IsOneOf(kDirections, words[at].lower)) continue;
+    std::vector<std::size_t> left, right;
+    for (std::size_t i = at; i-- > 0 && at - i <= kReach && left.size() < 2 && !IsOneOf(kSymmetric, words[i].lower);) {
+      if (IsContent(words[i])) left.push_back(i);
+    }
+    for (std::size_t i = at + 1; i < words.size() && i - at <= kReach && right.size() < 2 && !IsOneOf(kSymmetric, words[i].lower); ++i) {
+      if (IsContent(words[i])) right.push_back(i);
+    }
+    for (const std::size_t l : left) {
+      for (const std::size_t r : right) {
+        facts.relations.push_back({static_cast<std::uint32_t>(l), static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(r)});
+      }
+    }
+    if (right.empty()) continue;
+    if (words[at].lower == "from") facts.from.push_back(words[right[0]].stem);
+    if (words[at].lower == "to" || words[at].lower == "into" || words[at].lower == "->") facts.to.push_back(words[right[0]].stem);
+  }
+  SortUnique(facts.from);
+  SortUnique(facts.to);
+}
+
+void FindQuoted(std::string_view text, Facts& facts) {
+  for (const Zone& zone : SplitZones(text)) {
+    if (!zone.verbatim) continue;
+    std::string_view bytes = zone.Of(text);
+    const auto strip = [&](std::string_view open, std::string_view close) {
+      if (bytes.size() < open.size() + close.size() || !bytes.starts_with(open) || !bytes.ends_with(close)) return false;
+      bytes = bytes.substr(open.size(), bytes.size() - open.size() - close.size());
+      return true;
+    };
+    const bool quoted = strip("\"", "\"") || strip("'", "'") || strip("\xe2\x80\x9c", "\xe2\x80\x9d") || strip("\xe2\x80\x98", "\xe2\x80\x99");
+    if (quoted) {
+      facts.quotes.push_back(std::string(bytes));
+      continue;
+    }
+    if (!strip("```", "```")) strip("`", "`");
+    std::string code;
+    std::ranges::copy_if(bytes, std::back_inserter(code), [](char c) { return !IsSpace(c); });
+    facts.code.push_back(std::move(code));
+  }
+  SortUnique(facts.quotes);
+}
+
+void FindLanguages(const std::vector<Word>& words, Facts& facts) {
+  for (std::size_t at = 1; at < words.size(); ++at) {
+    const std::string_view before = words[at - 1].lower;
+    if (!IsOneOf(kSpokenLanguages, words[at].canonical)) continue;
+    if (before == "in" || before == "into" || before == "to") facts.output_languages.push_back(words[at].canonical);
+  }
+  SortUnique(facts.output_languages);
+}
+
+struct Phrase {
+  std::string_view cue, name;
+};
+constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"}, {" in one line ", "one line"}, {" one liner ", "one line"},
+                                                     {" in one sentence ", "one sentence"}, {" in a single line ", "one line"},
+                                                     {" in a single sentence ", "one sentence"}, {" step by step ", "step by step"},
+                                                     {" for beginners ", "beginners"}, {" for a beginner ", "beginners"}, {" like i m five ", "child"},
+                                                     {" like i m 5 ", "child"}, {" to a child ", "child"}, {" for kids ", "child"}, {" bullet points ", "bullets"},
+                                                     {" as a table ", "table"}, {" vegan ", "vegan"}, {" vegetarian ", "vegetarian"},
+                                                     {" gluten free ", "gluten"}, {" recursively ", "recursive"}, {" iteratively ", "iterative"}});
+struct QuantifierCue {
+  std::string_view cue;
+  std::uint32_t bit;
+};
+constexpr auto kQuantifiers = std::to_array<QuantifierCue>(
+    {{" at least ", kAtLeast}, {" no fewer than ", kAtLeast}, {" no less than ", kAtLeast}, {" or more ", kAtLeast}, {" minimum of ", kAtLeast},
+     {" at most ", kAtMost}, {" no more than ", kAtMost}, {" or fewer ", kAtMost}, {" or less ", kAtMost}, {" maximum of ", kAtMost}, {" up to ", kAtMost},
+     {" more than ", kMoreThan}, {" greater than ", kMoreThan}, {" less than ", kLessThan}, {" fewer than ", kLessThan}, {" first ", kFirst},
+     {" last ", kLast}, {" all ", kAll}, {" every ", kAll}, {" each ", kAll}, {" only one ", kOnlyOne}, {" a single ", kOnlyOne}, {" exactly one ", kOnlyOne}});
+
+void FindPhrases(std::string_view tokens, Facts& facts) {
+  for (const Phrase& phrase : kConstraints) {
+    if (tokens.contains(phrase.cue)) facts.constraints.emplace_back(phrase.name);
+  }
+  for (const QuantifierCue& quantifier : kQuantifiers) {
+    if (tokens.contains(quantifier.cue)) facts.quantifiers |= quantifier.bit;
+  }
+  if (tokens.contains(" no more than ")) facts.quantifiers &= ~static_cast<std::uint32_t>(kMoreThan);
+  if (tokens.contains(" no less than ") || tokens.contains(" no fewer than ")) facts.quantifiers &= ~static_cast<std::uint32_t>(kLessThan);
+}
+
+}  // namespace
+
+Facts FindFacts(std::string_view text, std::string_view prepared, const std::vector<Word>& words) {
+  Facts facts;
+  facts.numbers = FindQuantities(prepared, words);
+  FindNames(prepared, words, facts);
+  FindNegations(prepared, words, facts);
+  FindRelations(words, facts);
+  FindQuoted(text, facts);
+  FindLanguages(words, facts);
+  FindPhrases(TokenText(prepared), facts);
+  for (const Negation& negation : facts.negations) {
+    const std::string_view word = words[negation.word].canonical;
+    if (word == "without" && negation.scope != negation.word) facts.constraints.push_back("without:" + words[negation.scope].stem);
+  }
+  SortUnique(facts.constraints);
+  facts.present = AsksForPresent(prepared);
+  return facts;
+}
+
+}  // namespace reflex::text

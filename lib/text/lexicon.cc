@@ -1,0 +1,268 @@
+#include "text/lexicon.h"
+
+#include <algorithm>
+#include <tuple>
+#include <charconv>
+
+#include "text/chars.h"
+
+#define REFLEX_LEXICON(kind)                                   \
+  extern "C" const char reflex_data_lexicon_##kind##_begin[]; \
+  extern "C" const char reflex_data_lexicon_##kind##_end[]
+REFLEX_LEXICON(tools);
+REFLEX_LEXICON(entities);
+REFLEX_LEXICON(aliases);
+REFLEX_LEXICON(antonyms);
+REFLEX_LEXICON(contrasts);
+REFLEX_LEXICON(synonyms);
+REFLEX_LEXICON(function_words);
+REFLEX_LEXICON(courtesy);
+REFLEX_LEXICON(negations);
+REFLEX_LEXICON(idf);
+REFLEX_LEXICON(known_words);
+#define REFLEX_LEXICON_BYTES(kind) \
+  std::string_view(reflex_data_lexicon_##kind##_begin, reflex_data_lexicon_##kind##_end)
+
+namespace reflex::text {
+namespace {
+
+enum Relation : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
+constexpr std::size_t kPhraseWordsMax = 4;
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Calls `take` for each line that is neither empty nor a comment.
+template <class Take>
+void ForEachLine(std::string_view bytes, const Take& take) {
+  while (!bytes.empty()) {
+    const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+    const std::string_view line = Trim(bytes.substr(0, end));
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+    if (!line.empty() && !line.starts_with("# ") && line != "#") take(line);
+  }
+}
+
+template <class Take>
+void ForEachMember(std::string_view line, const Take& take) {
+  while (!line.empty()) {
+    const std::size_t end = std::min(line.find(", "), line.size());
+    const std::string_view member = Trim(line.substr(0, end));
+    line.remove_prefix(std::min(end + 2, line.size()));
+    if (!member.empty() && static_cast<std::size_t>(std::ranges::count(member, ' ')) < kPhraseWordsMax) take(member);
+  }
+}
+
+}  // namespace
+
+template <class KeyOf>
+std::uint32_t Lexicon::Index::Find(std::string_view key, const KeyOf& key_of) const {
+  if (slots_.empty()) return kNone;
+  for (std::size_t at = HashWord(key) & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    if (slots_[at] == kNone || key_of(slots_[at]) == key) return slots_[at];
+  }
+}
+
+template <class KeyOf>
+void Lexicon::Index::Add(std::string_view key, std::uint32_t position, std::size_t count, const KeyOf& key_of) {
+  if (count * 2 >= slots_.size()) Grow(count, key_of);
+  std::size_t at = HashWord(key) & (slots_.size() - 1);
+  while (slots_[at] != kNone) at = (at + 1) & (slots_.size() - 1);
+  slots_[at] = position;
+}
+
+// Twice the room; the positions up to the newest one are put in again.
+template <class KeyOf>
+void Lexicon::Index::Grow(std::size_t count, const KeyOf& key_of) {
+  std::vector<std::uint32_t> old = std::move(slots_);
+  slots_.assign(std::max<std::size_t>(1024, old.size() * 2), kNone);
+  while (count * 2 >= slots_.size()) slots_.assign(slots_.size() * 2, kNone);
+  for (const std::uint32_t position : old) {
+    if (position == kNone) continue;
+    std::size_t at = HashWord(key_of(position)) & (slots_.size() - 1);
+    while (slots_[at] != kNone) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = position;
+  }
+}
+
+const Lexicon& Lexicon::Get() {
+  static const Lexicon lexicon;
+  return lexicon;
+}
+
+Lexicon::Lexicon() {
+  entries_.reserve(1 << 14);
+  ReadGroups(REFLEX_LEXICON_BYTES(tools), LexiconEntry::kTool);
+  ReadGroups(REFLEX_LEXICON_BYTES(entities), LexiconEntry::kEntity);
+  ReadWords(REFLEX_LEXICON_BYTES(function_words), LexiconEntry::kFunction);
+  ReadWords(REFLEX_LEXICON_BYTES(negations), LexiconEntry::kNegation);
+  ReadWords(REFLEX_LEXICON_BYTES(courtesy), LexiconEntry::kCourtesy);
+  ReadGroups(REFLEX_LEXICON_BYTES(aliases), 0);
+  ReadWeights(REFLEX_LEXICON_BYTES(idf));
+  std::vector<Membership> members;
+  ReadRelation(REFLEX_LEXICON_BYTES(synonyms), kSynonyms, members);
+  ReadRelation(REFLEX_LEXICON_BYTES(contrasts), kContrasts, members);
+  ReadRelation(REFLEX_LEXICON_BYTES(antonyms), kAntonyms, members);
+  SortRelations(members);
+  entries_.shrink_to_fit();
+  kin_.shrink_to_fit();
+}
+
+LexiconEntry& Lexicon::Entry(std::string_view word) {
+  const auto key_of = [this](std::uint32_t position) { return entries_[position].word; };
+  const std::uint32_t found = by_word_.Find(word, key_of);
+  if (found != Index::kNone) return entries_[found];
+  LexiconEntry& entry = entries_.emplace_back();
+  entry.word = entry.canonical = word;
+  by_word_.Add(word, static_cast<std::uint32_t>(entries_.size() - 1), entries_.size(), key_of);
+  return entry;
+}
+
+const LexiconEntry* Lexicon::Find(std::string_view word) const {
+  const std::uint32_t found = by_word_.Find(word, [this](std::uint32_t position) { return entries_[position].word; });
+  return found == Index::kNone ? nullptr : &entries_[found];
+}
+
+// A group of names: the first member is the main form of all that have none yet. A word that carries no meaning of its own ("it",
+// "us") is never taken for another name, whatever a list says.
+void Lexicon::ReadGroups(std::string_view bytes, std::uint16_t flags) {
+  ForEachLine(bytes, [&](std::string_view line) {
+    std::string_view canonical;
+    std::uint16_t inherited = flags;
+    ForEachMember(line, [&](std::string_view member) {
+      LexiconEntry& entry = Entry(member);
+      if (canonical.empty()) {
+        canonical = entry.canonical;
+        inherited |= entry.flags & (LexiconEntry::kTool | LexiconEntry::kEntity);
+        if (const LexiconEntry* main = Find(canonical)) inherited |= main->flags & (LexiconEntry::kTool | LexiconEntry::kEntity);
+      } else if (entry.canonical == entry.word && !entry.Has(LexiconEntry::kFunction)) {
+        entry.canonical = canonical;
+      }
+      entry.flags |= inherited;
+      NotePhrase(entry);
+    });
+  });
+}
+
+void Lexicon::ReadWords(std::string_view bytes, std::uint16_t flags) {
+  ForEachLine(bytes, [&](std::string_view line) {
+    LexiconEntry& entry = Entry(line);
+    entry.flags |= flags;
+    NotePhrase(entry);
+  });
+}
+
+void Lexicon::ReadWeights(std::string_view bytes) {
+  ForEachLine(bytes, [&](std::string_view line) {
+    const std::size_t space = line.rfind(' ');
+    if (space == std::string_view::npos) return;
+    float weight = 0;
+    const std::string_view number = line.substr(space + 1);
+    if (std::from_chars(number.data(), number.data() + number.size(), weight).ec != std::errc()) return;
+    Entry(line.substr(0, space)).idf = weight;
+    idf_max_ = std::max(idf_max_, weight);
+  });
+}
+
+// Each line is a group; its members' stems get the group's number.
+void Lexicon::ReadRelation(std::string_view bytes, std::uint16_t relation, std::vector<Membership>& out) {
+  const auto key_of = [this](std::uint32_t position) { return kin_[position].stem; };
+  std::uint16_t group = 0;
+  ForEachLine(bytes, [&](std::string_view line) {
+    if (group == 0xffff) return;
+    ++group;
+    ForEachMember(line, [&](std::string_view member) {
+      LexiconEntry& entry = Entry(member);
+      NotePhrase(entry);
+      if (relation == kAntonyms) entry.flags |= LexiconEntry::kAntonym;
+      const std::string_view stem = Stem(entry.canonical);
+      std::uint32_t row = by_stem_.Find(stem, key_of);
+      if (row == Index::kNone) {
+        row = static_cast<std::uint32_t>(kin_.size());
+        kin_.push_back({.stem = stem});
+        by_stem_.Add(stem, row, kin_.size(), key_of);
+      }
+      out.push_back({row, relation, group});
+    });
+  });
+}
+
+void Lexicon::SortRelations(std::vector<Membership>& members) {
+  std::ranges::sort(members, [](const Membership& a, const Membership& b) {
+    return std::tie(a.row, a.relation, a.group) < std::tie(b.row, b.relation, b.group);
+  });
+  groups_.reserve(members.size());
+  for (const Membership& member : members) {
+    KinRow& row = kin_[member.row];
+    if (row.count[member.relation] == 0) row.begin[member.relation] = static_cast<std::uint32_t>(groups_.size());
+    if (row.count[member.relation] > 0 && groups_.back() == member.group) continue;
+    ++row.count[member.relation];
+    groups_.push_back(member.group);
+  }
+}
+
+void Lexicon::NotePhrase(LexiconEntry& entry) {
+  const std::size_t space = entry.word.find(' ');
+  if (space == std::string_view::npos || entry.Has(LexiconEntry::kPhrase)) return;
+  entry.flags |= LexiconEntry::kPhrase;
+  const auto words = static_cast<std::uint8_t>(std::ranges::count(entry.word, ' ') + 1);
+  LexiconEntry& head = Entry(entry.word.substr(0, space));  // May move `entry`: it is not used after this.
+  head.flags |= LexiconEntry::kPhraseHead;
+  head.phrase_words = std::max(head.phrase_words, words);
+}
+
+Kin Lexicon::FindKin(std::string_view stem) const {
+  const std::uint32_t found = by_stem_.Find(stem, [this](std::uint32_t position) { return kin_[position].stem; });
+  if (found == Index::kNone) return {};
+  const KinRow& row = kin_[found];
+  const auto list = [&](Relation relation) { return std::span(groups_).subspan(row.begin[relation], row.count[relation]); };
+  return {.synonyms = list(kSynonyms), .contrasts = list(kContrasts), .antonyms = list(kAntonyms)};
+}
+
+// The list is sorted, one word a line, and is searched where it lies.
+bool Lexicon::Known(std::string_view word) const {
+  const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
+  std::size_t low = 0, high = bytes.size();
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    const std::size_t newline = middle == 0 ? std::string_view::npos : bytes.rfind('\n', middle - 1);
+    const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
+    const std::size_t end = std::min(bytes.find('\n', middle), bytes.size());
+    const std::string_view line = bytes.substr(begin, end - begin);
+    if (line == word) return true;
+    if (line < word) {
+      low = end + 1;
+    } else {
+      high = begin;
+    }
+  }
+  return false;
+}
+
+std::string_view Stem(std::string_view canonical) {
+  if (canonical.size() <= 4) return canonical;
+  for (const std::string_view suffix : {"ing", "ies", "es", "ed", "s"}) {
+    if (canonical.ends_with(suffix) && canonical.size() - suffix.size() >= 3) {
+      return canonical.substr(0, canonical.size() - suffix.size());
+    }
+  }
+  return canonical;
+}
+
+bool ShareOne(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b) {
+  auto i = a.begin(), j = b.begin();
+  while (i != a.end() && j != b.end()) {
+    if (*i == *j) return true;
+    if (*i < *j) {
+      ++i;
+    } else {
+      ++j;
+    }
+  }
+  return false;
+}
+
+}  // namespace reflex::text

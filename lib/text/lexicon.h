@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace reflex::text {
+
+// What the lists say about one word. The views point into the program's own bytes and live as long as it does.
+struct LexiconEntry {
+  enum Flag : std::uint16_t {
+    kTool = 1,          // A language, tool or platform.
+    kEntity = 2,        // Another listed name.
+    kFunction = 4,      // Carries little of a question's meaning.
+    kNegation = 8,      // Denies.
+    kCourtesy = 16,     // Greetings, thanks, small talk.
+    kPhraseHead = 32,   // At least one listed phrase begins with this word.
+    kPhrase = 64,       // Has a space in it.
+    kAntonym = 128,     // Has a listed opposite.
+  };
+  std::string_view word;       // As listed: lower case, or with capitals where only that spelling is meant.
+  std::string_view canonical;  // The main form of its group; the word itself where there is none.
+  float idf = -1;              // Log of the inverse share of questions that have it; -1: not in the list.
+  std::uint16_t flags = 0;
+  std::uint8_t phrase_words = 0;  // For a phrase head: words of the longest phrase that begins with it.
+
+  bool Has(Flag flag) const { return (flags & flag) != 0; }
+};
+
+// The groups that a stem belongs to, ascending; two stems are related when they share one.
+struct Kin {
+  std::span<const std::uint16_t> synonyms, contrasts, antonyms;
+};
+
+// The word lists of models/lexicon. Read once, at the first use; nothing is read before that. Thread-safe.
+class Lexicon {
+ public:
+  static const Lexicon& Get();
+
+  // The entry of a word or phrase (words separated by one space), written as in the list; null when it is not listed.
+  const LexiconEntry* Find(std::string_view word) const;
+  // The relations of a stem (see Stem); empty spans when it has none.
+  Kin FindKin(std::string_view stem) const;
+  // Whether the word, lower case and at least four letters, is an English word that spelling repair must leave alone.
+  bool Known(std::string_view word) const;
+  // The weight of a word that no list knows; the largest there is.
+  float idf_max() const { return idf_max_; }
+  std::size_t entry_count() const { return entries_.size(); }
+
+  Lexicon(const Lexicon&) = delete;
+  Lexicon& operator=(const Lexicon&) = delete;
+
+ private:
+  // A map from views to positions, open addressing.
+  class Index {
+   public:
+    static constexpr std::uint32_t kNone = 0xffffffff;
+    template <class KeyOf>
+    std::uint32_t Find(std::string_view key, const KeyOf& key_of) const;
+    template <class KeyOf>
+    void Add(std::string_view key, std::uint32_t position, std::size_t count, const KeyOf& key_of);
+
+   private:
+    template <class KeyOf>
+    void Grow(std::size_t count, const KeyOf& key_of);
+    std::vector<std::uint32_t> slots_;
+  };
+  struct KinRow {
+    std::string_view stem;
+    std::uint32_t begin[3] = {};  // Into groups_, by relation.
+    std::uint16_t count[3] = {};
+  };
+  struct Membership {
+    std::uint32_t row;
+    std::uint16_t relation, group;
+  };
+
+  Lexicon();
+  LexiconEntry& Entry(std::string_view word);
+  void ReadGroups(std::string_view bytes, std::uint16_t flags);
+  void ReadWords(std::string_view bytes, std::uint16_t flags);
+  void ReadWeights(std::string_view bytes);
+  void ReadRelation(std::string_view bytes, std::uint16_t relation, std::vector<Membership>& out);
+  void SortRelations(std::vector<Membership>& members);
+  void NotePhrase(LexiconEntry& entry);
+
+  std::vector<LexiconEntry> entries_;
+  std::vector<KinRow> kin_;
+  std::vector<std::uint16_t> groups_;
+  Index by_word_, by_stem_;
+  float idf_max_ = 0;
+};
+
+// The stem of a canonical form: cut of ing, ies, es, ed or s where at least three letters stay and the word has more than four.
+std::string_view Stem(std::string_view canonical);
+// Whether two ascending lists have a number in common.
+bool ShareOne(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b);
+
+}  // namespace reflex::text

@@ -1,0 +1,395 @@
+#include "text/numbers.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "text/chars.h"
+
+namespace reflex::text {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  Measure measure;
+  double factor;
+  bool attached_only = false;  // Means its unit only directly behind a number: "5m", "3s".
+};
+
+constexpr auto kUnits = std::to_array<Unit>({
+    {"ns", Measure::kSeconds, 1e-9}, {"nanosecond", Measure::kSeconds, 1e-9}, {"us", Measure::kSeconds, 1e-6, true},
+    {"microsecond", Measure::kSeconds, 1e-6}, {"ms", Measure::kSeconds, 1e-3}, {"millisecond", Measure::kSeconds, 1e-3},
+    {"msec", Measure::kSeconds, 1e-3}, {"s", Measure::kSeconds, 1}, {"sec", Measure::kSeconds, 1}, {"second", Measure::kSeconds, 1},
+    {"min", Measure::kSeconds, 60}, {"minute", Measure::kSeconds, 60}, {"h", Measure::kSeconds, 3600}, {"hr", Measure::kSeconds, 3600},
+    {"hour", Measure::kSeconds, 3600}, {"day", Measure::kSeconds, 86400}, {"d", Measure::kSeconds, 86400, true},
+    {"week", Measure::kSeconds, 604800}, {"wk", Measure::kSeconds, 604800}, {"fortnight", Measure::kSeconds, 1209600},
+    {"month", Measure::kSeconds, 2629746}, {"year", Measure::kSeconds, 31556952}, {"yr", Measure::kSeconds, 31556952},
+    {"decade", Measure::kSeconds, 315569520}, {"century", Measure::kSeconds, 3155695200.}, {"centurie", Measure::kSeconds, 3155695200.},
+    {"mm", Measure::kMetres, 1e-3}, {"millimeter", Measure::kMetres, 1e-3}, {"millimetre", Measure::kMetres, 1e-3},
+    {"cm", Measure::kMetres, 1e-2}, {"centimeter", Measure::kMetres, 1e-2}, {"centimetre", Measure::kMetres, 1e-2},
+    {"meter", Measure::kMetres, 1}, {"metre", Measure::kMetres, 1}, {"km", Measure::kMetres, 1e3}, {"kilometer", Measure::kMetres, 1e3},
+    {"kilometre", Measure::kMetres, 1e3}, {"mile", Measure::kMetres, 1609.344}, {"mi", Measure::kMetres, 1609.344, true},
+    {"inch", Measure::kMetres, .0254}, {"inche", Measure::kMetres, .0254}, {"foot", Measure::kMetres, .3048}, {"feet", Measure::kMetres, .3048},
+    {"ft", Measure::kMetres, .3048}, {"yard", Measure::kMetres, .9144},
+    {"mg", Measure::kGrams, 1e-3}, {"milligram", Measure::kGrams, 1e-3}, {"g", Measure::kGrams, 1}, {"gram", Measure::kGrams, 1},
+    {"kg", Measure::kGrams, 1e3}, {"kilo", Measure::kGrams, 1e3}, {"kilogram", Measure::kGrams, 1e3}, {"lb", Measure::kGrams, 453.59237},
+    {"ounce", Measure::kGrams, 28.349523}, {"oz", Measure::kGrams, 28.349523},
+    {"tonne", Measure::kGrams, 1e6}, {"ml", Measure::kLitres, 1e-3}, {"milliliter", Measure::kLitres, 1e-3},
+    {"millilitre", Measure::kLitres, 1e-3}, {"cl", Measure::kLitres, 1e-2}, {"l", Measure::kLitres, 1}, {"liter", Measure::kLitres, 1},
+    {"litre", Measure::kLitres, 1}, {"gallon", Measure::kLitres, 3.785411784}, {"byte", Measure::kBytes, 1}, {"kb", Measure::kBytes, 1e3},
+    {"kilobyte", Measure::kBytes, 1e3}, {"mb", Measure::kBytes, 1e6}, {"megabyte", Measure::kBytes, 1e6}, {"gb", Measure::kBytes, 1e9},
+    {"gigabyte", Measure::kBytes, 1e9}, {"tb", Measure::kBytes, 1e12}, {"terabyte", Measure::kBytes, 1e12}, {"kib", Measure::kBytes, 1024},
+    {"mib", Measure::kBytes, 1048576}, {"gib", Measure::kBytes, 1073741824}, {"celsius", Measure::kCelsius, 1},
+    {"fahrenheit", Measure::kFahrenheit, 1}, {"c", Measure::kCelsius, 1, true}, {"f", Measure::kFahrenheit, 1, true},
+    {"dollar", Measure::kMoney, 1}, {"buck", Measure::kMoney, 1}, {"usd", Measure::kMoney, 1}, {"euro", Measure::kMoney, 1}, {"eur", Measure::kMoney, 1}, {"gbp", Measure::kMoney, 1},
+    {"yen", Measure::kMoney, 1}, {"jpy", Measure::kMoney, 1},
+});
+constexpr auto kMonths = std::to_array<std::string_view>(
+    {"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"});
+
+char CurrencyOf(std::string_view unit) {
+  if (unit == "dollar" || unit == "usd" || unit == "buck") return '$';
+  if (unit == "euro" || unit == "eur") return 'e';
+  if (unit == "gbp") return 'p';
+  return unit == "yen" || unit == "jpy" ? 'y' : 0;
+}
+
+const Unit* FindUnit(std::string_view word, bool attached) {
+  const auto find = [&](std::string_view name) {
+    const auto found = std::ranges::find(kUnits, name, &Unit::name);
+    return found != kUnits.end() && (attached || !found->attached_only) ? &*found : nullptr;
+  };
+  if (word.size() > 12) return nullptr;
+  if (const Unit* unit = find(word)) return unit;
+  return word.size() > 2 && word.ends_with('s') ? find(word.substr(0, word.size() - 1)) : nullptr;
+}
+
+// Reads "12", "1.5"; the rest of the word stays in `rest`. Nothing when the word does not begin with a digit.
+std::optional<double> TakeNumber(std::string_view& rest) {
+  std::size_t size = 0;
+  while (size < rest.size() && size < 18 && IsDigit(rest[size])) ++size;
+  if (size == 0) return std::nullopt;
+  if (size + 1 < rest.size() && rest[size] == '.' && IsDigit(rest[size + 1])) {
+    ++size;
+    while (size < rest.size() && size < 36 && IsDigit(rest[size])) ++size;
+  }
+  double value = 0;
+  std::from_chars(rest.data(), rest.data() + size, value);
+  rest.remove_prefix(size);
+  return value;
+}
+
+class Finder {
+ public:
+  Finder(std::string_view prepared, const std::vector<Word>& words) : prepared_(prepared), words_(words) {}
+
+  std::vector<Quantity> Find() {
+    while (at_ < words_.size()) {
+      if (!TakeDigits() && !TakeWords() && !TakeUnitAlone()) TakeInner();
+    }
+    return std::move(found_);
+  }
+
+ private:
+  std::string_view Lower(std::size_t ahead) const {
+    return at_ + ahead < words_.size() ? std::string_view(words_[at_ + ahead].lower) : std::string_view();
+  }
+  void Add(Quantity quantity) { found_.push_back(quantity); }
+
+  // The unit that follows `used` words; folds it in and counts its word.
+  void TakeUnit(Quantity& quantity, std::size_t& used) {
+    const Unit* unit = FindUnit(Lower(used), false);
+    // "two second graders" and "one second": a unit is a unit behind a number.
+    if (!unit) return;
+    Apply(*unit, quantity);
+    ++used;
+  }
+  static void Apply(const Unit& unit, Quantity& quantity) {
+    quantity.measure = unit.measure;
+    quantity.value = quantity.value * unit.factor;
+    if (unit.measure == Measure::kMoney) quantity.currency = CurrencyOf(unit.name);
+  }
+  bool TakeDigits();
+  bool TakeSuffix(std::string_view rest, Quantity& quantity, std::size_t& used);
+  bool TakeClock(std::string_view rest, double hour);
+  void TakeSign(const Word& word, Quantity& quantity) const;
+  bool TakeIsoDate(std::string_view word);
+  bool TakeVersion(std::string_view word);
+  void NoteMonth();
+  bool TakeWords();
+  bool TakeUnitAlone();
+  void TakeInner();
+
+  std::string_view prepared_;
+  const std::vector<Word>& words_;
+  std::vector<Quantity> found_;
+  std::size_t at_ = 0;
+};
+
+// "$5", "€5" and "5%", whose signs are no words.
+void Finder::TakeSign(const Word& word, Quantity& quantity) const {
+  const std::string_view before = prepared_.substr(0, word.span.begin);
+  const auto money = [&](char currency) {
+    quantity.measure = Measure::kMoney;
+    quantity.currency = currency;
+  };
+  if (before.ends_with('$')) money('$');
+  if (before.ends_with("\xe2\x82\xac")) money('e');
+  if (before.ends_with("\xc2\xa3")) money('p');
+  if (before.ends_with("\xc2\xa5")) money('y');
+  if (word.span.end < prepared_.size() && prepared_[word.span.end] == '%') quantity.percent = true;
+}
+
+// "17:30" is two words with a colon between; "5pm", "5 pm", "5.30pm".
+bool Finder::TakeClock(std::string_view rest, double hour) {
+  const Word& word = words_[at_];
+  double minutes = 0;
+  std::size_t used = 1;
+  const bool colon = rest.empty() && word.span.end < prepared_.size() && prepared_[word.span.end] == ':' && at_ + 1 < words_.size() &&
+                     words_[at_ + 1].span.begin == word.span.end + 1 && words_[at_ + 1].span.end - words_[at_ + 1].span.begin >= 2;
+  if (colon) {
+    std::string_view tail = words_[at_ + 1].lower;
+    const auto number = TakeNumber(tail);
+    if (!number || *number >= 60 || hour >= 25) return false;
+    minutes = *number;
+    used = 2;
+    rest = tail;
+  }
+  if (rest.empty() && (Lower(used) == "am" || Lower(used) == "pm")) {
+    rest = Lower(used);
+    ++used;
+  }
+  const bool half_day = rest == "am" || rest == "pm";
+  if (!half_day && (!colon || !rest.empty())) return false;
+  const double whole = std::floor(hour);
+  if (!colon) minutes = std::round((hour - whole) * 100);
+  double hours = whole;
+  if (half_day) hours = std::fmod(whole, 12) + (rest == "pm" ? 12 : 0);
+  Add({.measure = Measure::kClock, .value = hours * 60 + minutes, .written = hour});
+  at_ += used;
+  return true;
+}
+
+bool Finder::TakeIsoDate(std::string_view word) {
+  if (word.size() != 10 || word[4] != '-' || word[7] != '-') return false;
+  std::array<double, 3> parts{};
+  for (std::size_t i = 0, begin = 0; i < 3; ++i, begin += i == 1 ? 5 : 3) {
+    std::string_view part = word.substr(begin, i == 0 ? 4 : 2);
+    const auto number = TakeNumber(part);
+    if (!number || !part.empty()) return false;
+    parts[i] = *number;
+  }
+  Add({.value = parts[0], .written = parts[0]});
+  Add({.measure = Measure::kMonth, .value = parts[1], .written = parts[1]});
+  Add({.value = parts[2], .written = parts[2]});
+  ++at_;
+  return true;
+}
+
+// Behind a name or "version" the parts of a number count one by one: 3.10 is not 3.1.
+bool Finder::TakeVersion(std::string_view word) {
+  if (word.starts_with('v') && word.size() > 1 && IsDigit(word[1])) word.remove_prefix(1);
+  const bool named = at_ > 0 && (words_[at_ - 1].type == WordType::kTool || words_[at_ - 1].lower == "version" || words_[at_ - 1].lower == "release");
+  const auto dots = std::ranges::count(word, '.');
+  if (dots == 0 || (!named && dots == 1) || !std::ranges::all_of(word, [](char c) { return IsDigit(c) || c == '.'; })) return false;
+  double value = 0, scale = 1e6;
+  for (std::string_view rest = word; !rest.empty() && scale >= 1; scale /= 1e3) {
+    double part = 0;
+    const std::size_t size = std::min(rest.find('.'), rest.size());
+    std::from_chars(rest.data(), rest.data() + size, part);
+    value += part * scale;
+    rest.remove_prefix(std::min(size + 1, rest.size()));
+  }
+  Add({.measure = Measure::kVersion, .value = value, .written = value});
+  ++at_;
+  return true;
+}
+
+// "March 5" and "5 March": the month counts as a number beside the day.
+void Finder::NoteMonth() {
+  const auto month_of = [&](std::size_t word) {
+    if (word >= words_.size()) return 0;
+    const auto found = std::ranges::find(kMonths, words_[word].canonical);
+    return found == kMonths.end() ? 0 : static_cast<int>(found - kMonths.begin()) + 1;
+  };
+  const int after = month_of(at_ + 1);
+  const int month = after ? after : at_ > 0 ? month_of(at_ - 1) : 0;
+  if (month) Add({.measure = Measure::kMonth, .value = static_cast<double>(month), .written = static_cast<double>(month)});
+}
+
+// What is attached to the digits; false when it is part of a name.
+bool Finder::TakeSuffix(std::string_view rest, Quantity& quantity, std::size_t& used) {
+  if (rest.empty()) {
+    const std::string_view next = Lower(1);
+    const double scale = next == "thousand" ? 1e3 : next == "million" ? 1e6 : next == "billion" ? 1e9 : 1;
+    if (scale > 1) {
+      quantity.value *= scale;
+      quantity.written *= scale;
+      ++used;
+    }
+    if (Lower(used) == "percent") {
+      quantity.percent = true;
+      ++used;
+    } else if (quantity.measure == Measure::kPlain) {
+      TakeUnit(quantity, used);
+    }
+    return true;
+  }
+  if (rest == "k" || rest == "m" || rest == "bn") {
+    const double scale = rest == "k" ? 1e3 : rest == "m" ? 1e6 : 1e9;
+    quantity.value *= scale;
+    quantity.written *= scale;
+    return true;
+  }
+  if (rest == "st" || rest == "nd" || rest == "rd" || rest == "th" || rest == "x") return true;
+  if (rest.starts_with('-')) rest.remove_prefix(1);  // "5-minute"
+  if (const Unit* unit = FindUnit(rest, true)) {
+    Apply(*unit, quantity);
+    return true;
+  }
+  return false;
+}
+
+bool Finder::TakeDigits() {
+  const Word& word = words_[at_];
+  const bool name = word.type == WordType::kTool || word.type == WordType::kEntity;
+  if (name || word.parts > 1) {
+    if (word.parts > 1 && word.type == WordType::kNumber) return false;
+    ++at_;
+    return true;
+  }
+  if (TakeIsoDate(word.lower) || TakeVersion(word.lower)) return true;
+  std::string_view rest = word.lower;
+  const auto number = TakeNumber(rest);
+  if (!number) return false;
+  if (TakeClock(rest, *number)) return true;
+  Quantity quantity{.value = *number, .written = *number};
+  TakeSign(word, quantity);
+  std::size_t used = 1;
+  if (!TakeSuffix(rest, quantity, used)) return false;
+  NoteMonth();
+  Add(quantity);
+  at_ += used;
+  return true;
+}
+
+// "twenty five", "two hundred", "a dozen", "half an hour", "once".
+bool Finder::TakeWords() {
+  const std::string_view word = Lower(0);
+  std::size_t used = 1;
+  Quantity quantity;
+  if (word == "half" || word == "quarter") {
+    quantity = {.value = word == "half" ? .5 : .25, .weak = true};
+    if (Lower(used) == "of" || Lower(used) == "an" || Lower(used) == "a") {
+      std::size_t ahead = used + (Lower(used) == "of" ? 1 : 0);
+      if (Lower(ahead) == "an" || Lower(ahead) == "a") ++ahead;
+      if (FindUnit(Lower(ahead), false)) used = ahead;
+    }
+    if (word == "quarter" && !FindUnit(Lower(used), false)) return false;
+  } else if (word == "once" || word == "twice" || word == "dozen") {
+    quantity = {.value = word == "once" ? 1. : word == "twice" ? 2. : 12., .weak = word == "once"};
+  } else if (IsOrdinalWord(word)) {
+    constexpr auto kOrdinals = std::to_array<std::string_view>({"second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
+    quantity = {.value = static_cast<double>(std::ranges::find(kOrdinals, word) - kOrdinals.begin()) + 2, .weak = true};
+  } else {
+    const std::size_t hyphen = word.find('-');
+    double value = NumberWordValue(word.substr(0, hyphen));
+    if (value < 0 || (word == "one" && !FindUnit(Lower(1), false) && NumberWordValue(Lower(1)) < 100)) return false;
+    if (hyphen != std::string_view::npos) {
+      const double low = NumberWordValue(word.substr(hyphen + 1));
+      if (low < 0) {
+        quantity = {.value = value, .written = value};
+        if (const Unit* unit = FindUnit(word.substr(hyphen + 1), false)) Apply(*unit, quantity);
+        Add(quantity);
+        ++at_;
+        return true;
+      }
+      value += low;
+    }
+    for (double next = NumberWordValue(Lower(used)); next >= 0 && used < 6; next = NumberWordValue(Lower(used))) {
+      if (next >= 100) {
+        value = std::max(value, 1.) * next;
+      } else if (value >= 20 && next < 10 && std::fmod(value, 10) == 0) {
+        value += next;
+      } else {
+        break;
+      }
+      ++used;
+    }
+    quantity = {.value = value};
+  }
+  quantity.written = quantity.value;
+  if (Lower(used) == "percent") {
+    quantity.percent = true;
+    ++used;
+  } else if (!IsOrdinalWord(word)) {
+    TakeUnit(quantity, used);
+  }
+  if (quantity.measure != Measure::kPlain) quantity.weak = false;
+  Add(quantity);
+  at_ += used;
+  return true;
+}
+
+// "an hour", "per day", "every week".
+bool Finder::TakeUnitAlone() {
+  const std::string_view word = Lower(0);
+  if (word != "a" && word != "an" && word != "one" && word != "per" && word != "each" && word != "every") return false;
+  const Unit* unit = FindUnit(Lower(1), false);
+  if (!unit || unit->measure != Measure::kSeconds || Lower(1).size() <= 2) return false;
+  Quantity quantity{.value = 1, .written = 1, .weak = word == "a" || word == "an"};
+  Apply(*unit, quantity);
+  Add(quantity);
+  at_ += 2;
+  return true;
+}
+
+// Digits inside a longer word: "sha256", "x86-64".
+void Finder::TakeInner() {
+  std::string_view rest = words_[at_].lower;
+  while (!rest.empty()) {
+    if (const auto number = TakeNumber(rest)) {
+      Add({.value = *number, .written = *number, .weak = true});
+    } else {
+      rest.remove_prefix(1);
+    }
+  }
+  ++at_;
+}
+
+bool Near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::max({1e-6, std::abs(a), std::abs(b)}); }
+
+}  // namespace
+
+std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vector<Word>& words) { return Finder(prepared, words).Find(); }
+
+bool SameQuantity(const Quantity& a, const Quantity& b) {
+  if (a.measure == b.measure && a.currency == b.currency && Near(a.value, b.value)) return true;
+  if (a.percent != b.percent && a.measure == b.measure) return Near(a.percent ? a.value / 100 : a.value, b.percent ? b.value / 100 : b.value);
+  if (a.measure == Measure::kVersion && b.measure == Measure::kPlain) return Near(a.value, b.value * 1e6);
+  if (b.measure == Measure::kVersion && a.measure == Measure::kPlain) return Near(b.value, a.value * 1e6);
+  if (a.measure == Measure::kClock || b.measure == Measure::kClock) return false;
+  const bool bare = a.measure == Measure::kPlain || b.measure == Measure::kPlain;
+  return bare && a.measure != b.measure && Near(a.written, b.written);
+}
+
+std::vector<Quantity> UnmatchedQuantities(const std::vector<Quantity>& a, const std::vector<Quantity>& b) {
+  std::vector<bool> used(b.size());
+  std::vector<Quantity> unmatched;
+  for (const Quantity& quantity : a) {
+    std::size_t partner = b.size();
+    for (std::size_t i = 0; i < b.size() && partner == b.size(); ++i) {
+      if (!used[i] && SameQuantity(quantity, b[i])) partner = i;
+    }
+    if (partner < b.size()) {
+      used[partner] = true;
+    } else {
+      unmatched.push_back(quantity);
+    }
+  }
+  return unmatched;
+}
+
+}  // namespace reflex::text

@@ -1,0 +1,53 @@
+#include "text/reading.h"
+
+#include <algorithm>
+
+#include "text/canonical.h"
+#include "text/chars.h"
+#include "text/tasks.h"
+#include "text/unicode.h"
+
+namespace reflex::text {
+namespace {
+
+// Symbols that are no plain punctuation; hyphens inside words and full stops, question and exclamation marks before a space are none.
+std::vector<std::uint32_t> Symbols(std::string_view text) {
+  std::vector<std::uint32_t> symbols;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint c = DecodeAt(text, at);
+    const std::size_t next = at + c.length;
+    if (c.value < 0x80) {
+      const char byte = text[at];
+      const bool hyphen = byte == '-' && at > 0 && next < text.size() && IsAlpha(text[at - 1]) && IsAlpha(text[next]);
+      if (!hyphen && !IsAlnum(byte) && !IsSpace(byte) && !Contains("_.,!?;:'\"()", byte)) symbols.push_back(c.value);
+    } else if (!IsLatinLetter(c.value) && !IsForeignLetter(c.value)) {
+      symbols.push_back(c.value);
+    }
+    at = next;
+  }
+  std::ranges::sort(symbols);
+  return symbols;
+}
+
+}  // namespace
+
+Reading Read(std::string_view text) {
+  Reading reading;
+  reading.utf8 = IsUtf8(text);
+  if (!reading.utf8) return reading;
+  reading.prepared = PreparedText(text);
+  reading.lower = LowerAscii(reading.prepared);
+  reading.words = SplitWords(reading.prepared, kReadingWordsMax + 1);
+  reading.too_long = reading.words.size() > kReadingWordsMax;
+  if (reading.too_long) reading.words.resize(kReadingWordsMax);
+  reading.script = ReadScript(reading.prepared);
+  if (reading.too_long) return reading;
+  reading.tokens = TokenText(reading.prepared);
+  reading.tasks = FindTasks(reading.tokens);
+  reading.leading_task = LeadingTask(reading.tokens);
+  reading.symbols = Symbols(reading.prepared);
+  reading.facts = FindFacts(text, reading.prepared, reading.words);
+  return reading;
+}
+
+}  // namespace reflex::text

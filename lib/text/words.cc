@@ -1,0 +1,194 @@
+#include "text/words.h"
+
+#include <algorithm>
+#include <array>
+
+#include "text/chars.h"
+#include "text/unicode.h"
+
+namespace reflex::text {
+namespace {
+
+// The weight of a function word beside that of another word; chosen with the list of features (docs/canonical.md).
+constexpr float kFunctionWeight = 0.15f;
+constexpr std::string_view kOperators = "<>=!+-*/%&|^";
+
+constexpr auto kCardinals = std::to_array<std::string_view>({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+                                                             "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
+                                                             "eighteen", "nineteen", "twenty"});
+constexpr auto kTens = std::to_array<std::string_view>({"thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"});
+constexpr auto kOrdinals = std::to_array<std::string_view>(
+    {"zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
+
+// The length of the word character at `at`: a letter or digit of ASCII or a Latin letter; 0 when there is none.
+std::size_t WordCharLength(std::string_view text, std::size_t at) {
+  if (at >= text.size()) return 0;
+  if (IsAscii(text[at])) return IsAlnum(text[at]) ? 1 : 0;
+  const CodePoint c = DecodeAt(text, at);
+  return IsLatinLetter(c.value) ? c.length : 0;
+}
+
+std::size_t RunEnd(std::string_view text, std::size_t at) {
+  for (std::size_t length = WordCharLength(text, at); length > 0; length = WordCharLength(text, at)) at += length;
+  return at;
+}
+
+// A word: runs joined by single . ' _ - or /, then ++ or #. "don't" ends at its t, whatever follows.
+std::size_t WordEnd(std::string_view text, std::size_t begin) {
+  std::size_t end = RunEnd(text, begin);
+  const bool letters = std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end), IsAlpha);
+  if (letters && end - begin >= 2 && ToLower(text[end - 1]) == 'n' && end + 1 < text.size() && text[end] == '\'' && ToLower(text[end + 1]) == 't') {
+    return end + 2;
+  }
+  while (end < text.size() && Contains(".'_-/", text[end]) && WordCharLength(text, end + 1) > 0) end = RunEnd(text, end + 1);
+  if (text.substr(end).starts_with("++")) return end + 2;
+  return end < text.size() && text[end] == '#' ? end + 1 : end;
+}
+
+// Where the token that begins at `at` ends; `at` itself when nothing of interest begins there.
+std::size_t TokenEnd(std::string_view text, std::size_t at) {
+  if (WordCharLength(text, at) > 0) return WordEnd(text, at);
+  std::size_t end = at;
+  while (end < text.size() && Contains(kOperators, text[end])) ++end;
+  if (end > at) return end;
+  while (end < text.size() && !IsAscii(text[end]) && WordCharLength(text, end) == 0) end += DecodeAt(text, end).length;
+  return end;
+}
+
+// Mixed case, joined parts or capitals only: a name of code, a file or an acronym.
+bool IsIdentifier(std::string_view written) {
+  bool upper = false, lower = false;
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    if (Contains("_./:", written[i])) return true;
+    if (i > 0 && IsUpper(written[i]) && IsLower(written[i - 1])) return true;
+    upper = upper || IsUpper(written[i]);
+    lower = lower || IsLower(written[i]) || !IsAscii(written[i]);
+  }
+  return written.size() > 1 && upper && !lower;
+}
+
+WordType TypeOf(std::string_view written, std::string_view lower, const LexiconEntry* entry, const LexiconEntry* main) {
+  const auto has = [&](LexiconEntry::Flag flag) { return (entry && entry->Has(flag)) || (main && main->Has(flag)); };
+  // "k8s" and "Python 3" are names, whatever digits are in them.
+  const bool letters = std::ranges::any_of(lower, IsAlpha);
+  if (letters && has(LexiconEntry::kTool)) return WordType::kTool;
+  if (letters && has(LexiconEntry::kEntity)) return WordType::kEntity;
+  if (std::ranges::any_of(lower, IsDigit) || NumberWordValue(lower) >= 0 || std::ranges::find(kOrdinals, lower) != kOrdinals.end()) {
+    return WordType::kNumber;
+  }
+  if ((entry && entry->Has(LexiconEntry::kNegation)) || lower.ends_with("n't")) return WordType::kNegation;
+  if (IsIdentifier(written)) return WordType::kIdentifier;
+  if (entry && entry->Has(LexiconEntry::kAntonym)) return WordType::kAntonym;
+  if (entry && entry->Has(LexiconEntry::kFunction)) return WordType::kFunction;
+  return WordCharLength(lower, 0) > 0 ? WordType::kContent : WordType::kOther;
+}
+
+const LexiconEntry* FindWritten(std::string_view written, std::string_view lower) {
+  const Lexicon& lexicon = Lexicon::Get();
+  const LexiconEntry* entry = std::ranges::any_of(written, IsUpper) ? lexicon.Find(written) : nullptr;
+  return entry ? entry : lexicon.Find(lower);
+}
+
+void Complete(std::string_view prepared, Word& word) {
+  const Lexicon& lexicon = Lexicon::Get();
+  const std::string_view written = prepared.substr(word.span.begin, word.span.end - word.span.begin);
+  const LexiconEntry* entry = word.parts > 1 ? lexicon.Find(word.canonical.empty() ? word.lower : word.canonical) : FindWritten(written, word.lower);
+  if (word.canonical.empty()) word.canonical = entry ? entry->canonical : word.lower;
+  const LexiconEntry* main = entry && entry->canonical == entry->word ? entry : lexicon.Find(word.canonical);
+  word.stem = Stem(word.canonical);
+  word.canonical_hash = HashWord(word.canonical);
+  word.stem_hash = HashWord(word.stem);
+  word.kin = lexicon.FindKin(word.stem);
+  word.type = TypeOf(written, word.lower, entry, main);
+  const LexiconEntry* weighed = entry && entry->idf >= 0 ? entry : lexicon.Find(word.lower);
+  const float idf = weighed && weighed->idf >= 0 ? weighed->idf : lexicon.idf_max();
+  word.weight = idf * (word.type == WordType::kFunction ? kFunctionWeight : 1);
+  word.capital = IsUpper(written.front());
+}
+
+// The number of words from `at` on that make a listed phrase, the longest first; sets what it is called. 1 when there is none.
+std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, std::size_t at, std::string& joined, std::string_view& canonical) {
+  const Lexicon& lexicon = Lexicon::Get();
+  const LexiconEntry* head = lexicon.Find(words[at].lower);
+  if (!head || !head->Has(LexiconEntry::kPhraseHead)) return 1;
+  std::array<std::size_t, 5> ends{};
+  joined = words[at].lower;
+  std::size_t count = 1;
+  for (; count < head->phrase_words && count < 4 && at + count < words.size(); ++count) {
+    const std::string_view gap = prepared.substr(words[at + count - 1].span.end, words[at + count].span.begin - words[at + count - 1].span.end);
+    if (gap != " ") break;
+    ends[count] = joined.size();
+    joined.append(" ").append(words[at + count].lower);
+  }
+  for (; count > 1; --count) {
+    const LexiconEntry* phrase = lexicon.Find(joined);
+    if (!phrase && joined.ends_with('s')) phrase = lexicon.Find(std::string_view(joined).substr(0, joined.size() - 1));
+    if (phrase && phrase->Has(LexiconEntry::kPhrase)) {
+      canonical = phrase->canonical;
+      return count;
+    }
+    joined.resize(ends[count - 1]);
+  }
+  return 1;
+}
+
+std::vector<Word> MergePhrases(std::string_view prepared, std::vector<Word> words) {
+  std::vector<Word> merged;
+  merged.reserve(words.size());
+  std::string joined;
+  for (std::size_t at = 0; at < words.size();) {
+    std::string_view canonical;
+    const std::size_t count = PhraseAt(prepared, words, at, joined, canonical);
+    Word& word = merged.emplace_back(std::move(words[at]));
+    if (count > 1) {
+      word.span.end = words[at + count - 1].span.end;
+      word.lower = joined;
+      word.canonical = canonical;
+      word.parts = static_cast<std::uint8_t>(count);
+    }
+    at += count;
+  }
+  return merged;
+}
+
+}  // namespace
+
+double NumberWordValue(std::string_view lower) {
+  if (const auto found = std::ranges::find(kCardinals, lower); found != kCardinals.end()) return static_cast<double>(found - kCardinals.begin());
+  if (const auto found = std::ranges::find(kTens, lower); found != kTens.end()) return 30 + 10 * static_cast<double>(found - kTens.begin());
+  if (lower == "thousand") return 1e3;
+  if (lower == "million") return 1e6;
+  if (lower == "billion") return 1e9;
+  return -1;
+}
+
+bool IsOrdinalWord(std::string_view lower) {
+  const auto found = std::ranges::find(kOrdinals, lower);
+  return found != kOrdinals.end() && found - kOrdinals.begin() >= 2;
+}
+
+std::vector<Word> SplitWords(std::string_view prepared, std::size_t words_max) {
+  std::vector<Word> words;
+  words.reserve(std::min(words_max, prepared.size() / 5 + 1));
+  for (std::size_t at = 0; at < prepared.size() && words.size() < words_max;) {
+    std::size_t end = TokenEnd(prepared, at);
+    if (end == at) {
+      ++at;
+      continue;
+    }
+    Word& word = words.emplace_back();
+    const std::size_t next = end;
+    word.lower = ToLowerUnicode(prepared.substr(at, end - at));
+    if (word.lower.size() > 2 && word.lower.ends_with("'s")) {
+      word.lower.resize(word.lower.size() - 2);
+      end -= 2;
+    }
+    word.span = {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end)};
+    at = next;
+  }
+  words = MergePhrases(prepared, std::move(words));
+  for (Word& word : words) Complete(prepared, word);
+  return words;
+}
+
+}  // namespace reflex::text

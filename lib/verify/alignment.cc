@@ -1,0 +1,161 @@
+#include "verify/alignment.h"
+
+#include <algorithm>
+
+#include "text/chars.h"
+#include "text/lexicon.h"
+#include "verify/vectors.h"
+
+namespace reflex::verify {
+namespace {
+
+// Similarities that do not come from vectors; measured with the recipe of the features.
+constexpr float kSameStem = 0.97f, kSynonym = 0.9f, kContrast = 0.35f;
+constexpr std::size_t kTypoLettersMin = 4;
+
+Side MakeSide(const Reading& reading, const Embedding& embedding) {
+  Side side;
+  side.reading = &reading;
+  side.vectors = embedding.words;
+  side.dimension = embedding.text.size();
+  const std::size_t count = reading.words.size();
+  side.stem.reserve(count);
+  side.canonical.reserve(count);
+  side.kin.reserve(count);
+  for (const text::Word& word : reading.words) {
+    side.stem.push_back(word.stem_hash);
+    side.canonical.push_back(word.canonical_hash);
+    side.kin.push_back(&word.kin);
+  }
+  side.matched.assign(count, 0);
+  side.by_synonym.assign(count, 0);
+  side.best.assign(count, 0);
+  return side;
+}
+
+std::vector<std::uint64_t> Sorted(std::vector<std::uint64_t> values) {
+  std::ranges::sort(values);
+  return values;
+}
+
+// Damerau-Levenshtein distance of at most one.
+bool OneEditApart(std::string_view a, std::string_view b) {
+  if (a.size() > b.size()) std::swap(a, b);
+  if (b.size() - a.size() > 1) return false;
+  const std::size_t at = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+  if (a.size() < b.size()) return a.substr(at) == b.substr(at + 1);
+  if (at == a.size() || a.substr(at + 1) == b.substr(at + 1)) return true;
+  return at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at] && a.substr(at + 2) == b.substr(at + 2);
+}
+
+bool MayBeTypo(std::string_view word) { return word.size() >= kTypoLettersMin && std::ranges::all_of(word, text::IsAlpha); }
+
+}  // namespace
+
+Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb) : a_(MakeSide(a, ea)), b_(MakeSide(b, eb)) {
+  RepairTypos();
+  Match();
+  FillBlock();
+  ApplyLists();
+  for (std::size_t i = 0; i < a_.left.size(); ++i) {
+    for (std::size_t j = 0; j < b_.left.size(); ++j) {
+      a_.best[a_.left[i]] = std::max(a_.best[a_.left[i]], Left(i, j));
+      b_.best[b_.left[j]] = std::max(b_.best[b_.left[j]], Left(i, j));
+    }
+  }
+  const auto mark = [](Side& side) {
+    for (const std::uint32_t i : side.left) side.by_synonym[i] = side.by_synonym[i] && side.best[i] <= kSynonym + 1e-6f;
+  };
+  mark(a_);
+  mark(b_);
+}
+
+// A word that no other word of the text's partner has, that is no English word or stands against one that is none, and that is one
+// edit away from it, counts as that word.
+void Alignment::RepairTypos() {
+  const std::vector<std::uint64_t> stems_a = Sorted(a_.stem), stems_b = Sorted(b_.stem);
+  const text::Lexicon& lexicon = text::Lexicon::Get();
+  std::vector<std::uint32_t> candidates;
+  for (std::uint32_t j = 0; j < b_.size(); ++j) {
+    if (!std::ranges::binary_search(stems_a, b_.stem[j]) && MayBeTypo(b_.word(j).lower)) candidates.push_back(j);
+  }
+  for (std::uint32_t i = 0; i < a_.size() && !candidates.empty(); ++i) {
+    const std::string& word = a_.word(i).lower;
+    if (std::ranges::binary_search(stems_b, a_.stem[i]) || !MayBeTypo(word)) continue;
+    for (const std::uint32_t j : candidates) {
+      if (std::ranges::binary_search(stems_a, b_.stem[j]) || !OneEditApart(word, b_.word(j).lower)) continue;
+      const bool known = lexicon.Known(word);
+      if (known && lexicon.Known(b_.word(j).lower)) continue;
+      Side &from = known ? a_ : b_, &to = known ? b_ : a_;
+      const std::uint32_t source = known ? i : j, target = known ? j : i;
+      to.stem[target] = from.stem[source];
+      to.canonical[target] = from.canonical[source];
+      to.kin[target] = from.kin[source];
+      ++typos_;
+      break;
+    }
+  }
+}
+
+void Alignment::Match() {
+  const auto match = [](Side& side, const Side& other) {
+    const std::vector<std::uint64_t> stems = Sorted(other.stem), canonicals = Sorted(other.canonical);
+    for (std::uint32_t i = 0; i < side.size(); ++i) {
+      side.matched[i] = std::ranges::binary_search(stems, side.stem[i]);
+      if (!side.matched[i]) {
+        side.left.push_back(i);
+        side.best[i] = -1;
+      } else if (std::ranges::binary_search(canonicals, side.canonical[i])) {
+        side.best[i] = 1;
+      } else {
+        side.best[i] = kSameStem;
+      }
+    }
+  };
+  match(a_, b_);
+  match(b_, a_);
+}
+
+// The best partner among matched words of the other text; unmatched ones are compared in the block.
+void Alignment::FindBest(Side& side, const Side& other) {
+  for (const std::uint32_t i : side.left) {
+    const std::span<const float> row = side.Row(i);
+    for (std::size_t j = 0; j < other.size(); ++j) {
+      if (other.matched[j]) side.best[i] = std::max(side.best[i], Dot(row, other.Row(j)));
+    }
+  }
+}
+
+void Alignment::FillBlock() {
+  FindBest(a_, b_);
+  FindBest(b_, a_);
+  block_.resize(a_.left.size() * b_.left.size());
+  for (std::size_t i = 0; i < a_.left.size(); ++i) {
+    const std::span<const float> row = a_.Row(a_.left[i]);
+    for (std::size_t j = 0; j < b_.left.size(); ++j) block_[i * b_.left.size() + j] = Dot(row, b_.Row(b_.left[j]));
+  }
+}
+
+void Alignment::ApplyLists() {
+  for (std::size_t i = 0; i < a_.left.size(); ++i) {
+    const text::Kin& x = *a_.kin[a_.left[i]];
+    if (x.contrasts.empty() && x.synonyms.empty() && x.antonyms.empty()) continue;
+    for (std::size_t j = 0; j < b_.left.size(); ++j) {
+      const text::Kin& y = *b_.kin[b_.left[j]];
+      float& similarity = block_[i * b_.left.size() + j];
+      if (text::ShareOne(x.contrasts, y.contrasts) || text::ShareOne(x.antonyms, y.antonyms)) {
+        ++contrasts_;
+        similarity = std::min(similarity, kContrast);
+      } else if (text::ShareOne(x.synonyms, y.synonyms)) {
+        ++synonyms_;
+        phrase_synonyms_ += a_.word(a_.left[i]).parts > 1 || b_.word(b_.left[j]).parts > 1;
+        if (similarity <= kSynonym) {
+          similarity = kSynonym;
+          a_.by_synonym[a_.left[i]] = b_.by_synonym[b_.left[j]] = 1;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace reflex::verify

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace reflex::verify {
+
+// The dot product of two vectors of equal length.
+float Dot(std::span<const float> a, std::span<const float> b);
+
+// The length of the longest common subsequence of two texts, as 2 * length / (a + b): 1 for equal texts, and for two empty ones.
+// Bytes up to 1,024; longer texts are cut there. Bit-parallel [Hyyrö 2004].
+float CommonBytes(std::string_view a, std::string_view b);
+
+}  // namespace reflex::verify

@@ -1,0 +1,17 @@
+#include "verify/verifier.h"
+
+namespace reflex::verify {
+
+bool IsCompetent(const Reading& reading) { return reading.utf8 && !reading.too_long && !reading.words.empty() && reading.script.english; }
+
+Verdict Verifier::Judge(const Reading& question, const Reading& cached, const Embedding& question_vectors, const Embedding& cached_vectors) const {
+  Verdict verdict;
+  verdict.competent = IsCompetent(question) && IsCompetent(cached);
+  if (!verdict.competent) return verdict;
+  verdict.conflicts = text::FindConflicts(question, cached);
+  verdict.features = Compare(question, cached, question_vectors, cached_vectors);
+  verdict.score = model_.Score(verdict.features);
+  return verdict;
+}
+
+}  // namespace reflex::verify
