@@ -87,7 +87,11 @@ bool MayFold(std::string_view word, std::string_view lower, const Style& style) 
     const LexiconEntry* entry = Lexicon::Get().Find(lower);
     return entry && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
   };
-  if (word.size() == 1) return word == "I" || word == "A" || style.all_capitals;
+  if (word.size() == 1) return word == "I" || word == "A" || IsLower(word.front()) || style.all_capitals;
+  // "CPUs" is the plural of "CPU".
+  if (word.size() > 2 && word.back() == 's' && ShapeOf(word.substr(0, word.size() - 1)) == Shape::kCapitals) {
+    return MayFold(word.substr(0, word.size() - 1), lower.substr(0, lower.size() - 1), style);
+  }
   switch (ShapeOf(word)) {
     case Shape::kLower: return true;
     case Shape::kCapitalised: return !style.keep_case_words || !IsOneOf(kCaseWords, lower);
@@ -95,6 +99,20 @@ bool MayFold(std::string_view word, std::string_view lower, const Style& style) 
     case Shape::kMixed: return listed();
   }
   return false;
+}
+
+// The parts of a word with hyphens are folded one by one.
+void AppendFolded(std::string_view word, const Style& style, std::string& out) {
+  for (;;) {
+    const std::size_t size = std::min(word.find('-'), word.size());
+    const std::string_view part = word.substr(0, size);
+    const std::string lower = ToLowerUnicode(part);
+    const std::string folded = part.empty() || MayFold(part, lower, style) ? lower : std::string(part);
+    out.append(style.spelling ? CommonSpelling(folded) : std::string_view(folded));
+    if (size == word.size()) return;
+    out.push_back('-');
+    word.remove_prefix(size + 1);
+  }
 }
 
 // One token between spaces: brackets and punctuation stay, the word in it is folded.
@@ -113,9 +131,7 @@ void AppendToken(std::string_view token, const Style& style, std::string& out) {
     const bool name = entry && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
     out.append(name ? lower : plain);
   } else if (style.fold_case) {
-    const std::string lower = ToLowerUnicode(core);
-    const std::string folded = MayFold(core, lower, style) ? lower : std::string(core);
-    out.append(style.spelling ? CommonSpelling(folded) : std::string_view(folded));
+    AppendFolded(core, style, out);
   } else {
     out.append(core);
   }

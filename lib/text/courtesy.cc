@@ -45,12 +45,7 @@ bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) 
 }
 
 // Words that make a run of courtesy words a greeting, thanks or an announcement of a question.
-constexpr std::array<std::string_view, 50> kCore = {
-    "hi",      "hello",  "hey",         "howdy",    "yo",      "greetings", "dear",    "please",    "pls",       "plz",
-    "kindly",  "thanks", "thank",       "thankyou", "thx",     "ty",        "cheers",  "tia",       "ta",        "appreciate",
-    "sorry",   "obliged", "appreciated", "grateful", "regards", "morning",   "evening", "afternoon", "question",  "wondering",
-    "curious", "asking", "help",        "asap",     "urgent",  "btw",       "hope",    "hoping",    "wondered",  "nice",
-    "great",   "ok",     "okay",        "well",     "so",      "bother",    "bothering", "fyi",     "idea",      "ideas"};
+constexpr auto kCore = std::to_array<std::string_view>({"hi", "hello", "hey", "howdy", "yo", "greetings", "dear", "please", "pls", "plz", "kindly", "thanks", "thank", "thankyou", "thx", "ty", "cheers", "tia", "ta", "appreciate", "sorry", "obliged", "appreciated", "grateful", "regards", "morning", "evening", "afternoon", "question", "wondering", "curious", "asking", "help", "asap", "urgent", "btw", "hope", "hoping", "wondered", "nice", "great", "ok", "okay", "well", "so", "bother", "bothering", "fyi", "idea", "ideas", "stuck", "asked", "remember", "forgot"});
 // Courtesy words that ask for something when they stand beside "answer": "short answer please" is a constraint.
 constexpr std::array<std::string_view, 4> kSize = {"short", "simple", "small", "quick"};
 constexpr std::array<std::string_view, 3> kSized = {"question", "thing", "one"};
@@ -71,7 +66,7 @@ bool IsCourtesy(std::string_view segment) {
     core = core || IsOneOf(kCore, word);
     size = size || IsOneOf(kSize, word);
     sized = sized || IsOneOf(kSized, word);
-    return entry && entry->Has(LexiconEntry::kCourtesy) && word != "today";
+    return word == "and" || (entry && entry->Has(LexiconEntry::kCourtesy) && word != "today");
   });
   return plain && words > 0 && (core || sized) && (!size || sized);
 }

@@ -55,8 +55,16 @@ bool StartsSentence(std::string_view prepared, const Word& word) {
   return at == 0 || Contains(".!?:", prepared[at - 1]);
 }
 
+// "180 C" and "°C" are degrees, not a language.
+bool IsDegree(std::string_view prepared, const std::vector<Word>& words, std::size_t at) {
+  if (words[at].lower.size() != 1) return false;
+  return prepared.substr(0, words[at].span.begin).ends_with("\xc2\xb0") || (at > 0 && words[at - 1].type == WordType::kNumber);
+}
+
 void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
-  for (const Word& word : words) {
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    const Word& word = words[at];
+    if (IsDegree(prepared, words, at)) continue;
     const bool tool = word.type == WordType::kTool, entity = word.type == WordType::kEntity;
     const bool capital = word.capital && !StartsSentence(prepared, word);
     if (tool || entity) {
@@ -73,21 +81,34 @@ void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts&
   SortUnique(facts.identifiers);
 }
 
+// Words that deny only in some sentences ("avoid a stampede" asks how to prevent it); no guard is built on them.
+constexpr auto kMildNegations = std::to_array<std::string_view>(
+    {"absent", "avoid", "exclude", "excluded", "excluding", "ignore", "ignoring", "instead", "lack", "lacking", "lacks", "missing", "off", "unless"});
+// Words between a denial and what it denies.
+constexpr auto kEmptyScopes = std::to_array<std::string_view>({"using", "only", "losing", "having", "getting", "being", "doing", "making", "need", "any"});
+
+// "non-empty", and listed phrases such as "not empty".
+bool DeniesItself(const Word& word) {
+  constexpr auto kStarts = std::to_array<std::string_view>({"non-", "un-", "not ", "no ", "without ", "never "});
+  return word.lower.size() > 5 && std::ranges::any_of(kStarts, [&](std::string_view start) { return word.lower.starts_with(start); });
+}
+
 // What a denying word denies: the first word of meaning among the next four, before any punctuation.
 void FindNegations(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
   for (std::uint32_t at = 0; at < words.size(); ++at) {
     const Word& word = words[at];
-    if (word.type == WordType::kNegation) {
+    const bool denying = word.type == WordType::kNegation && !IsOneOf(kMildNegations, word.canonical);
+    if (denying) {
       Negation negation{at, at};
       for (std::uint32_t next = at + 1; next < words.size() && next <= at + 4; ++next) {
         const std::string_view gap = prepared.substr(words[next - 1].span.end, words[next].span.begin - words[next - 1].span.end);
         if (gap.find_first_of(".,;:!?") != std::string_view::npos) break;
-        if (!IsContent(words[next]) || words[next].lower == "using" || words[next].lower == "only") continue;
+        if (!IsContent(words[next]) || IsOneOf(kEmptyScopes, words[next].lower)) continue;
         negation.scope = next;
         break;
       }
       facts.negations.push_back(negation);
-    } else if (word.lower.size() > 6 && (word.lower.starts_with("non-") || word.lower.starts_with("un-"))) {
+    } else if (DeniesItself(word)) {
       facts.negations.push_back({at, at});
     }
   }
@@ -158,7 +179,11 @@ constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"},
                                                      {" for beginners ", "beginners"}, {" for a beginner ", "beginners"}, {" like i m five ", "child"},
                                                      {" like i m 5 ", "child"}, {" to a child ", "child"}, {" for kids ", "child"}, {" bullet points ", "bullets"},
                                                      {" as a table ", "table"}, {" vegan ", "vegan"}, {" vegetarian ", "vegetarian"},
-                                                     {" gluten free ", "gluten"}, {" recursively ", "recursive"}, {" iteratively ", "iterative"}});
+                                                     {" gluten free ", "gluten"}});
+// When, seen from the moment of asking: two different ones are two questions.
+constexpr auto kTimes = std::to_array<std::string_view>({" today ", " tonight ", " tomorrow ", " yesterday ", " this week ", " next week ", " last week ",
+                                                         " this month ", " next month ", " last month ", " this year ", " next year ", " last year ",
+                                                         " this weekend ", " right now "});
 struct QuantifierCue {
   std::string_view cue;
   std::uint32_t bit;
@@ -173,6 +198,10 @@ void FindPhrases(std::string_view tokens, Facts& facts) {
   for (const Phrase& phrase : kConstraints) {
     if (tokens.contains(phrase.cue)) facts.constraints.emplace_back(phrase.name);
   }
+  for (const std::string_view time : kTimes) {
+    if (tokens.contains(time)) facts.times.emplace_back(time.substr(1, time.size() - 2));
+  }
+  SortUnique(facts.times);
   for (const QuantifierCue& quantifier : kQuantifiers) {
     if (tokens.contains(quantifier.cue)) facts.quantifiers |= quantifier.bit;
   }
@@ -192,8 +221,8 @@ Facts FindFacts(std::string_view text, std::string_view prepared, const std::vec
   FindLanguages(words, facts);
   FindPhrases(TokenText(prepared), facts);
   for (const Negation& negation : facts.negations) {
-    const std::string_view word = words[negation.word].canonical;
-    if (word == "without" && negation.scope != negation.word) facts.constraints.push_back("without:" + words[negation.scope].stem);
+    // "Without losing x" says that x stays: a wish that goes without saying, not a condition.
+    if (words[negation.word].canonical == "without" && negation.scope == negation.word + 1) facts.constraints.push_back("without:" + words[negation.scope].stem);
   }
   SortUnique(facts.constraints);
   facts.present = AsksForPresent(prepared);

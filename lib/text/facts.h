@@ -47,6 +47,7 @@ struct Facts {
   std::vector<std::string> code;             // Code spans, blocks and lines, spaces dropped.
   std::vector<std::string> output_languages; // Spoken languages that the answer or the work is to be in.
   std::vector<std::string> constraints;      // "without x" as "without:x", "in place", "one line", …
+  std::vector<std::string> times;            // "today", "next week", …
   std::vector<std::string> from, to;         // What stands behind "from", and behind "to" or "into".
   std::uint32_t quantifiers = 0;
   bool present = false;  // See AsksForPresent.

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "text/edit.h"
 #include "text/reading.h"
 #include "text/tasks.h"
 
@@ -22,11 +23,50 @@ bool Mentions(const Reading& reading, std::string_view stem) {
   return std::ranges::any_of(reading.words, [&](const Word& word) { return word.stem == stem || word.canonical == stem; });
 }
 
+// "Mexico" and "Mexican", not "Austria" and "Australia".
+bool AreOfOneRoot(std::string_view a, std::string_view b) {
+  const auto common = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+  return common >= 5 && common * 4 >= std::min(a.size(), b.size()) * 3;
+}
+
+// In another form as well: as a part of a joined word, or with a typing error.
+bool MentionsName(const Reading& reading, const std::string& name) {
+  if (Mentions(reading, name) || Mentions(reading, Stem(name)) || reading.tokens.contains(TokenText(name))) return true;
+  return std::ranges::any_of(reading.words, [&](const Word& word) { return MayBeTypoOf(word.lower, name) || AreOfOneRoot(word.lower, name); });
+}
+
+// Whether the texts share most of their words, so that what differs is the point of them. Elsewhere a fact that only one text states
+// may stand in the other in words that no list knows: that is left to the score.
+bool AreClose(const Reading& a, const Reading& b) {
+  constexpr double kShareMin = 0.5;
+  std::size_t words = 0, common = 0;
+  const auto count = [&](const Reading& x, const Reading& y) {
+    for (const Word& word : x.words) {
+      if (word.type == WordType::kFunction) continue;
+      ++words;
+      common += std::ranges::find(y.words, word.stem_hash, &Word::stem_hash) != y.words.end();
+    }
+  };
+  count(a, b);
+  count(b, a);
+  return static_cast<double>(common) >= kShareMin * static_cast<double>(words);
+}
+
+// "RSI" and "repetitive strain injury".
+bool HasInitials(const Reading& reading, std::string_view acronym) {
+  if (acronym.size() < 2 || acronym.size() > 6) return false;
+  std::string initials;
+  for (std::size_t at = 0; at + 1 < reading.tokens.size(); ++at) {
+    if (reading.tokens[at] == ' ') initials.push_back(reading.tokens[at + 1]);
+  }
+  return initials.contains(acronym);
+}
+
 // Members of `names` that the other text does not mention in any form.
 std::vector<std::string> Missing(const std::vector<std::string>& names, const std::vector<std::string>& others, const Reading& other) {
   std::vector<std::string> missing;
   for (const std::string& name : names) {
-    if (!std::ranges::binary_search(others, name) && !Mentions(other, Stem(name)) && !Mentions(other, name)) missing.push_back(name);
+    if (!std::ranges::binary_search(others, name) && !MentionsName(other, name)) missing.push_back(name);
   }
   return missing;
 }
@@ -46,11 +86,14 @@ std::vector<Quantity> Strong(std::vector<Quantity> quantities) {
   return quantities;
 }
 
-// A number on one side only may be a word of the other ("triplets"); two that differ are two questions.
+// Two numbers that differ are two questions; a number on one side only is where the rest is much the same.
 Found Numbers(const Reading& a, const Reading& b) {
   const auto only_a = UnmatchedQuantities(a.facts.numbers, b.facts.numbers), only_b = UnmatchedQuantities(b.facts.numbers, a.facts.numbers);
-  const bool substituted = !only_a.empty() && !only_b.empty();
-  if (substituted || !Strong(only_a).empty() || !Strong(only_b).empty()) return Conflict{"numbers", Say(only_a), Say(only_b)};
+  const auto strong_a = Strong(only_a), strong_b = Strong(only_b);
+  const bool both = !strong_a.empty() && !strong_b.empty();
+  const bool weak = strong_a.empty() && strong_b.empty() && !only_a.empty() && !only_b.empty() && only_a.front().measure == only_b.front().measure;
+  const bool one = strong_a.empty() != strong_b.empty() && AreClose(a, b);
+  if (both || weak || one) return Conflict{"numbers", Say(only_a), Say(only_b)};
   return std::nullopt;
 }
 
@@ -62,13 +105,13 @@ bool Denies(const Reading& reading, std::string_view stem) {
 
 // One text denies what the other states: the same word, denied here and plain there, and the counts of denials differ.
 Found Negated(const Reading& a, const Reading& b) {
-  if (a.facts.negations.size() % 2 == b.facts.negations.size() % 2) return std::nullopt;
+  if (a.facts.negations.size() % 2 == b.facts.negations.size() % 2 || !AreClose(a, b)) return std::nullopt;
   const auto denied_and_stated = [](const Reading& x, const Reading& y) -> std::optional<std::string> {
     for (const Negation& negation : x.facts.negations) {
       const Word& scope = x.words[negation.scope];
       if (negation.scope == negation.word) {
-        const std::size_t hyphen = scope.stem.find('-');
-        if (hyphen != std::string::npos && Mentions(y, scope.stem.substr(hyphen + 1))) return scope.lower;
+        const std::size_t joint = scope.lower.find_last_of(" -");
+        if (joint != std::string::npos && Mentions(y, Stem(std::string_view(scope.lower).substr(joint + 1)))) return scope.lower;
       } else if (Mentions(y, scope.stem) && !Denies(y, scope.stem)) {
         return x.words[negation.word].lower + " " + scope.lower;
       }
@@ -101,17 +144,34 @@ Found Substituted(std::string_view guard, std::vector<std::string> Facts::* name
   return Conflict{guard, Join(only_a), Join(only_b)};
 }
 
+constexpr auto kLanguages = std::to_array<std::string_view>(
+    {"python", "javascript", "typescript", "java", "kotlin", "rust", "go", "c", "c++", "c#", "ruby", "php", "swift", "scala", "haskell", "lua", "perl",
+     "elixir", "clojure", "ocaml", "dart", "r", "julia", "powershell", "erlang", "f#", "zig", "nim", "matlab", "fortran", "cobol", "delphi"});
+
 Found Tools(const Reading& a, const Reading& b) {
   if (const Found found = Substituted("language", &Facts::tools, a, b)) return found;
-  // A tool here and none there: the other text may mean any.
+  // A programming language here and no tool there: the other text may mean any.
   const auto only_a = Missing(a.facts.tools, b.facts.tools, b), only_b = Missing(b.facts.tools, a.facts.tools, a);
-  const bool one_sided = (!only_a.empty() && b.facts.tools.empty()) || (!only_b.empty() && a.facts.tools.empty());
+  const auto has_language = [](const std::vector<std::string>& tools) {
+    return std::ranges::any_of(tools, [](const std::string& tool) { return std::ranges::find(kLanguages, tool) != kLanguages.end(); });
+  };
+  const bool one_sided = (has_language(only_a) && b.facts.tools.empty()) || (has_language(only_b) && a.facts.tools.empty());
   if (one_sided) return Conflict{"language", Join(only_a), Join(only_b)};
   return std::nullopt;
 }
 
 Found Entities(const Reading& a, const Reading& b) { return Substituted("entity", &Facts::names, a, b); }
-Found Identifiers(const Reading& a, const Reading& b) { return Substituted("identifier", &Facts::identifiers, a, b); }
+
+Found Identifiers(const Reading& a, const Reading& b) {
+  const auto missing = [](const Reading& x, const Reading& y) {
+    std::vector<std::string> names = Missing(x.facts.identifiers, y.facts.identifiers, y);
+    std::erase_if(names, [&](const std::string& name) { return HasInitials(y, name); });
+    return names;
+  };
+  const auto only_a = missing(a, b), only_b = missing(b, a);
+  if (only_a.empty() || only_b.empty()) return std::nullopt;
+  return Conflict{"identifier", Join(only_a), Join(only_b)};
+}
 
 Found Quantifiers(const Reading& a, const Reading& b) {
   constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 5> kOpposites = {
@@ -154,7 +214,7 @@ Found Tasks(const Reading& a, const Reading& b) {
   constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate | kTaskSummarise |
                                    kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
   const std::uint32_t x = a.leading_task & kApart, y = b.leading_task & kApart;
-  if (x == 0 || y == 0 || x == y || (a.tasks & y) || (b.tasks & x)) return std::nullopt;
+  if (x == 0 || y == 0 || x == y || (a.tasks & y) || (b.tasks & x) || !AreClose(a, b)) return std::nullopt;
   const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
   return Conflict{"task", lead(a), lead(b)};
 }
@@ -173,7 +233,7 @@ Found Constraints(const Reading& a, const Reading& b) {
     return missing;
   };
   const auto only_a = lacking(a, b), only_b = lacking(b, a);
-  if (only_a.empty() && only_b.empty()) return std::nullopt;
+  if ((only_a.empty() && only_b.empty()) || !AreClose(a, b)) return std::nullopt;
   return Conflict{"constraint", Join(only_a), Join(only_b)};
 }
 
@@ -188,21 +248,40 @@ std::optional<std::size_t> OnlyPosition(const Reading& reading, const Word& word
   return found;
 }
 
-// "A to B" here, "B to A" there, with the same word between and each name once.
-Found Order(const Reading& a, const Reading& b) {
+// "A to B" here, "B to A" there, each name once; with the same word between unless `any_word`.
+Found Swapped(const Reading& a, const Reading& b, bool any_word) {
   for (const Relation& relation : a.facts.relations) {
     const Word &left = a.words[relation.left], &right = a.words[relation.right];
     if (left.stem_hash == right.stem_hash || !OnlyPosition(a, left) || !OnlyPosition(a, right)) continue;
     const auto left_b = OnlyPosition(b, left), right_b = OnlyPosition(b, right);
     if (!left_b || !right_b || *right_b > *left_b) continue;
     for (const Relation& other : b.facts.relations) {
-      if (other.left == *right_b && other.right == *left_b && b.words[other.word].lower == a.words[relation.word].lower) {
-        const std::string between = " " + a.words[relation.word].lower + " ";
-        return Conflict{"order", left.lower + between + right.lower, right.lower + between + left.lower};
+      if (other.left != *right_b || other.right != *left_b) continue;
+      if (any_word || b.words[other.word].lower == a.words[relation.word].lower) {
+        return Conflict{"order", left.lower + " " + a.words[relation.word].lower + " " + right.lower,
+                        right.lower + " " + b.words[other.word].lower + " " + left.lower};
       }
     }
   }
   return std::nullopt;
+}
+
+// Whether two words that both texts have once stand in another order.
+bool HasInversion(const Reading& a, const Reading& b) {
+  std::size_t last = 0;
+  for (const Word& word : a.words) {
+    if (word.type == WordType::kFunction || !OnlyPosition(a, word)) continue;
+    const auto position = OnlyPosition(b, word);
+    if (position && *position < last) return true;
+    if (position) last = *position;
+  }
+  return false;
+}
+
+// "A is bigger than B" turned round is "B is smaller than A".
+bool IsComparative(std::string_view word) {
+  constexpr auto kOthers = std::to_array<std::string_view>({"more", "less", "fewer", "worse", "before", "after", "above", "below", "over", "under"});
+  return word.ends_with("er") || std::ranges::find(kOthers, word) != kOthers.end();
 }
 
 // A word here, its listed opposite there, neither in both; a denial more on one side turns it round again.
@@ -212,6 +291,7 @@ Found Antonyms(const Reading& a, const Reading& b) {
     if (word.kin.antonyms.empty() || Mentions(b, word.stem)) continue;
     for (const Word& other : b.words) {
       if (!other.kin.antonyms.empty() && ShareOne(word.kin.antonyms, other.kin.antonyms) && !Mentions(a, other.stem)) {
+        if (IsComparative(word.lower) && IsComparative(other.lower) && HasInversion(a, b)) continue;
         return Conflict{"antonym", word.lower, other.lower};
       }
     }
@@ -219,9 +299,20 @@ Found Antonyms(const Reading& a, const Reading& b) {
   return std::nullopt;
 }
 
+Found Order(const Reading& a, const Reading& b) { return Swapped(a, b, false); }
+
+// "Today" here, "tomorrow" there. A moment named on one side only is left to the score: it may be small talk.
 Found Present(const Reading& a, const Reading& b) {
-  if (a.facts.present == b.facts.present) return std::nullopt;
-  return Conflict{"present", a.facts.present ? "now" : "", b.facts.present ? "now" : ""};
+  if (a.facts.times.empty() || b.facts.times.empty() || a.facts.times == b.facts.times) return std::nullopt;
+  return Conflict{"present", Join(a.facts.times), Join(b.facts.times)};
+}
+
+// "Is A higher than B" and "is B lower than A" ask the same: an opposite and a change of order undo each other.
+void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict>& conflicts) {
+  const auto is = [](const Conflict& conflict, std::string_view guard) { return conflict.guard == guard; };
+  const bool opposed = std::ranges::any_of(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier"); });
+  if (!opposed || !Swapped(a, b, true)) return;
+  std::erase_if(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier") || is(c, "order") || is(c, "direction"); });
 }
 
 }  // namespace
@@ -235,6 +326,7 @@ std::vector<Conflict> FindConflicts(const Reading& a, const Reading& b) {
   for (const Guard guard : kAll) {
     if (Found found = guard(a, b)) conflicts.push_back(std::move(*found));
   }
+  DropDoubleReversal(a, b, conflicts);
   return conflicts;
 }
 

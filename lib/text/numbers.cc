@@ -43,7 +43,9 @@ constexpr auto kUnits = std::to_array<Unit>({
     {"gigabyte", Measure::kBytes, 1e9}, {"tb", Measure::kBytes, 1e12}, {"terabyte", Measure::kBytes, 1e12}, {"kib", Measure::kBytes, 1024},
     {"mib", Measure::kBytes, 1048576}, {"gib", Measure::kBytes, 1073741824}, {"celsius", Measure::kCelsius, 1},
     {"fahrenheit", Measure::kFahrenheit, 1}, {"c", Measure::kCelsius, 1, true}, {"f", Measure::kFahrenheit, 1, true},
-    {"dollar", Measure::kMoney, 1}, {"buck", Measure::kMoney, 1}, {"usd", Measure::kMoney, 1}, {"euro", Measure::kMoney, 1}, {"eur", Measure::kMoney, 1}, {"gbp", Measure::kMoney, 1},
+    {"watt", Measure::kWatts, 1}, {"w", Measure::kWatts, 1}, {"kw", Measure::kWatts, 1e3}, {"kilowatt", Measure::kWatts, 1e3},
+    {"wh", Measure::kWattHours, 1}, {"kwh", Measure::kWattHours, 1e3}, {"mah", Measure::kAmpereHours, 1e-3}, {"ah", Measure::kAmpereHours, 1},
+    {"ma", Measure::kAmperes, 1e-3}, {"dollar", Measure::kMoney, 1}, {"buck", Measure::kMoney, 1}, {"usd", Measure::kMoney, 1}, {"euro", Measure::kMoney, 1}, {"eur", Measure::kMoney, 1}, {"gbp", Measure::kMoney, 1},
     {"yen", Measure::kMoney, 1}, {"jpy", Measure::kMoney, 1},
 });
 constexpr auto kMonths = std::to_array<std::string_view>(
@@ -81,9 +83,36 @@ std::optional<double> TakeNumber(std::string_view& rest) {
   return value;
 }
 
+// A word as numbers are read from it: phrases apart again, names kept whole.
+struct Token {
+  std::string_view lower, canonical;
+  std::size_t begin = 0, end = 0;
+  bool name = false;
+};
+
+std::vector<Token> ToTokens(const std::vector<Word>& words) {
+  std::vector<Token> tokens;
+  tokens.reserve(words.size() + 8);
+  for (const Word& word : words) {
+    const bool name = word.type == WordType::kTool || word.type == WordType::kEntity;
+    if (word.parts == 1 || name) {
+      tokens.push_back({word.lower, word.canonical, word.span.begin, word.span.end, name});
+      continue;
+    }
+    const std::string_view lower = word.lower;
+    for (std::size_t begin = 0; begin < lower.size();) {
+      const std::size_t end = std::min(lower.find(' ', begin), lower.size());
+      const std::string_view part = lower.substr(begin, end - begin);
+      tokens.push_back({part, part, word.span.begin + begin, std::min<std::size_t>(word.span.begin + end, word.span.end)});
+      begin = end + 1;
+    }
+  }
+  return tokens;
+}
+
 class Finder {
  public:
-  Finder(std::string_view prepared, const std::vector<Word>& words) : prepared_(prepared), words_(words) {}
+  Finder(std::string_view prepared, const std::vector<Word>& words) : prepared_(prepared), words_(ToTokens(words)) {}
 
   std::vector<Quantity> Find() {
     while (at_ < words_.size()) {
@@ -114,7 +143,7 @@ class Finder {
   bool TakeDigits();
   bool TakeSuffix(std::string_view rest, Quantity& quantity, std::size_t& used);
   bool TakeClock(std::string_view rest, double hour);
-  void TakeSign(const Word& word, Quantity& quantity) const;
+  void TakeSign(const Token& word, Quantity& quantity) const;
   bool TakeIsoDate(std::string_view word);
   bool TakeVersion(std::string_view word);
   void NoteMonth();
@@ -123,14 +152,14 @@ class Finder {
   void TakeInner();
 
   std::string_view prepared_;
-  const std::vector<Word>& words_;
+  const std::vector<Token> words_;
   std::vector<Quantity> found_;
   std::size_t at_ = 0;
 };
 
 // "$5", "€5" and "5%", whose signs are no words.
-void Finder::TakeSign(const Word& word, Quantity& quantity) const {
-  const std::string_view before = prepared_.substr(0, word.span.begin);
+void Finder::TakeSign(const Token& word, Quantity& quantity) const {
+  const std::string_view before = prepared_.substr(0, word.begin);
   const auto money = [&](char currency) {
     quantity.measure = Measure::kMoney;
     quantity.currency = currency;
@@ -139,16 +168,16 @@ void Finder::TakeSign(const Word& word, Quantity& quantity) const {
   if (before.ends_with("\xe2\x82\xac")) money('e');
   if (before.ends_with("\xc2\xa3")) money('p');
   if (before.ends_with("\xc2\xa5")) money('y');
-  if (word.span.end < prepared_.size() && prepared_[word.span.end] == '%') quantity.percent = true;
+  if (word.end < prepared_.size() && prepared_[word.end] == '%') quantity.percent = true;
 }
 
 // "17:30" is two words with a colon between; "5pm", "5 pm", "5.30pm".
 bool Finder::TakeClock(std::string_view rest, double hour) {
-  const Word& word = words_[at_];
+  const Token& word = words_[at_];
   double minutes = 0;
   std::size_t used = 1;
-  const bool colon = rest.empty() && word.span.end < prepared_.size() && prepared_[word.span.end] == ':' && at_ + 1 < words_.size() &&
-                     words_[at_ + 1].span.begin == word.span.end + 1 && words_[at_ + 1].span.end - words_[at_ + 1].span.begin >= 2;
+  const bool colon = rest.empty() && word.end < prepared_.size() && prepared_[word.end] == ':' && at_ + 1 < words_.size() &&
+                     words_[at_ + 1].begin == word.end + 1 && words_[at_ + 1].end - words_[at_ + 1].begin >= 2;
   if (colon) {
     std::string_view tail = words_[at_ + 1].lower;
     const auto number = TakeNumber(tail);
@@ -191,7 +220,7 @@ bool Finder::TakeIsoDate(std::string_view word) {
 // Behind a name or "version" the parts of a number count one by one: 3.10 is not 3.1.
 bool Finder::TakeVersion(std::string_view word) {
   if (word.starts_with('v') && word.size() > 1 && IsDigit(word[1])) word.remove_prefix(1);
-  const bool named = at_ > 0 && (words_[at_ - 1].type == WordType::kTool || words_[at_ - 1].lower == "version" || words_[at_ - 1].lower == "release");
+  const bool named = at_ > 0 && (words_[at_ - 1].name || words_[at_ - 1].lower == "version" || words_[at_ - 1].lower == "release");
   const auto dots = std::ranges::count(word, '.');
   if (dots == 0 || (!named && dots == 1) || !std::ranges::all_of(word, [](char c) { return IsDigit(c) || c == '.'; })) return false;
   double value = 0, scale = 1e6;
@@ -202,7 +231,9 @@ bool Finder::TakeVersion(std::string_view word) {
     value += part * scale;
     rest.remove_prefix(std::min(size + 1, rest.size()));
   }
-  Add({.measure = Measure::kVersion, .value = value, .written = value});
+  double written = 0;
+  std::from_chars(word.data(), word.data() + word.size(), written);
+  Add({.measure = Measure::kVersion, .value = value, .written = written});
   ++at_;
   return true;
 }
@@ -243,7 +274,13 @@ bool Finder::TakeSuffix(std::string_view rest, Quantity& quantity, std::size_t& 
     quantity.written *= scale;
     return true;
   }
-  if (rest == "st" || rest == "nd" || rest == "rd" || rest == "th" || rest == "x") return true;
+  if (rest == "st" || rest == "nd" || rest == "rd" || rest == "th") {
+    quantity.weak = true;
+    return true;
+  }
+  if (rest == "x") return true;
+  // "1980s" is a decade.
+  if (rest == "s" && quantity.value >= 1000 && quantity.value < 2100 && std::fmod(quantity.value, 10) == 0) return true;
   if (rest.starts_with('-')) rest.remove_prefix(1);  // "5-minute"
   if (const Unit* unit = FindUnit(rest, true)) {
     Apply(*unit, quantity);
@@ -253,10 +290,8 @@ bool Finder::TakeSuffix(std::string_view rest, Quantity& quantity, std::size_t& 
 }
 
 bool Finder::TakeDigits() {
-  const Word& word = words_[at_];
-  const bool name = word.type == WordType::kTool || word.type == WordType::kEntity;
-  if (name || word.parts > 1) {
-    if (word.parts > 1 && word.type == WordType::kNumber) return false;
+  const Token& word = words_[at_];
+  if (word.name) {
     ++at_;
     return true;
   }
@@ -296,7 +331,7 @@ bool Finder::TakeWords() {
   } else {
     const std::size_t hyphen = word.find('-');
     double value = NumberWordValue(word.substr(0, hyphen));
-    if (value < 0 || (word == "one" && !FindUnit(Lower(1), false) && NumberWordValue(Lower(1)) < 100)) return false;
+    if (value < 0 || (word == "one" && !FindUnit(Lower(1), false) && NumberWordValue(Lower(1)) < 100 && Lower(1) != "and")) return false;
     if (hyphen != std::string_view::npos) {
       const double low = NumberWordValue(word.substr(hyphen + 1));
       if (low < 0) {
@@ -318,7 +353,11 @@ bool Finder::TakeWords() {
       }
       ++used;
     }
-    quantity = {.value = value};
+    if (Lower(used) == "and" && Lower(used + 1) == "a" && Lower(used + 2) == "half") {
+      value += .5;
+      used += 3;
+    }
+    quantity = {.value = value, .weak = true};
   }
   quantity.written = quantity.value;
   if (Lower(used) == "percent") {
@@ -339,7 +378,7 @@ bool Finder::TakeUnitAlone() {
   if (word != "a" && word != "an" && word != "one" && word != "per" && word != "each" && word != "every") return false;
   const Unit* unit = FindUnit(Lower(1), false);
   if (!unit || unit->measure != Measure::kSeconds || Lower(1).size() <= 2) return false;
-  Quantity quantity{.value = 1, .written = 1, .weak = word == "a" || word == "an"};
+  Quantity quantity{.value = 1, .written = 1, .weak = true};
   Apply(*unit, quantity);
   Add(quantity);
   at_ += 2;
@@ -368,8 +407,6 @@ std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vecto
 bool SameQuantity(const Quantity& a, const Quantity& b) {
   if (a.measure == b.measure && a.currency == b.currency && Near(a.value, b.value)) return true;
   if (a.percent != b.percent && a.measure == b.measure) return Near(a.percent ? a.value / 100 : a.value, b.percent ? b.value / 100 : b.value);
-  if (a.measure == Measure::kVersion && b.measure == Measure::kPlain) return Near(a.value, b.value * 1e6);
-  if (b.measure == Measure::kVersion && a.measure == Measure::kPlain) return Near(b.value, a.value * 1e6);
   if (a.measure == Measure::kClock || b.measure == Measure::kClock) return false;
   const bool bare = a.measure == Measure::kPlain || b.measure == Measure::kPlain;
   return bare && a.measure != b.measure && Near(a.written, b.written);

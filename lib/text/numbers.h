@@ -18,6 +18,10 @@ enum class Measure : std::uint8_t {
   kBytes,
   kCelsius,
   kFahrenheit,
+  kWatts,
+  kWattHours,
+  kAmperes,
+  kAmpereHours,
   kMoney,        // In the currency named in `currency`.
   kClock,        // Minutes since midnight.
   kMonth,        // 1 to 12, beside a day.
@@ -27,10 +31,11 @@ enum class Measure : std::uint8_t {
 struct Quantity {
   Measure measure = Measure::kPlain;
   double value = 0;    // In the measure's unit: "2 min" is 120 seconds.
-  double written = 0;  // As written: 2.
+  double written = 0;  // As written: 2. Of a version: its first two parts.
   char currency = 0;   // '$', 'e' for euros, 'p' for pounds, 'y' for yen; 0 for others.
   bool percent = false;
-  bool weak = false;   // Words such as "half", "once", "second", which need not be counts, and digits inside a longer name.
+  bool weak = false;   // Written as a word without a unit ("two strings", "once"), an ordinal, or digits inside a longer name: the same
+                       // question may be put without it.
 
   friend bool operator==(const Quantity&, const Quantity&) = default;
 };

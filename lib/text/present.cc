@@ -15,7 +15,7 @@ bool HasAny(std::string_view tokens, const std::array<std::string_view, N>& cues
 
 // Whatever else is asked, these speak of the moment or of this conversation.
 constexpr auto kAlways = std::to_array<std::string_view>(
-    {" right now ", " at the moment ", " as of now ", " as of today ", " these days ", " my last message ", " my previous message ",
+    {" right now ", " as of now ", " as of today ", " these days ", " my last message ", " my previous message ",
      " my last question ", " my previous question ", " your last answer ", " your previous answer ", " what i just said ", " what did i just ",
      " you just said ", " earlier in this conversation ", " what time is it ", " what day is it ", " what is the time ", " what s the time ",
      " what is the date ", " what s the date ", " what year is it ", " latest news ", " breaking news ", " latest version ", " newest version ",
@@ -62,7 +62,7 @@ bool AsksForPresent(std::string_view text) {
   const std::string tokens = TokenText(text);
   if (HasAny(tokens, kAlways)) return true;
   if (HasAny(tokens, kWork)) return false;
-  return HasAny(tokens, kDays) || HasCurrentOf(tokens) || EndsWithNow(tokens);
+  return HasAny(tokens, kDays) || tokens.ends_with(" at the moment ") || HasCurrentOf(tokens) || EndsWithNow(tokens);
 }
 
 }  // namespace reflex::text

@@ -106,6 +106,12 @@ void Complete(std::string_view prepared, Word& word) {
   word.capital = IsUpper(written.front());
 }
 
+bool HasNumber(const std::vector<Word>& words, std::size_t at, std::size_t count) {
+  return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count), [](const Word& word) {
+    return NumberWordValue(word.lower) >= 0 || word.lower == "half" || word.lower == "dozen" || std::ranges::any_of(word.lower, IsDigit);
+  });
+}
+
 // The number of words from `at` on that make a listed phrase, the longest first; sets what it is called. 1 when there is none.
 std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, std::size_t at, std::string& joined, std::string_view& canonical) {
   const Lexicon& lexicon = Lexicon::Get();
@@ -123,7 +129,9 @@ std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, 
   for (; count > 1; --count) {
     const LexiconEntry* phrase = lexicon.Find(joined);
     if (!phrase && joined.ends_with('s')) phrase = lexicon.Find(std::string_view(joined).substr(0, joined.size() - 1));
-    if (phrase && phrase->Has(LexiconEntry::kPhrase)) {
+    // Numbers stay words of their own.
+    const bool number = phrase && !phrase->Has(LexiconEntry::kTool) && !phrase->Has(LexiconEntry::kEntity) && HasNumber(words, at, count);
+    if (phrase && phrase->Has(LexiconEntry::kPhrase) && !number) {
       canonical = phrase->canonical;
       return count;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "text/chars.h"
+#include "text/edit.h"
 #include "text/lexicon.h"
 #include "verify/vectors.h"
 
@@ -38,17 +39,7 @@ std::vector<std::uint64_t> Sorted(std::vector<std::uint64_t> values) {
   return values;
 }
 
-// Damerau-Levenshtein distance of at most one.
-bool OneEditApart(std::string_view a, std::string_view b) {
-  if (a.size() > b.size()) std::swap(a, b);
-  if (b.size() - a.size() > 1) return false;
-  const std::size_t at = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-  if (a.size() < b.size()) return a.substr(at) == b.substr(at + 1);
-  if (at == a.size() || a.substr(at + 1) == b.substr(at + 1)) return true;
-  return at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at] && a.substr(at + 2) == b.substr(at + 2);
-}
-
-bool MayBeTypo(std::string_view word) { return word.size() >= kTypoLettersMin && std::ranges::all_of(word, text::IsAlpha); }
+bool IsRepairable(std::string_view word) { return word.size() >= kTypoLettersMin && std::ranges::all_of(word, text::IsAlpha); }
 
 }  // namespace
 
@@ -77,13 +68,13 @@ void Alignment::RepairTypos() {
   const text::Lexicon& lexicon = text::Lexicon::Get();
   std::vector<std::uint32_t> candidates;
   for (std::uint32_t j = 0; j < b_.size(); ++j) {
-    if (!std::ranges::binary_search(stems_a, b_.stem[j]) && MayBeTypo(b_.word(j).lower)) candidates.push_back(j);
+    if (!std::ranges::binary_search(stems_a, b_.stem[j]) && IsRepairable(b_.word(j).lower)) candidates.push_back(j);
   }
   for (std::uint32_t i = 0; i < a_.size() && !candidates.empty(); ++i) {
     const std::string& word = a_.word(i).lower;
-    if (std::ranges::binary_search(stems_b, a_.stem[i]) || !MayBeTypo(word)) continue;
+    if (std::ranges::binary_search(stems_b, a_.stem[i]) || !IsRepairable(word)) continue;
     for (const std::uint32_t j : candidates) {
-      if (std::ranges::binary_search(stems_a, b_.stem[j]) || !OneEditApart(word, b_.word(j).lower)) continue;
+      if (std::ranges::binary_search(stems_a, b_.stem[j]) || !text::OneEditApart(word, b_.word(j).lower)) continue;
       const bool known = lexicon.Known(word);
       if (known && lexicon.Known(b_.word(j).lower)) continue;
       Side &from = known ? a_ : b_, &to = known ? b_ : a_;
