@@ -17,29 +17,21 @@ namespace {
 constexpr std::size_t kShortTextWords = 6;
 
 // Capitalised words that are another thing in lower case.
-constexpr auto kCaseWords = std::to_array<std::string_view>(
-    {"access",  "amazon", "apple",  "august", "bill",   "brave",  "chef",   "chile",  "china",  "crystal", "dart",    "edge",   "excel",
+constexpr WordSet kCaseWords(std::to_array<std::string_view>({"access",  "amazon", "apple",  "august", "bill",   "brave",  "chef",   "chile",  "china",  "crystal", "dart",    "edge",   "excel",
      "express", "flask",  "frank",  "gap",    "georgia", "go",    "god",    "grace",  "hope",   "jack",    "java",    "jordan", "julia",
      "less",    "make",   "march",  "mark",   "mars",   "may",    "mercury", "nick",  "nice",   "notion",  "numbers", "opera",  "oracle",
      "pages",   "polish", "puppet", "python", "reading", "rob",   "rose",   "ruby",   "rust",   "safari",  "salt",    "shell",  "signal",
      "slack",   "spring", "square", "stripe", "sun",    "swift",  "target", "teams",  "turkey", "us",      "violet",  "will",   "windows",
-     "word",    "zoom"});
+     "word",    "zoom"}));
 // Words that mean something else when written in capitals.
-constexpr auto kCapitalWords = std::to_array<std::string_view>(
-    {"act", "aid", "aids", "am",  "an",  "and", "are", "as",   "at",   "ban", "bar", "bat",  "be",   "by",  "can", "cap", "car", "cat", "co",
+constexpr WordSet kCapitalWords(std::to_array<std::string_view>({"act", "aid", "aids", "am",  "an",  "and", "are", "as",   "at",   "ban", "bar", "bat",  "be",   "by",  "can", "cap", "car", "cat", "co",
      "cop", "cut", "do",   "dos", "ear", "era", "eta", "fat",  "gap",  "gas", "get", "go",   "had",  "has", "he",  "hit", "hot", "how", "if",
      "in",  "is",  "it",   "its", "lap", "let", "low", "man",  "map",  "mat", "me",  "mine", "most", "my",  "nap", "net", "no",  "nor", "not",
      "now", "of",  "off",  "on",  "one", "or",  "our", "out",  "pan",  "pet", "pin", "post", "put",  "ram", "rat", "rest", "sad", "sap", "sat",
      "saw", "scar", "set", "she", "sim", "so",  "soap", "star", "stem", "tan", "tap", "the",  "tip",  "to",  "top", "up",  "us",  "use", "van",
-     "war", "was", "we",   "who", "why", "you"});
+     "war", "was", "we",   "who", "why", "you"}));
 // Where the text is about spelling, or about a language of keywords, spelling stays.
-constexpr auto kAboutSpelling = std::to_array<std::string_view>(
-    {"spell", "spelled", "spelling", "spelt", "british", "american", "english", "css", "letters", "anagram", "syllables", "rhymes", "pronounce"});
-
-template <std::size_t N>
-bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) {
-  return std::ranges::find(set, word) != set.end();
-}
+constexpr WordSet kAboutSpelling(std::to_array<std::string_view>({"spell", "spelled", "spelling", "spelt", "british", "american", "english", "css", "letters", "anagram", "syllables", "rhymes", "pronounce"}));
 
 struct Style {
   bool fold_case = false, keep_case_words = false, spelling = false, all_capitals = false;
@@ -94,8 +86,8 @@ bool MayFold(std::string_view word, std::string_view lower, const Style& style) 
   }
   switch (ShapeOf(word)) {
     case Shape::kLower: return true;
-    case Shape::kCapitalised: return !style.keep_case_words || !IsOneOf(kCaseWords, lower);
-    case Shape::kCapitals: return style.all_capitals || !IsOneOf(kCapitalWords, lower);
+    case Shape::kCapitalised: return !style.keep_case_words || !kCaseWords.Has(lower);
+    case Shape::kCapitals: return style.all_capitals || !kCapitalWords.Has(lower);
     case Shape::kMixed: return listed();
   }
   return false;
@@ -184,10 +176,10 @@ bool IsAboutSpelling(std::string_view text) {
       word.push_back(ToLower(c));
       continue;
     }
-    if (IsOneOf(kAboutSpelling, word)) return true;
+    if (kAboutSpelling.Has(word)) return true;
     word.clear();
   }
-  return IsOneOf(kAboutSpelling, word);
+  return kAboutSpelling.Has(word);
 }
 
 Style StyleOf(std::string_view text) {

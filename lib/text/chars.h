@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,6 +26,17 @@ inline std::string LowerAscii(std::string_view text) {
 }
 
 constexpr bool Contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
+
+// A fixed set of words, looked up by binary search.
+template <std::size_t N>
+class WordSet {
+ public:
+  explicit constexpr WordSet(std::array<std::string_view, N> words) : words_(words) { std::ranges::sort(words_); }
+  constexpr bool Has(std::string_view word) const { return std::ranges::binary_search(words_, word); }
+
+ private:
+  std::array<std::string_view, N> words_;
+};
 
 // FNV-1a, 64 bits: names words within one comparison; equal hashes are followed by a comparison of the bytes where it matters.
 constexpr std::uint64_t HashWord(std::string_view word) {

@@ -45,15 +45,15 @@ bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) 
 }
 
 // Words that make a run of courtesy words a greeting, thanks or an announcement of a question.
-constexpr auto kCore = std::to_array<std::string_view>({"hi", "hello", "hey", "howdy", "yo", "greetings", "dear", "please", "pls", "plz", "kindly", "thanks", "thank", "thankyou", "thx", "ty", "cheers", "tia", "ta", "appreciate", "sorry", "obliged", "appreciated", "grateful", "regards", "morning", "evening", "afternoon", "question", "wondering", "curious", "asking", "help", "asap", "urgent", "btw", "hope", "hoping", "wondered", "nice", "great", "ok", "okay", "well", "so", "bother", "bothering", "fyi", "idea", "ideas", "stuck", "asked", "remember", "forgot"});
+constexpr WordSet kCore(std::to_array<std::string_view>({"hi", "hello", "hey", "howdy", "yo", "greetings", "dear", "please", "pls", "plz", "kindly", "thanks", "thank", "thankyou", "thx", "ty", "cheers", "tia", "ta", "appreciate", "sorry", "obliged", "appreciated", "grateful", "regards", "morning", "evening", "afternoon", "question", "wondering", "curious", "asking", "help", "asap", "urgent", "btw", "hope", "hoping", "wondered", "nice", "great", "ok", "okay", "well", "so", "bother", "bothering", "fyi", "idea", "ideas", "stuck", "asked", "remember", "forgot"}));
 // Courtesy words that ask for something when they stand beside "answer": "short answer please" is a constraint.
 constexpr std::array<std::string_view, 4> kSize = {"short", "simple", "small", "quick"};
 constexpr std::array<std::string_view, 3> kSized = {"question", "thing", "one"};
 // Where the text is about wording, a greeting may be what it is about.
-constexpr std::array<std::string_view, 30> kWording = {
+constexpr WordSet kWording(std::to_array<std::string_view>({
     "translate", "translation", "say",      "says",      "saying",    "said",      "mean",     "means",    "meaning",  "spell",
     "spelling",  "spelled",     "pronounce", "reply",    "respond",   "rewrite",   "rephrase", "proofread", "grammar", "correct",
-    "sentence",  "sentences",   "phrase",   "phrases",   "greeting",  "greet",     "rhyme",    "rhymes",   "classify", "sentiment"};
+    "sentence",  "sentences",   "phrase",   "phrases",   "greeting",  "greet",     "rhyme",    "rhymes",   "classify", "sentiment"}));
 
 // A piece of text that holds nothing but courtesy.
 bool IsCourtesy(std::string_view segment) {
@@ -63,7 +63,7 @@ bool IsCourtesy(std::string_view segment) {
   const bool plain = ForEachPlainWord(segment, [&](std::string_view word) {
     const LexiconEntry* entry = lexicon.Find(word);
     ++words;
-    core = core || IsOneOf(kCore, word);
+    core = core || kCore.Has(word);
     size = size || IsOneOf(kSize, word);
     sized = sized || IsOneOf(kSized, word);
     return word == "and" || (entry && entry->Has(LexiconEntry::kCourtesy) && word != "today");
@@ -79,7 +79,7 @@ bool IsAboutWording(std::string_view text) {
       word.push_back(ToLower(text[at]));
       continue;
     }
-    found = found || IsOneOf(kWording, word);
+    found = found || kWording.Has(word);
     word.clear();
   }
   return found;

@@ -17,8 +17,7 @@ bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) 
 }
 
 // Listed names that are ordinary words as well: taken for names only with a capital inside a sentence.
-constexpr auto kOrdinaryNames = std::to_array<std::string_view>(
-    {"accept",  "accounts", "address", "age",     "alpine",  "apache", "arch",     "authorization", "base",    "bash",    "binary",  "books",  "bootstrap", "brave",
+constexpr WordSet kOrdinaryNames(std::to_array<std::string_view>({"accept",  "accounts", "address", "age",     "alpine",  "apache", "arch",     "authorization", "base",    "bash",    "binary",  "books",  "bootstrap", "brave",
      "bundler", "c",        "cat",     "chef",    "chess",   "comments", "composer", "country",      "crystal", "cut",     "customers", "dart", "date",   "delete",
      "diesel",  "dig",      "dog",     "dollars", "edge",    "eclipse", "email",   "employees",     "events",  "excel",   "express", "fiber",  "find",    "fish",
      "flask",   "gemini",   "get",     "gin",     "go",      "golf",    "head",    "helm",          "hex",     "horse",   "host",    "hr",     "invoices", "join",
@@ -28,12 +27,11 @@ constexpr auto kOrdinaryNames = std::to_array<std::string_view>(
      "rabbit",  "racket",   "react",   "recoil",  "rest",    "reviews", "safari",  "salary",        "salt",    "sentry",  "sequelize", "sessions", "shipments", "signal",
      "slack",   "snowflake", "soap",   "solid",   "sort",    "spark",   "square",  "state",         "status",  "stripe",  "students", "subscriptions", "swift", "tail",
      "tar",     "teams",    "tee",     "tickets", "title",   "top",     "torch",   "tr",            "turtle",  "umbrella corp", "unity", "unreal", "users", "vary",
-     "view",    "weekdays", "weekends", "windows", "word",   "yarn",    "zip",     "zoom"});
-constexpr auto kSpokenLanguages = std::to_array<std::string_view>(
-    {"english", "french",  "german",  "spanish", "italian", "portuguese", "japanese", "chinese", "korean",  "russian",    "arabic",  "hindi",   "dutch",
+     "view",    "weekdays", "weekends", "windows", "word",   "yarn",    "zip",     "zoom"}));
+constexpr WordSet kSpokenLanguages(std::to_array<std::string_view>({"english", "french",  "german",  "spanish", "italian", "portuguese", "japanese", "chinese", "korean",  "russian",    "arabic",  "hindi",   "dutch",
      "swedish", "polish",  "turkish", "greek",   "finnish", "danish",     "czech",    "vietnamese", "thai", "norwegian",  "hungarian", "latin", "hebrew",
-     "ukrainian", "romanian", "bengali", "urdu", "persian", "farsi",      "malay",    "indonesian", "catalan", "mandarin", "cantonese", "esperanto", "irish", "welsh"});
-constexpr auto kDirections = std::to_array<std::string_view>({"to", "into", "from", "than", "before", "after", "of", "by", "over", "onto", "against", "as", "->", "in", "on", "with", "for"});
+     "ukrainian", "romanian", "bengali", "urdu", "persian", "farsi",      "malay",    "indonesian", "catalan", "mandarin", "cantonese", "esperanto", "irish", "welsh"}));
+constexpr WordSet kDirections(std::to_array<std::string_view>({"to", "into", "from", "than", "before", "after", "of", "by", "over", "onto", "against", "as", "->", "in", "on", "with", "for"}));
 constexpr auto kSymmetric = std::to_array<std::string_view>({"and", "or", "between", "vs", "versus", "both", "compare", "difference"});
 
 constexpr std::size_t kNamesMax = 64;  // Of one kind; a text with more is no question.
@@ -45,7 +43,7 @@ void SortUnique(std::vector<std::string>& names) {
 }
 
 bool IsContent(const Word& word) {
-  return word.type != WordType::kFunction && word.type != WordType::kNegation && word.type != WordType::kOther && !IsOneOf(kDirections, word.lower);
+  return word.type != WordType::kFunction && word.type != WordType::kNegation && word.type != WordType::kOther && !kDirections.Has(word.lower);
 }
 
 // A capital says something only inside a sentence.
@@ -68,8 +66,8 @@ void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts&
     const bool tool = word.type == WordType::kTool, entity = word.type == WordType::kEntity;
     const bool capital = word.capital && !StartsSentence(prepared, word);
     if (tool || entity) {
-      const bool sure = capital || !(IsOneOf(kOrdinaryNames, word.lower) || IsOneOf(kOrdinaryNames, word.canonical));
-      if (sure && !IsOneOf(kSpokenLanguages, word.canonical)) (tool ? facts.tools : facts.names).push_back(word.canonical);
+      const bool sure = capital || !(kOrdinaryNames.Has(word.lower) || kOrdinaryNames.Has(word.canonical));
+      if (sure && !kSpokenLanguages.Has(word.canonical)) (tool ? facts.tools : facts.names).push_back(word.canonical);
     } else if (word.type == WordType::kIdentifier) {
       facts.identifiers.push_back(word.lower);
     } else if (capital && word.lower.size() > 1 && (word.type == WordType::kContent || word.type == WordType::kAntonym)) {
@@ -82,8 +80,7 @@ void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts&
 }
 
 // Words that deny only in some sentences ("avoid a stampede" asks how to prevent it); no guard is built on them.
-constexpr auto kMildNegations = std::to_array<std::string_view>(
-    {"absent", "avoid", "exclude", "excluded", "excluding", "ignore", "ignoring", "instead", "lack", "lacking", "lacks", "missing", "off", "unless"});
+constexpr WordSet kMildNegations(std::to_array<std::string_view>({"absent", "avoid", "exclude", "excluded", "excluding", "ignore", "ignoring", "instead", "lack", "lacking", "lacks", "missing", "off", "unless"}));
 // Words between a denial and what it denies.
 constexpr auto kEmptyScopes = std::to_array<std::string_view>({"using", "only", "losing", "having", "getting", "being", "doing", "making", "need", "any"});
 
@@ -97,7 +94,7 @@ bool DeniesItself(const Word& word) {
 void FindNegations(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
   for (std::uint32_t at = 0; at < words.size(); ++at) {
     const Word& word = words[at];
-    const bool denying = word.type == WordType::kNegation && !IsOneOf(kMildNegations, word.canonical);
+    const bool denying = word.type == WordType::kNegation && !kMildNegations.Has(word.canonical);
     if (denying) {
       Negation negation{at, at};
       for (std::uint32_t next = at + 1; next < words.size() && next <= at + 4; ++next) {
@@ -118,7 +115,7 @@ void FindNegations(std::string_view prepared, const std::vector<Word>& words, Fa
 void FindRelations(const std::vector<Word>& words, Facts& facts) {
   constexpr std::size_t kReach = 4, kRelationsMax = 256;
   for (std::size_t at = 1; at + 1 < words.size() && facts.relations.size() < kRelationsMax; ++at) {
-    if (!IsOneOf(kDirections, words[at].lower)) continue;
+    if (!kDirections.Has(words[at].lower)) continue;
     std::vector<std::size_t> left, right;
     for (std::size_t i = at; i-- > 0 && at - i <= kReach && left.size() < 2 && !IsOneOf(kSymmetric, words[i].lower);) {
       if (IsContent(words[i])) left.push_back(i);
@@ -164,7 +161,7 @@ void FindQuoted(std::string_view text, Facts& facts) {
 void FindLanguages(const std::vector<Word>& words, Facts& facts) {
   for (std::size_t at = 1; at < words.size(); ++at) {
     const std::string_view before = words[at - 1].lower;
-    if (!IsOneOf(kSpokenLanguages, words[at].canonical)) continue;
+    if (!kSpokenLanguages.Has(words[at].canonical)) continue;
     if (before == "in" || before == "into" || before == "to") facts.output_languages.push_back(words[at].canonical);
   }
   SortUnique(facts.output_languages);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "text/chars.h"
 #include "text/edit.h"
 #include "text/reading.h"
 #include "text/tasks.h"
@@ -19,9 +20,7 @@ std::string Join(const std::vector<std::string>& names) {
   return joined;
 }
 
-bool Mentions(const Reading& reading, std::string_view stem) {
-  return std::ranges::any_of(reading.words, [&](const Word& word) { return word.stem == stem || word.canonical == stem; });
-}
+bool Mentions(const Reading& reading, std::string_view stem) { return reading.index.Has(HashWord(stem)); }
 
 // "Mexico" and "Mexican", not "Austria" and "Australia".
 bool AreOfOneRoot(std::string_view a, std::string_view b) {
@@ -44,7 +43,7 @@ bool AreClose(const Reading& a, const Reading& b) {
     for (const Word& word : x.words) {
       if (word.type == WordType::kFunction) continue;
       ++words;
-      common += std::ranges::find(y.words, word.stem_hash, &Word::stem_hash) != y.words.end();
+      common += y.index.HasStem(word.stem_hash);
     }
   };
   count(a, b);
@@ -237,26 +236,15 @@ Found Constraints(const Reading& a, const Reading& b) {
   return Conflict{"constraint", Join(only_a), Join(only_b)};
 }
 
-// The one position of a stem, or nothing when the text has it not once.
-std::optional<std::size_t> OnlyPosition(const Reading& reading, const Word& word) {
-  std::optional<std::size_t> found;
-  for (std::size_t i = 0; i < reading.words.size(); ++i) {
-    if (reading.words[i].stem_hash != word.stem_hash) continue;
-    if (found) return std::nullopt;
-    found = i;
-  }
-  return found;
-}
-
 // "A to B" here, "B to A" there, each name once; with the same word between unless `any_word`.
 Found Swapped(const Reading& a, const Reading& b, bool any_word) {
   for (const Relation& relation : a.facts.relations) {
     const Word &left = a.words[relation.left], &right = a.words[relation.right];
-    if (left.stem_hash == right.stem_hash || !OnlyPosition(a, left) || !OnlyPosition(a, right)) continue;
-    const auto left_b = OnlyPosition(b, left), right_b = OnlyPosition(b, right);
-    if (!left_b || !right_b || *right_b > *left_b) continue;
+    const std::uint32_t left_b = b.index.OnlyOfStem(left.stem_hash), right_b = b.index.OnlyOfStem(right.stem_hash);
+    if (left_b == WordIndex::kNone || right_b == WordIndex::kNone || left_b <= right_b) continue;
+    if (a.index.OnlyOfStem(left.stem_hash) == WordIndex::kNone || a.index.OnlyOfStem(right.stem_hash) == WordIndex::kNone) continue;
     for (const Relation& other : b.facts.relations) {
-      if (other.left != *right_b || other.right != *left_b) continue;
+      if (other.left != right_b || other.right != left_b) continue;
       if (any_word || b.words[other.word].lower == a.words[relation.word].lower) {
         return Conflict{"order", left.lower + " " + a.words[relation.word].lower + " " + right.lower,
                         right.lower + " " + b.words[other.word].lower + " " + left.lower};
@@ -268,12 +256,13 @@ Found Swapped(const Reading& a, const Reading& b, bool any_word) {
 
 // Whether two words that both texts have once stand in another order.
 bool HasInversion(const Reading& a, const Reading& b) {
-  std::size_t last = 0;
+  std::uint32_t last = 0;
   for (const Word& word : a.words) {
-    if (word.type == WordType::kFunction || !OnlyPosition(a, word)) continue;
-    const auto position = OnlyPosition(b, word);
-    if (position && *position < last) return true;
-    if (position) last = *position;
+    if (word.type == WordType::kFunction || a.index.OnlyOfStem(word.stem_hash) == WordIndex::kNone) continue;
+    const std::uint32_t position = b.index.OnlyOfStem(word.stem_hash);
+    if (position == WordIndex::kNone) continue;
+    if (position < last) return true;
+    last = position;
   }
   return false;
 }
@@ -287,12 +276,16 @@ bool IsComparative(std::string_view word) {
 // A word here, its listed opposite there, neither in both; a denial more on one side turns it round again.
 Found Antonyms(const Reading& a, const Reading& b) {
   if (a.facts.negations.size() % 2 != b.facts.negations.size() % 2) return std::nullopt;
+  std::vector<const Word*> opposable;
+  for (const Word& other : b.words) {
+    if (!other.kin.antonyms.empty() && !a.index.Has(other.stem_hash)) opposable.push_back(&other);
+  }
   for (const Word& word : a.words) {
-    if (word.kin.antonyms.empty() || Mentions(b, word.stem)) continue;
-    for (const Word& other : b.words) {
-      if (!other.kin.antonyms.empty() && ShareOne(word.kin.antonyms, other.kin.antonyms) && !Mentions(a, other.stem)) {
-        if (IsComparative(word.lower) && IsComparative(other.lower) && HasInversion(a, b)) continue;
-        return Conflict{"antonym", word.lower, other.lower};
+    if (word.kin.antonyms.empty() || b.index.Has(word.stem_hash)) continue;
+    for (const Word* other : opposable) {
+      if (word.kin.antonyms.SharesWith(other->kin.antonyms)) {
+        if (IsComparative(word.lower) && IsComparative(other->lower) && HasInversion(a, b)) continue;
+        return Conflict{"antonym", word.lower, other->lower};
       }
     }
   }

@@ -200,6 +200,7 @@ void Lexicon::SortRelations(std::vector<Membership>& members) {
     if (row.count[member.relation] == 0) row.begin[member.relation] = static_cast<std::uint32_t>(groups_.size());
     if (row.count[member.relation] > 0 && groups_.back() == member.group) continue;
     ++row.count[member.relation];
+    row.bits[member.relation] |= 1ull << (member.group % 64);
     groups_.push_back(member.group);
   }
 }
@@ -218,7 +219,9 @@ Kin Lexicon::FindKin(std::string_view stem) const {
   const std::uint32_t found = by_stem_.Find(stem, [this](std::uint32_t position) { return kin_[position].stem; });
   if (found == Index::kNone) return {};
   const KinRow& row = kin_[found];
-  const auto list = [&](Relation relation) { return std::span(groups_).subspan(row.begin[relation], row.count[relation]); };
+  const auto list = [&](Relation relation) {
+    return GroupList{std::span(groups_).subspan(row.begin[relation], row.count[relation]), row.bits[relation]};
+  };
   return {.synonyms = list(kSynonyms), .contrasts = list(kContrasts), .antonyms = list(kAntonyms)};
 }
 
@@ -252,9 +255,10 @@ std::string_view Stem(std::string_view canonical) {
   return canonical;
 }
 
-bool ShareOne(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b) {
-  auto i = a.begin(), j = b.begin();
-  while (i != a.end() && j != b.end()) {
+bool GroupList::SharesWith(const GroupList& other) const {
+  if ((bits & other.bits) == 0) return false;
+  auto i = groups.begin(), j = other.groups.begin();
+  while (i != groups.end() && j != other.groups.end()) {
     if (*i == *j) return true;
     if (*i < *j) {
       ++i;

@@ -28,9 +28,16 @@ struct LexiconEntry {
   bool Has(Flag flag) const { return (flags & flag) != 0; }
 };
 
-// The groups that a stem belongs to, ascending; two stems are related when they share one.
+// The groups of one kind that a stem belongs to, ascending; two stems are related when they share one.
+struct GroupList {
+  std::span<const std::uint16_t> groups;
+  std::uint64_t bits = 0;  // Bit g % 64 for each group g: most pairs that share none are told apart by this alone.
+
+  bool empty() const { return groups.empty(); }
+  bool SharesWith(const GroupList& other) const;
+};
 struct Kin {
-  std::span<const std::uint16_t> synonyms, contrasts, antonyms;
+  GroupList synonyms, contrasts, antonyms;
 };
 
 // The word lists of models/lexicon. Read once, at the first use; nothing is read before that. Thread-safe.
@@ -70,6 +77,7 @@ class Lexicon {
     std::string_view stem;
     std::uint32_t begin[3] = {};  // Into groups_, by relation.
     std::uint16_t count[3] = {};
+    std::uint64_t bits[3] = {};
   };
   struct Membership {
     std::uint32_t row;
@@ -94,7 +102,5 @@ class Lexicon {
 
 // The stem of a canonical form: cut of ing, ies, es, ed or s where at least three letters stay and the word has more than four.
 std::string_view Stem(std::string_view canonical);
-// Whether two ascending lists have a number in common.
-bool ShareOne(std::span<const std::uint16_t> a, std::span<const std::uint16_t> b);
 
 }  // namespace reflex::text

@@ -1,6 +1,7 @@
 #include "text/reading.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "text/canonical.h"
 #include "text/chars.h"
@@ -31,6 +32,30 @@ std::vector<std::uint32_t> Symbols(std::string_view text) {
 
 }  // namespace
 
+WordIndex::WordIndex(const std::vector<Word>& words) {
+  stems_.reserve(words.size());
+  canonicals_.reserve(words.size());
+  for (std::uint32_t at = 0; at < words.size(); ++at) {
+    stems_.push_back({words[at].stem_hash, at});
+    canonicals_.push_back(words[at].canonical_hash);
+  }
+  std::ranges::sort(stems_, [](const Place& a, const Place& b) { return std::tie(a.hash, a.position) < std::tie(b.hash, b.position); });
+  std::ranges::sort(canonicals_);
+}
+
+std::uint32_t WordIndex::FirstOfStem(std::uint64_t hash) const {
+  const auto found = std::ranges::lower_bound(stems_, hash, {}, &Place::hash);
+  return found != stems_.end() && found->hash == hash ? static_cast<std::uint32_t>(found - stems_.begin()) : kNone;
+}
+
+bool WordIndex::Has(std::uint64_t hash) const { return HasStem(hash) || std::ranges::binary_search(canonicals_, hash); }
+
+std::uint32_t WordIndex::OnlyOfStem(std::uint64_t hash) const {
+  const std::uint32_t first = FirstOfStem(hash);
+  if (first == kNone || (first + 1 < stems_.size() && stems_[first + 1].hash == hash)) return kNone;
+  return stems_[first].position;
+}
+
 Reading Read(std::string_view text) {
   Reading reading;
   reading.utf8 = IsUtf8(text);
@@ -40,6 +65,7 @@ Reading Read(std::string_view text) {
   reading.words = SplitWords(reading.prepared, kReadingWordsMax + 1);
   reading.too_long = reading.words.size() > kReadingWordsMax;
   if (reading.too_long) reading.words.resize(kReadingWordsMax);
+  reading.index = WordIndex(reading.words);
   reading.script = ReadScript(reading.prepared);
   if (reading.too_long) return reading;
   reading.tokens = TokenText(reading.prepared);

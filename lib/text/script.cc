@@ -13,12 +13,11 @@ namespace {
 
 constexpr std::size_t kLookedAtBytes = 4096;
 // Function words of other languages in Latin letters that are no English words.
-constexpr auto kOtherLanguages = std::to_array<std::string_view>(
-    {"auf", "aus", "avec", "bei", "como", "con", "cómo", "cosa", "cuál", "dans", "das", "dei", "del", "della", "dem", "den", "der", "des", "di",
+constexpr WordSet kOtherLanguages(std::to_array<std::string_view>({"auf", "aus", "avec", "bei", "como", "con", "cómo", "cosa", "cuál", "dans", "das", "dei", "del", "della", "dem", "den", "der", "des", "di",
      "dla", "du", "eine", "einen", "einer", "el", "en", "er", "es", "est", "et", "för", "für", "gli", "het", "hoe", "hur", "ich", "il", "ist",
      "je", "jest", "kann", "las", "le", "les", "los", "mit", "mon", "nicht", "och", "où", "para", "per", "pour", "por", "pourquoi", "qu", "quais",
      "que", "quel", "quelle", "qué", "sich", "sie", "som", "sont", "sur", "una", "und", "une", "van", "vom", "von", "wann", "warum", "wat", "wie",
-     "wo", "zu", "zum", "zur", "è", "är", "być", "się", "não", "uma", "também", "mój", "ile", "nie", "czy", "jak", "ve", "bir", "için", "nasıl"});
+     "wo", "zu", "zum", "zur", "è", "är", "być", "się", "não", "uma", "também", "mój", "ile", "nie", "czy", "jak", "ve", "bir", "için", "nasıl"}));
 
 }  // namespace
 
@@ -36,7 +35,7 @@ ScriptShare ReadScript(std::string_view text) {
     const LexiconEntry* entry = lexicon.Find(lower);
     ++share.words;
     function += entry && (entry->Has(LexiconEntry::kFunction) || entry->Has(LexiconEntry::kCourtesy) || entry->Has(LexiconEntry::kNegation));
-    other += std::ranges::find(kOtherLanguages, lower) != kOtherLanguages.end();
+    other += kOtherLanguages.Has(lower);
     word.clear();
   };
   for (std::size_t at = 0; at < text.size();) {

@@ -64,17 +64,17 @@ Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, co
 // A word that no other word of the text's partner has, that is no English word or stands against one that is none, and that is one
 // edit away from it, counts as that word.
 void Alignment::RepairTypos() {
-  const std::vector<std::uint64_t> stems_a = Sorted(a_.stem), stems_b = Sorted(b_.stem);
+  const text::WordIndex &index_a = a_.reading->index, &index_b = b_.reading->index;
   const text::Lexicon& lexicon = text::Lexicon::Get();
   std::vector<std::uint32_t> candidates;
   for (std::uint32_t j = 0; j < b_.size(); ++j) {
-    if (!std::ranges::binary_search(stems_a, b_.stem[j]) && IsRepairable(b_.word(j).lower)) candidates.push_back(j);
+    if (!index_a.HasStem(b_.stem[j]) && IsRepairable(b_.word(j).lower)) candidates.push_back(j);
   }
   for (std::uint32_t i = 0; i < a_.size() && !candidates.empty(); ++i) {
     const std::string& word = a_.word(i).lower;
-    if (std::ranges::binary_search(stems_b, a_.stem[i]) || !IsRepairable(word)) continue;
+    if (index_b.HasStem(a_.stem[i]) || !IsRepairable(word)) continue;
     for (const std::uint32_t j : candidates) {
-      if (std::ranges::binary_search(stems_a, b_.stem[j]) || !text::OneEditApart(word, b_.word(j).lower)) continue;
+      if (!text::OneEditApart(word, b_.word(j).lower) || index_a.HasStem(b_.stem[j])) continue;
       const bool known = lexicon.Known(word);
       if (known && lexicon.Known(b_.word(j).lower)) continue;
       Side &from = known ? a_ : b_, &to = known ? b_ : a_;
@@ -107,23 +107,24 @@ void Alignment::Match() {
   match(b_, a_);
 }
 
-// The best partner among matched words of the other text; unmatched ones are compared in the block.
-void Alignment::FindBest(Side& side, const Side& other) {
-  for (const std::uint32_t i : side.left) {
-    const std::span<const float> row = side.Row(i);
-    for (std::size_t j = 0; j < other.size(); ++j) {
-      if (other.matched[j]) side.best[i] = std::max(side.best[i], Dot(row, other.Row(j)));
-    }
-  }
-}
-
+// Unmatched words against all words of the other text: what matched words offer is final, the rest goes into the block.
 void Alignment::FillBlock() {
-  FindBest(a_, b_);
-  FindBest(b_, a_);
+  std::vector<float> row(std::max(a_.size(), b_.size()));
   block_.resize(a_.left.size() * b_.left.size());
   for (std::size_t i = 0; i < a_.left.size(); ++i) {
-    const std::span<const float> row = a_.Row(a_.left[i]);
-    for (std::size_t j = 0; j < b_.left.size(); ++j) block_[i * b_.left.size() + j] = Dot(row, b_.Row(b_.left[j]));
+    const std::span<float> out(row.data(), b_.size());
+    DotRows(a_.Row(a_.left[i]), b_.vectors, out);
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      if (b_.matched[j]) a_.best[a_.left[i]] = std::max(a_.best[a_.left[i]], out[j]);
+    }
+    for (std::size_t j = 0; j < b_.left.size(); ++j) block_[i * b_.left.size() + j] = out[b_.left[j]];
+  }
+  for (const std::uint32_t j : b_.left) {
+    const std::span<float> out(row.data(), a_.size());
+    DotRows(b_.Row(j), a_.vectors, out);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (a_.matched[i]) b_.best[j] = std::max(b_.best[j], out[i]);
+    }
   }
 }
 
@@ -134,10 +135,10 @@ void Alignment::ApplyLists() {
     for (std::size_t j = 0; j < b_.left.size(); ++j) {
       const text::Kin& y = *b_.kin[b_.left[j]];
       float& similarity = block_[i * b_.left.size() + j];
-      if (text::ShareOne(x.contrasts, y.contrasts) || text::ShareOne(x.antonyms, y.antonyms)) {
+      if (x.contrasts.SharesWith(y.contrasts) || x.antonyms.SharesWith(y.antonyms)) {
         ++contrasts_;
         similarity = std::min(similarity, kContrast);
-      } else if (text::ShareOne(x.synonyms, y.synonyms)) {
+      } else if (x.synonyms.SharesWith(y.synonyms)) {
         ++synonyms_;
         phrase_synonyms_ += a_.word(a_.left[i]).parts > 1 || b_.word(b_.left[j]).parts > 1;
         if (similarity <= kSynonym) {

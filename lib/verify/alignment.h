@@ -52,8 +52,6 @@ class Alignment {
   void Match();
   void FillBlock();
   void ApplyLists();
-  static void FindBest(Side& side, const Side& other);
-
   Side a_, b_;
   std::vector<float> block_;
   int typos_ = 0, contrasts_ = 0, synonyms_ = 0, phrase_synonyms_ = 0;

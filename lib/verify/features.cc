@@ -6,7 +6,7 @@
 
 namespace reflex::verify {
 
-Features Compare(const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb) {
+Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb) {
   Features features{};
   if (a.words.empty() || b.words.empty()) return features;
   const Alignment alignment(a, b, ea, eb);
@@ -14,12 +14,16 @@ Features Compare(const Reading& a, const Reading& b, const Embedding& ea, const 
   MeasureOrder(alignment, features);
   MeasureContainment(alignment, features);
   MeasureLeftovers(alignment, features);
-  MeasureFacts(alignment, features);
+  MeasureFacts(alignment, conflicts, features);
   MeasureLists(alignment, features);
   for (float& value : features) {
     if (!std::isfinite(value)) value = 0;  // A vector that is no number must not pass for agreement.
   }
   return features;
+}
+
+Features Compare(const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb) {
+  return CompareWith(text::FindConflicts(a, b), a, b, ea, eb);
 }
 
 }  // namespace reflex::verify

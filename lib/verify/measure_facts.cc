@@ -23,7 +23,7 @@ float AntonymPairs(const Side& a, const Side& b) {
   std::set<std::string_view> seen;
   for (const std::uint32_t i : a.left) {
     if (a.kin[i]->antonyms.empty()) continue;
-    const bool opposed = std::ranges::any_of(b.left, [&](std::uint32_t j) { return text::ShareOne(a.kin[i]->antonyms, b.kin[j]->antonyms); });
+    const bool opposed = std::ranges::any_of(b.left, [&](std::uint32_t j) { return a.kin[i]->antonyms.SharesWith(b.kin[j]->antonyms); });
     if (opposed) seen.insert(a.word(i).lower);
   }
   return static_cast<float>(seen.size());
@@ -62,10 +62,9 @@ bool PlainGuard(const Reading& a, const Reading& b, const Features& f) {
   return f[kFeature<"numdiff">] > 0 || (Negations(a) > 0) != (Negations(b) > 0) || f[kFeature<"antpair">] > 0 || f[kFeature<"langdiff">] > 0 || order;
 }
 
-void MeasureConflicts(const Reading& a, const Reading& b, Features& out) {
+void MeasureConflicts(const std::vector<text::Conflict>& conflicts, Features& out) {
   constexpr std::size_t kFirst = kFeature<"g_numbers">;
   static_assert(kFeature<"g_present"> == kFirst + text::kGuards - 1);
-  const std::vector<text::Conflict> conflicts = text::FindConflicts(a, b);
   for (const text::Conflict& conflict : conflicts) {
     const auto guard = std::ranges::find(text::kGuardNames, conflict.guard) - std::begin(text::kGuardNames);
     out[kFirst + static_cast<std::size_t>(guard)] = 1;
@@ -88,7 +87,7 @@ void MeasureTasks(const Reading& a, const Reading& b, Features& out) {
 
 }  // namespace
 
-void MeasureFacts(const Alignment& alignment, Features& out) {
+void MeasureFacts(const Alignment& alignment, const std::vector<text::Conflict>& conflicts, Features& out) {
   const Reading &a = *alignment.a().reading, &b = *alignment.b().reading;
   const auto only_a = text::UnmatchedQuantities(a.facts.numbers, b.facts.numbers), only_b = text::UnmatchedQuantities(b.facts.numbers, a.facts.numbers);
   const auto weak = std::ranges::count(only_a, true, &text::Quantity::weak) + std::ranges::count(only_b, true, &text::Quantity::weak);
@@ -110,7 +109,7 @@ void MeasureFacts(const Alignment& alignment, Features& out) {
   At<"quote_diff">(out) = a.facts.quotes != b.facts.quotes;
   At<"code_diff">(out) = a.facts.code != b.facts.code;
   MeasureTasks(a, b, out);
-  MeasureConflicts(a, b, out);
+  MeasureConflicts(conflicts, out);
   At<"guard">(out) = PlainGuard(a, b, out);
 }
 
@@ -136,7 +135,7 @@ void MeasureLeftovers(const Alignment& alignment, Features& out) {
     }
     if (best == b.left.size()) break;
     least = std::min(least, alignment.Left(i, best));
-    opposed = opposed || text::ShareOne(a.kin[a.left[i]]->antonyms, b.kin[b.left[best]]->antonyms);
+    opposed = opposed || a.kin[a.left[i]]->antonyms.SharesWith(b.kin[b.left[best]]->antonyms);
   }
   At<"bestpairmin">(out) = least;
   At<"pair_ant">(out) = opposed;

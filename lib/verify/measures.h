@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "verify/alignment.h"
 #include "verify/features.h"
@@ -36,7 +37,10 @@ void MeasureAlignment(const Alignment& alignment, const Embedding& ea, const Emb
 void MeasureOrder(const Alignment& alignment, Features& out);
 void MeasureContainment(const Alignment& alignment, Features& out);
 void MeasureLeftovers(const Alignment& alignment, Features& out);
-void MeasureFacts(const Alignment& alignment, Features& out);
+void MeasureFacts(const Alignment& alignment, const std::vector<text::Conflict>& conflicts, Features& out);
 void MeasureLists(const Alignment& alignment, Features& out);
+
+// Compare where the conflicts are known.
+Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb);
 
 }  // namespace reflex::verify

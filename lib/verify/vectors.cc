@@ -23,42 +23,67 @@ float DotPlain(const float* a, const float* b, std::size_t n) {
   return sum;
 }
 
+void RowsPlain(const float* vector, const float* rows, std::size_t n, std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = DotPlain(vector, rows + i * n, n);
+}
+
 #if defined(__x86_64__)
 using Lanes = float __attribute__((vector_size(32)));
+// Rows that are multiplied side by side: enough to hide the latency of a multiplication.
+constexpr std::size_t kTogether = 8;
 
-__attribute__((target("avx2,fma"))) float DotWide(const float* a, const float* b, std::size_t n) {
-  Lanes first{}, second{};
-  std::size_t i = 0;
-  const auto load = [](const float* from) __attribute__((target("avx2,fma"), always_inline)) {
-    Lanes lanes;
-    std::memcpy(&lanes, from, sizeof(lanes));
-    return lanes;
-  };
-  for (; i + 16 <= n; i += 16) {
-    first += load(a + i) * load(b + i);
-    second += load(a + i + 8) * load(b + i + 8);
+__attribute__((target("avx2,fma"))) void RowsWide(const float* vector, const float* rows, std::size_t n, std::size_t count, float* out) {
+  const std::size_t whole = n / kLanes * kLanes;
+  std::size_t at = 0;
+  for (; at + kTogether <= count; at += kTogether) {
+    const float* row = rows + at * n;
+    std::array<Lanes, kTogether> sums{};
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+      Lanes x, y;
+      std::memcpy(&x, vector + i, sizeof(x));
+      for (std::size_t r = 0; r < kTogether; ++r) {
+        std::memcpy(&y, row + r * n + i, sizeof(y));
+        sums[r] += x * y;
+      }
+    }
+    for (std::size_t r = 0; r < kTogether; ++r) {
+      const Lanes& s = sums[r];
+      float sum = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
+      for (std::size_t i = whole; i < n; ++i) sum += vector[i] * row[r * n + i];
+      out[at + r] = sum;
+    }
   }
-  first += second;
-  float sum = ((first[0] + first[4]) + (first[1] + first[5])) + ((first[2] + first[6]) + (first[3] + first[7]));
-  for (; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+  RowsPlain(vector, rows + at * n, n, count - at, out + at);
 }
 #endif
 
-using DotFunction = float (*)(const float*, const float*, std::size_t);
+using RowsFunction = void (*)(const float*, const float*, std::size_t, std::size_t, float*);
 
-DotFunction ChooseDot() {
+RowsFunction ChooseRows() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return DotWide;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return RowsWide;
 #endif
-  return DotPlain;
+  return RowsPlain;
 }
 
 }  // namespace
 
+void DotRows(std::span<const float> vector, std::span<const float> rows, std::span<float> out) {
+  static const RowsFunction rows_function = ChooseRows();
+  if (vector.empty()) {
+    std::ranges::fill(out, 0.f);
+    return;
+  }
+  const std::size_t count = std::min(out.size(), rows.size() / vector.size());
+  rows_function(vector.data(), rows.data(), vector.size(), count, out.data());
+  std::ranges::fill(out.subspan(count), 0.f);
+}
+
 float Dot(std::span<const float> a, std::span<const float> b) {
-  static const DotFunction dot = ChooseDot();
-  return dot(a.data(), b.data(), std::min(a.size(), b.size()));
+  float dot = 0;
+  const std::size_t n = std::min(a.size(), b.size());
+  DotRows(a.first(n), b.first(n), std::span(&dot, 1));
+  return dot;
 }
 
 float CommonBytes(std::string_view a, std::string_view b) {

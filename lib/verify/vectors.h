@@ -9,6 +9,9 @@ namespace reflex::verify {
 // The dot product of two vectors of equal length.
 float Dot(std::span<const float> a, std::span<const float> b);
 
+// The dot products of one vector with `out.size()` rows that lie one behind the other.
+void DotRows(std::span<const float> vector, std::span<const float> rows, std::span<float> out);
+
 // The length of the longest common subsequence of two texts, as 2 * length / (a + b): 1 for equal texts, and for two empty ones.
 // Bytes up to 1,024; longer texts are cut there. Bit-parallel [Hyyrö 2004].
 float CommonBytes(std::string_view a, std::string_view b);

@@ -10,9 +10,9 @@ namespace reflex::verify {
 
 // What is known of a question and a cached one.
 struct Verdict {
-  double score = 0;                       // 0 to 1; 0 where the verifier is not competent.
+  double score = 0;                       // 0 to 1; 0 where the verifier is not competent, and beside a veto.
   std::vector<text::Conflict> conflicts;  // Any of them is a veto.
-  Features features{};
+  Features features{};                    // All zero where there is no score.
   bool competent = false;  // Both texts are English enough and short enough to be judged.
 
   // Whether the pair may be served at this threshold.
