@@ -47,17 +47,20 @@ struct SemanticOptions {
   bool verify = true;
   /// The share of wrong hits among semantic hits that the operator allows, 0.0005 to 0.2.
   double max_wrong_hits = 0.003;
-  /// A scope with at most this many entries is compared whole, without vectors.
+  /// A scope with at most this many entries is compared whole, without vectors; 0 to 64. 0: every entry gets a vector.
   std::size_t scan_max = 16;
-  /// Candidates of a larger scope that are compared.
+  /// Candidates of a larger scope that are compared, 1 to 64.
   std::size_t candidates_max = 16;
-  /// Longer questions are left to the exact tier.
+  /// Longer questions are left to the exact tier. 1 to 1 MiB.
   std::size_t question_bytes_max = 16 << 10;
   std::chrono::milliseconds time_limit{100};
   /// Questions about the present are answered from entries at most this old; 0: never.
   std::chrono::seconds present_ttl{0};
   /// With a pair scorer: the last judge's calibrated probability must reach this, 0 to 1.
   double reranker_threshold = 0.5;
+  /// The calibration: probability = 1 / (1 + exp(-(scale * logit + offset))). `scale` above 0.
+  double reranker_scale = 1;
+  double reranker_offset = 0;
 };
 
 /// One look-up.
@@ -72,10 +75,11 @@ struct SimilarQuery {
   std::function<bool(const Entry&)> usable;
 };
 
-/// What was learned about a question on the way to a miss, so that storing its answer does not embed again.
+/// What was learned about a question on the way to a miss, so that storing its answer does not embed again. Opaque: handed back to
+/// SemanticTier::Stored. A few KB at most.
 struct SimilarVector {
-  std::string model_id;
-  Embedding embedding;
+  std::vector<float> text;  ///< As the index takes it.
+  std::string record;       ///< As the store keeps it: model, text vector, word vectors.
 };
 
 /// What a look-up found: an entry to serve, or why there is none.
@@ -159,7 +163,10 @@ class SemanticTier {
     /// Runs work beside requests; false: no room now, tried again later.
     std::function<bool(std::function<void()>)> background;
   };
-  /// Returns: kInvalidArgument for an option or for an index whose dimension is not the embedder's.
+  /// Takes over the store's SetOnRemoved: call it before the store's first use. The destructor waits for the background job that
+  /// runs, if any; jobs that have not begun by then do nothing, whenever they run.
+  /// Returns: kInvalidArgument for an option, a missing part, or an index whose dimension is not the embedder's; kCorrupt when the
+  /// program's own verifier cannot be read.
   static Result<std::unique_ptr<SemanticTier>> Create(const SemanticOptions& options, Parts parts);
   virtual ~SemanticTier() = default;
 
@@ -190,6 +197,10 @@ class SemanticTier {
   /// The busiest namespaces, at most `limit`.
   virtual std::vector<BudgetView> Budgets(std::size_t limit) const = 0;
 };
+
+/// What a VectorIndex needs to read back the vectors that the tier keeps in `store` for an embedder with this id and dimension.
+/// `store` outlives the result. Thread-safe as the store is.
+VectorIndex::Fetch StoredVectors(EntryStore& store, std::string_view model_id, std::uint32_t dimension);
 
 /// The digest under which an entry's canonical text is filed. Empty text gives the digest of nothing, never all zero.
 Digest CanonicalDigest(std::string_view question);
