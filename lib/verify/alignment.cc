@@ -129,6 +129,7 @@ void Alignment::FillBlock() {
 }
 
 void Alignment::ApplyLists() {
+  contrasted_.assign(block_.size(), 0);
   for (std::size_t i = 0; i < a_.left.size(); ++i) {
     const text::Kin& x = *a_.kin[a_.left[i]];
     if (x.contrasts.empty() && x.synonyms.empty() && x.antonyms.empty()) continue;
@@ -137,6 +138,7 @@ void Alignment::ApplyLists() {
       float& similarity = block_[i * b_.left.size() + j];
       if (x.contrasts.SharesWith(y.contrasts) || x.antonyms.SharesWith(y.antonyms)) {
         ++contrasts_;
+        contrasted_[i * b_.left.size() + j] = 1;
         similarity = std::min(similarity, kContrast);
       } else if (x.synonyms.SharesWith(y.synonyms)) {
         ++synonyms_;

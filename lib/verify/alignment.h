@@ -41,6 +41,8 @@ class Alignment {
   const Side& b() const { return b_; }
   // The similarity of the i-th unmatched word of A and the j-th of B.
   float Left(std::size_t i, std::size_t j) const { return block_[i * b_.left.size() + j]; }
+  // Whether a list says that they exclude each other.
+  bool Contrasted(std::size_t i, std::size_t j) const { return contrasted_[i * b_.left.size() + j]; }
   // Words repaired; pairs of unmatched words that a list contrasts or calls the same, and those of the latter that have a phrase.
   int typos() const { return typos_; }
   int contrasts() const { return contrasts_; }
@@ -54,6 +56,7 @@ class Alignment {
   void ApplyLists();
   Side a_, b_;
   std::vector<float> block_;
+  std::vector<std::uint8_t> contrasted_;
   int typos_ = 0, contrasts_ = 0, synonyms_ = 0, phrase_synonyms_ = 0;
 };
 

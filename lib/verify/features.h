@@ -37,6 +37,8 @@ inline constexpr auto kFeatureNames = std::to_array<std::string_view>({
     "quantifier_diff", "quote_diff", "code_diff",
     // Order of arguments and of words.
     "relation_share", "bigram_jacc", "content_jacc", "last_same", "content_lendiff",
+    // Small edits: what is between the common beginning and end, and words that stand between the same neighbours.
+    "mid_min", "mid_max", "mid_share", "mid_sim", "mid_small_loss", "ctx_pairs", "ctx_loss", "ctx_contrast", "mutual_contrast",
 });
 inline constexpr std::size_t kFeatures = kFeatureNames.size();
 
