@@ -39,7 +39,9 @@ std::vector<std::uint64_t> Sorted(std::vector<std::uint64_t> values) {
   return values;
 }
 
-bool IsRepairable(std::string_view word) { return word.size() >= kTypoLettersMin && std::ranges::all_of(word, text::IsAlpha); }
+bool IsRepairable(const text::Word& word) {
+  return word.lower.size() >= kTypoLettersMin && word.type != text::WordType::kIdentifier && std::ranges::all_of(word.lower, text::IsAlpha);
+}
 
 }  // namespace
 
@@ -61,22 +63,23 @@ Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, co
   mark(b_);
 }
 
-// A word that no other word of the text's partner has, that is no English word or stands against one that is none, and that is one
-// edit away from it, counts as that word.
+// An unmatched word that is no English word and is one edit away from an unmatched one that is counts as that word. The first letter
+// stays: people seldom miss it, and "methanol" is not "ethanol".
 void Alignment::RepairTypos() {
   const text::WordIndex &index_a = a_.reading->index, &index_b = b_.reading->index;
-  const text::Lexicon& lexicon = text::Lexicon::Get();
+  const auto known_word = [&lexicon = text::Lexicon::Get()](std::string_view word) { return lexicon.Known(word) || lexicon.Find(word); };
   std::vector<std::uint32_t> candidates;
   for (std::uint32_t j = 0; j < b_.size(); ++j) {
-    if (!index_a.HasStem(b_.stem[j]) && IsRepairable(b_.word(j).lower)) candidates.push_back(j);
+    if (!index_a.HasStem(b_.stem[j]) && IsRepairable(b_.word(j))) candidates.push_back(j);
   }
   for (std::uint32_t i = 0; i < a_.size() && !candidates.empty(); ++i) {
-    const std::string& word = a_.word(i).lower;
+    const text::Word& word = a_.word(i);
     if (index_b.HasStem(a_.stem[i]) || !IsRepairable(word)) continue;
     for (const std::uint32_t j : candidates) {
-      if (!text::OneEditApart(word, b_.word(j).lower) || index_a.HasStem(b_.stem[j])) continue;
-      const bool known = lexicon.Known(word);
-      if (known && lexicon.Known(b_.word(j).lower)) continue;
+      const text::Word& other = b_.word(j);
+      if (word.lower.front() != other.lower.front() || !text::OneEditApart(word.lower, other.lower) || index_a.HasStem(b_.stem[j])) continue;
+      const bool known = known_word(word.lower);
+      if (known == known_word(other.lower)) continue;
       Side &from = known ? a_ : b_, &to = known ? b_ : a_;
       const std::uint32_t source = known ? i : j, target = known ? j : i;
       to.stem[target] = from.stem[source];
