@@ -163,8 +163,8 @@ Found Entities(const Reading& a, const Reading& b) { return Substituted("entity"
 
 Found Identifiers(const Reading& a, const Reading& b) {
   const auto missing = [](const Reading& x, const Reading& y) {
-    std::vector<std::string> names = Missing(x.facts.identifiers, y.facts.identifiers, y);
-    std::erase_if(names, [&](const std::string& name) { return HasInitials(y, name); });
+    std::vector<std::string> names = x.facts.identifiers;
+    std::erase_if(names, [&](const std::string& name) { return Mentions(y, name) || y.tokens.contains(TokenText(name)) || HasInitials(y, name); });
     return names;
   };
   const auto only_a = missing(a, b), only_b = missing(b, a);
@@ -213,7 +213,7 @@ Found Tasks(const Reading& a, const Reading& b) {
   constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate | kTaskSummarise |
                                    kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
   const std::uint32_t x = a.leading_task & kApart, y = b.leading_task & kApart;
-  if (x == 0 || y == 0 || x == y || (a.tasks & y) || (b.tasks & x) || !AreClose(a, b)) return std::nullopt;
+  if (x == 0 || y == 0 || x == y || (a.task_verbs & y) || (b.task_verbs & x) || !AreClose(a, b)) return std::nullopt;
   const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
   return Conflict{"task", lead(a), lead(b)};
 }
@@ -273,9 +273,8 @@ bool IsComparative(std::string_view word) {
   return word.ends_with("er") || std::ranges::find(kOthers, word) != kOthers.end();
 }
 
-// A word here, its listed opposite there, neither in both; a denial more on one side turns it round again.
-Found Antonyms(const Reading& a, const Reading& b) {
-  if (a.facts.negations.size() % 2 != b.facts.negations.size() % 2) return std::nullopt;
+// A word of A and its listed opposite in B, neither in both texts; only comparatives if asked so.
+std::optional<std::pair<const Word*, const Word*>> FindOpposites(const Reading& a, const Reading& b, bool comparatives) {
   std::vector<const Word*> opposable;
   for (const Word& other : b.words) {
     if (!other.kin.antonyms.empty() && !a.index.Has(other.stem_hash)) opposable.push_back(&other);
@@ -283,13 +282,40 @@ Found Antonyms(const Reading& a, const Reading& b) {
   for (const Word& word : a.words) {
     if (word.kin.antonyms.empty() || b.index.Has(word.stem_hash)) continue;
     for (const Word* other : opposable) {
-      if (word.kin.antonyms.SharesWith(other->kin.antonyms)) {
-        if (IsComparative(word.lower) && IsComparative(other->lower) && HasInversion(a, b)) continue;
-        return Conflict{"antonym", word.lower, other->lower};
-      }
+      const bool wanted = !comparatives || (IsComparative(word.lower) && IsComparative(other->lower));
+      if (wanted && word.kin.antonyms.SharesWith(other->kin.antonyms)) return std::pair(&word, other);
     }
   }
   return std::nullopt;
+}
+
+// A listed contrast that is all that differs: words that exclude each other, in a middle of one or two words, as many on either side.
+Found OnlyContrast(const Reading& a, const Reading& b) {
+  constexpr std::size_t kMiddleMax = 2;
+  const auto same = [](const Word& x, const Word& y) { return x.stem_hash == y.stem_hash; };
+  const auto first = std::ranges::mismatch(a.words, b.words, same);
+  const auto begin = static_cast<std::size_t>(first.in1 - a.words.begin());
+  std::size_t end_a = a.words.size(), end_b = b.words.size();
+  while (end_a > begin && end_b > begin && same(a.words[end_a - 1], b.words[end_b - 1])) {
+    --end_a;
+    --end_b;
+  }
+  if (end_a != end_b || end_a - begin > kMiddleMax) return std::nullopt;
+  for (std::size_t i = begin; i < end_a; ++i) {
+    for (std::size_t j = begin; j < end_b; ++j) {
+      const Word &x = a.words[i], &y = b.words[j];
+      if (x.kin.contrasts.SharesWith(y.kin.contrasts) && !x.kin.synonyms.SharesWith(y.kin.synonyms)) return Conflict{"antonym", x.lower, y.lower};
+    }
+  }
+  return std::nullopt;
+}
+
+// A denial more on one side turns an opposite round again.
+Found Antonyms(const Reading& a, const Reading& b) {
+  if (a.facts.negations.size() % 2 == b.facts.negations.size() % 2) {
+    if (const auto pair = FindOpposites(a, b, false)) return Conflict{"antonym", pair->first->lower, pair->second->lower};
+  }
+  return OnlyContrast(a, b);
 }
 
 Found Order(const Reading& a, const Reading& b) { return Swapped(a, b, false); }
@@ -304,7 +330,8 @@ Found Present(const Reading& a, const Reading& b) {
 void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict>& conflicts) {
   const auto is = [](const Conflict& conflict, std::string_view guard) { return conflict.guard == guard; };
   const bool opposed = std::ranges::any_of(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier"); });
-  if (!opposed || !Swapped(a, b, true)) return;
+  const bool flipped = FindOpposites(a, b, true) && HasInversion(a, b);
+  if (!flipped && !(opposed && Swapped(a, b, true))) return;
   std::erase_if(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier") || is(c, "order") || is(c, "direction"); });
 }
 

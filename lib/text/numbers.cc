@@ -129,8 +129,12 @@ class Finder {
 
   // The unit that follows `used` words; folds it in and counts its word.
   void TakeUnit(Quantity& quantity, std::size_t& used) {
-    const Unit* unit = FindUnit(Lower(used), false);
-    // "two second graders" and "one second": a unit is a unit behind a number.
+    // "180 °C", "180 degrees Celsius", "180 C".
+    const std::string_view first = Lower(used);
+    const std::size_t ahead = used + (first == "\xc2\xb0" || first == "degrees" || first == "degree" ? 1 : 0);
+    const bool scale = (Lower(ahead) == "c" || Lower(ahead) == "f") && (ahead > used || IsUpper(prepared_[words_[at_ + ahead].begin]));
+    if (scale || FindUnit(Lower(ahead), false)) used = ahead;
+    const Unit* unit = FindUnit(Lower(used), scale);
     if (!unit) return;
     Apply(*unit, quantity);
     ++used;
@@ -304,7 +308,7 @@ bool Finder::TakeDigits() {
   TakeSign(word, quantity);
   std::size_t used = 1;
   if (!TakeSuffix(rest, quantity, used)) return false;
-  NoteMonth();
+  if (quantity.value <= 31) NoteMonth();
   Add(quantity);
   at_ += used;
   return true;
@@ -324,6 +328,10 @@ bool Finder::TakeWords() {
     }
     if (word == "quarter" && !FindUnit(Lower(used), false)) return false;
   } else if (word == "once" || word == "twice" || word == "dozen") {
+    if (word == "once" && (Lower(1) == "a" || Lower(1) == "an" || Lower(1) == "per" || Lower(1) == "every")) {
+      ++at_;  // "Once an hour" is every hour.
+      return true;
+    }
     quantity = {.value = word == "once" ? 1. : word == "twice" ? 2. : 12., .weak = word == "once"};
   } else if (IsOrdinalWord(word)) {
     constexpr auto kOrdinals = std::to_array<std::string_view>({"second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
@@ -405,9 +413,10 @@ bool Near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::max({1e-6,
 std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vector<Word>& words) { return Finder(prepared, words).Find(); }
 
 bool SameQuantity(const Quantity& a, const Quantity& b) {
-  if (a.measure == b.measure && a.currency == b.currency && Near(a.value, b.value)) return true;
+  if (a.measure == b.measure && a.currency == b.currency && a.percent == b.percent && Near(a.value, b.value)) return true;
   if (a.percent != b.percent && a.measure == b.measure) return Near(a.percent ? a.value / 100 : a.value, b.percent ? b.value / 100 : b.value);
   if (a.measure == Measure::kClock || b.measure == Measure::kClock) return false;
+  if (a.measure == Measure::kMonth || b.measure == Measure::kMonth) return false;
   const bool bare = a.measure == Measure::kPlain || b.measure == Measure::kPlain;
   return bare && a.measure != b.measure && Near(a.written, b.written);
 }

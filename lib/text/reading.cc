@@ -71,6 +71,7 @@ Reading Read(std::string_view text) {
   reading.tokens = TokenText(reading.prepared);
   reading.tasks = FindTasks(reading.tokens);
   reading.leading_task = LeadingTask(reading.tokens);
+  reading.task_verbs = FindTaskVerbs(reading.tokens);
   reading.symbols = Symbols(reading.prepared);
   reading.facts = FindFacts(text, reading.prepared, reading.words);
   return reading;

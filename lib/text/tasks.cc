@@ -100,6 +100,14 @@ std::uint32_t FindTasks(std::string_view tokens) {
   return tasks;
 }
 
+std::uint32_t FindTaskVerbs(std::string_view tokens) {
+  std::uint32_t tasks = 0;
+  for (const Cue& cue : kImperatives) {
+    if ((tasks & cue.task) == 0 && tokens.contains(cue.words)) tasks |= cue.task;
+  }
+  return tasks;
+}
+
 std::uint32_t LeadingTask(std::string_view tokens) {
   for (bool again = true; again;) {
     again = false;

@@ -33,6 +33,9 @@ std::string TokenText(std::string_view text);
 // The tasks named anywhere in a text, given as TokenText.
 std::uint32_t FindTasks(std::string_view tokens);
 
+// The tasks whose verbs or question words ("write", "why", "what is") stand anywhere in the text.
+std::uint32_t FindTaskVerbs(std::string_view tokens);
+
 // The one task that the first words of the text name ("Explain …", "Can you write …", "Why does …"); 0 when they name none.
 std::uint32_t LeadingTask(std::string_view tokens);
 

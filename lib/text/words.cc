@@ -50,7 +50,8 @@ std::size_t TokenEnd(std::string_view text, std::size_t at) {
   if (WordCharLength(text, at) > 0) return WordEnd(text, at);
   std::size_t end = at;
   while (end < text.size() && Contains(kOperators, text[end])) ++end;
-  if (end > at) return end;
+  // Exclamation marks alone are punctuation.
+  if (end > at) return std::ranges::all_of(text.substr(at, end - at), [](char c) { return c == '!'; }) ? at : end;
   while (end < text.size() && !IsAscii(text[end]) && WordCharLength(text, end) == 0) end += DecodeAt(text, end).length;
   return end;
 }
@@ -106,6 +107,14 @@ void Complete(std::string_view prepared, Word& word) {
   word.capital = IsUpper(written.front());
 }
 
+// "is not" is no thing of its own.
+bool HasContent(const std::vector<Word>& words, std::size_t at, std::size_t count) {
+  return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count), [](const Word& word) {
+    const LexiconEntry* entry = Lexicon::Get().Find(word.lower);
+    return !entry || !(entry->Has(LexiconEntry::kFunction) || entry->Has(LexiconEntry::kNegation));
+  });
+}
+
 bool HasNumber(const std::vector<Word>& words, std::size_t at, std::size_t count) {
   return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count), [](const Word& word) {
     return NumberWordValue(word.lower) >= 0 || word.lower == "half" || word.lower == "dozen" || std::ranges::any_of(word.lower, IsDigit);
@@ -131,7 +140,7 @@ std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, 
     if (!phrase && joined.ends_with('s')) phrase = lexicon.Find(std::string_view(joined).substr(0, joined.size() - 1));
     // Numbers stay words of their own.
     const bool number = phrase && !phrase->Has(LexiconEntry::kTool) && !phrase->Has(LexiconEntry::kEntity) && HasNumber(words, at, count);
-    if (phrase && phrase->Has(LexiconEntry::kPhrase) && !number) {
+    if (phrase && phrase->Has(LexiconEntry::kPhrase) && !number && HasContent(words, at, count)) {
       canonical = phrase->canonical;
       return count;
     }

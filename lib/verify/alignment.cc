@@ -67,7 +67,10 @@ Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, co
 // stays: people seldom miss it, and "methanol" is not "ethanol".
 void Alignment::RepairTypos() {
   const text::WordIndex &index_a = a_.reading->index, &index_b = b_.reading->index;
-  const auto known_word = [&lexicon = text::Lexicon::Get()](std::string_view word) { return lexicon.Known(word) || lexicon.Find(word); };
+  const auto known_word = [&lexicon = text::Lexicon::Get()](std::string_view word) { 
+    const text::LexiconEntry* entry = lexicon.Find(word);
+    return lexicon.Known(word) || (entry && (entry->flags != 0 || entry->canonical != entry->word));
+  };
   std::vector<std::uint32_t> candidates;
   for (std::uint32_t j = 0; j < b_.size(); ++j) {
     if (!index_a.HasStem(b_.stem[j]) && IsRepairable(b_.word(j))) candidates.push_back(j);

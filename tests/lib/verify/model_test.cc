@@ -1,0 +1,94 @@
+#include "verify/model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "verify/measures.h"
+
+namespace reflex::verify {
+namespace {
+
+const std::string kSmall =
+    "reflex-verifier 1\n# a comment\nembedder test-1\nfeature cos 0.5 0.25 2\nfeature jacc 0 1 -1\nintercept 0.5\n"
+    "tree 3\nnode cos 0.7 1 2\nleaf -1\nleaf 1.5\nthreshold 0.8 0.02\nthreshold 0.9 0.01\nthreshold 0.95 0.001\nend\n";
+
+std::string Message(const std::string& text) {
+  const auto model = Model::Parse(text);
+  return model ? "" : model.error().message;
+}
+
+std::string Replaced(std::string_view from, std::string_view to) {
+  std::string text = kSmall;
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Model, ScoresByRegressionAndTrees) {
+  const auto model = Model::Parse(kSmall);
+  ASSERT_TRUE(model) << model.error().message;
+  Features features{};
+  features[kFeature<"cos">] = 1;
+  features[kFeature<"jacc">] = 0.5f;
+  const double logit = 0.5 + (1 - 0.5) / 0.25 * 2 - 0.5 + 1.5;
+  EXPECT_NEAR(model->Score(features), 1 / (1 + std::exp(-logit)), 1e-12);
+  features[kFeature<"cos">] = 0.7f;
+  EXPECT_EQ(model->embedder(), "test-1");
+  EXPECT_EQ(model->tree_count(), 1u);
+}
+
+TEST(Model, ThresholdKeepsThePromiseOfItsRow) {
+  const auto model = Model::Parse(kSmall);
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->ThresholdFor(0.02), 0.8);
+  EXPECT_EQ(model->ThresholdFor(0.015), 0.9);
+  EXPECT_EQ(model->ThresholdFor(0.001), 0.95);
+  EXPECT_GT(model->ThresholdFor(0.0005), 1);
+  EXPECT_GT(model->ThresholdFor(0), 1);
+}
+
+TEST(Model, ScoresStayBetweenZeroAndOne) {
+  const auto model = Model::Parse(kSmall);
+  ASSERT_TRUE(model);
+  Features features{};
+  for (const float value : {-1e30f, 1e30f, 0.f}) {
+    features[kFeature<"cos">] = value;
+    EXPECT_GE(model->Score(features), 0);
+    EXPECT_LE(model->Score(features), 1);
+  }
+}
+
+TEST(Model, SaysWhichLineIsWrong) {
+  EXPECT_NE(Message("").find("reflex-verifier 1"), std::string::npos);
+  EXPECT_NE(Message("hello\n").find("line 1"), std::string::npos);
+  EXPECT_EQ(Model::Parse("reflex-verifier 2\nend\n").error().code, ErrorCode::kNewerFormat);
+  EXPECT_NE(Message(Replaced("feature cos", "feature cosine")).find("line 4"), std::string::npos);
+  EXPECT_NE(Message(Replaced("feature jacc", "feature cos")).find("twice"), std::string::npos);
+  EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0 2")).find("scale"), std::string::npos);
+  EXPECT_NE(Message(Replaced("0.5 0.25 2", "nan 0.25 2")).find("finite"), std::string::npos);
+  EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0.25 inf")).find("finite"), std::string::npos);
+  EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0.25")).find("line 4"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5\n", "")).find("intercept"), std::string::npos);
+  EXPECT_NE(Message(Replaced("leaf 1.5", "leaf x")).find("line 10"), std::string::npos);
+  EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 0 2")).find("behind"), std::string::npos);
+  EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 1 3")).find("behind"), std::string::npos);
+  EXPECT_NE(Message(Replaced("threshold 0.9 0.01", "threshold 0.7 0.01")).find("ascend"), std::string::npos);
+  EXPECT_NE(Message(Replaced("threshold 0.9 0.01", "threshold 0.9 1.5")).find("between"), std::string::npos);
+  EXPECT_NE(Message(Replaced("end\n", "")).find("end"), std::string::npos);
+  EXPECT_NE(Message(kSmall + "more\n").find("follow"), std::string::npos);
+  EXPECT_NE(Message(Replaced("tree 3", "tree 30")).find("line"), std::string::npos);
+  EXPECT_NE(Message(Replaced("tree 3", "tree 4294967295")).find("nodes"), std::string::npos);
+  EXPECT_NE(Message(Replaced("embedder test-1", "embedder")).find("name"), std::string::npos);
+}
+
+TEST(Model, TheBuiltInOneIsWhole) {
+  const auto& model = Model::Builtin();
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_FALSE(model->table().empty());
+  EXPECT_FALSE(model->embedder().empty());
+}
+
+}  // namespace
+}  // namespace reflex::verify
