@@ -1,5 +1,5 @@
-// Features of pairs, for training: reads lines {"id","a","b"} and writes one line a pair, the id and the features separated by tabs;
-// the first line has the names. verify_features PAIRS.jsonl [--score] [--conflicts] [--time] > FEATURES.tsv
+// Features of pairs, for training: reads lines {"id","a","b"} and writes one line a pair, the id and the features separated by
+// tabs; the first line has the names. verify_features PAIRS.jsonl [--score] [--conflicts] [--time] > FEATURES.tsv
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -29,7 +29,9 @@ struct Times {
   std::size_t texts = 0, pairs = 0;
 };
 
-double MicrosecondsSince(Clock::time_point start) { return std::chrono::duration<double, std::micro>(Clock::now() - start).count(); }
+double MicrosecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
 
 class Texts {
  public:
@@ -42,7 +44,8 @@ class Texts {
     prepared.reading = reflex::verify::Read(text);
     times_.read_us += MicrosecondsSince(start);
     const auto embed_start = Clock::now();
-    auto embedding = embedder_.Embed(prepared.reading.prepared, reflex::verify::WordSpans(prepared.reading), std::chrono::seconds(10));
+    auto embedding =
+        embedder_.Embed(prepared.reading.prepared, reflex::verify::WordSpans(prepared.reading), std::chrono::seconds(10));
     times_.embed_us += MicrosecondsSince(embed_start);
     ++times_.texts;
     if (embedding) {
@@ -61,14 +64,16 @@ class Texts {
 
 void PrintNames() {
   std::fputs("id", stdout);
-  for (const std::string_view name : reflex::verify::kFeatureNames) std::printf("\t%.*s", static_cast<int>(name.size()), name.data());
+  for (const std::string_view name : reflex::verify::kFeatureNames)
+    std::printf("\t%.*s", static_cast<int>(name.size()), name.data());
   std::putchar('\n');
 }
 
 void PrintConflicts(std::string_view id, const reflex::verify::Verdict& verdict) {
   std::printf("%.*s\t%.6f", static_cast<int>(id.size()), id.data(), verdict.score);
   for (const auto& conflict : verdict.conflicts) {
-    std::printf("\t%.*s: %s | %s", static_cast<int>(conflict.guard.size()), conflict.guard.data(), conflict.a.c_str(), conflict.b.c_str());
+    std::printf("\t%.*s: %s | %s", static_cast<int>(conflict.guard.size()), conflict.guard.data(), conflict.a.c_str(),
+                conflict.b.c_str());
   }
   std::putchar('\n');
 }
@@ -122,7 +127,10 @@ int main(int argc, char** argv) {
     if (conflicts) {
       PrintConflicts(id, verdict);
     } else if (score) {
-      std::printf("%s\t%.6f\t%s\n", id.c_str(), verdict.score, !verdict.competent ? "incompetent" : verdict.conflicts.empty() ? "" : "veto");
+      std::printf("%s\t%.6f\t%s\n", id.c_str(), verdict.score,
+                  !verdict.competent          ? "incompetent"
+                  : verdict.conflicts.empty() ? ""
+                                              : "veto");
     } else {
       const auto features = reflex::verify::Compare(x.reading, y.reading, x.embedding, y.embedding);
       std::fputs(id.c_str(), stdout);
@@ -132,8 +140,8 @@ int main(int argc, char** argv) {
   }
   if (time && times.texts && times.pairs) {
     const auto texts_count = static_cast<double>(times.texts);
-    std::fprintf(stderr, "read %.1f us/text, embed %.1f us/text, judge %.1f us/pair\n", times.read_us / texts_count, times.embed_us / texts_count,
-                 times.compare_us / static_cast<double>(times.pairs));
+    std::fprintf(stderr, "read %.1f us/text, embed %.1f us/text, judge %.1f us/pair\n", times.read_us / texts_count,
+                 times.embed_us / texts_count, times.compare_us / static_cast<double>(times.pairs));
   }
   return 0;
 }

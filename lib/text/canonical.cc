@@ -17,21 +17,25 @@ namespace {
 constexpr std::size_t kShortTextWords = 6;
 
 // Capitalised words that are another thing in lower case.
-constexpr WordSet kCaseWords(std::to_array<std::string_view>({"access",  "amazon", "apple",  "august", "bill",   "brave",  "chef",   "chile",  "china",  "crystal", "dart",    "edge",   "excel",
-     "express", "flask",  "frank",  "gap",    "georgia", "go",    "god",    "grace",  "hope",   "jack",    "java",    "jordan", "julia",
-     "less",    "make",   "march",  "mark",   "mars",   "may",    "mercury", "nick",  "nice",   "notion",  "numbers", "opera",  "oracle",
-     "pages",   "polish", "puppet", "python", "reading", "rob",   "rose",   "ruby",   "rust",   "safari",  "salt",    "shell",  "signal",
-     "slack",   "spring", "square", "stripe", "sun",    "swift",  "target", "teams",  "turkey", "us",      "violet",  "will",   "windows",
-     "word",    "zoom"}));
+constexpr WordSet kCaseWords(std::to_array<std::string_view>(
+    {"access",  "amazon",  "apple",  "august", "bill",    "brave",   "chef",   "chile",   "china",   "crystal", "dart",   "edge",
+     "excel",   "express", "flask",  "frank",  "gap",     "georgia", "go",     "god",     "grace",   "hope",    "jack",   "java",
+     "jordan",  "julia",   "less",   "make",   "march",   "mark",    "mars",   "may",     "mercury", "nick",    "nice",   "notion",
+     "numbers", "opera",   "oracle", "pages",  "polish",  "puppet",  "python", "reading", "rob",     "rose",    "ruby",   "rust",
+     "safari",  "salt",    "shell",  "signal", "slack",   "spring",  "square", "stripe",  "sun",     "swift",   "target", "teams",
+     "turkey",  "us",      "violet", "will",   "windows", "word",    "zoom"}));
 // Words that mean something else when written in capitals.
-constexpr WordSet kCapitalWords(std::to_array<std::string_view>({"act", "aid", "aids", "am",  "an",  "and", "are", "as",   "at",   "ban", "bar", "bat",  "be",   "by",  "can", "cap", "car", "cat", "co",
-     "cop", "cut", "do",   "dos", "ear", "era", "eta", "fat",  "gap",  "gas", "get", "go",   "had",  "has", "he",  "hit", "hot", "how", "if",
-     "in",  "is",  "it",   "its", "lap", "let", "low", "man",  "map",  "mat", "me",  "mine", "most", "my",  "nap", "net", "no",  "nor", "not",
-     "now", "of",  "off",  "on",  "one", "or",  "our", "out",  "pan",  "pet", "pin", "post", "put",  "ram", "rat", "rest", "sad", "sap", "sat",
-     "saw", "scar", "set", "she", "sim", "so",  "soap", "star", "stem", "tan", "tap", "the",  "tip",  "to",  "top", "up",  "us",  "use", "van",
-     "war", "was", "we",   "who", "why", "you"}));
+constexpr WordSet kCapitalWords(std::to_array<std::string_view>(
+    {"act",  "aid", "aids", "am",  "an",   "and", "are", "as",  "at",  "ban",  "bar", "bat", "be",  "by",  "can",  "cap",  "car",
+     "cat",  "co",  "cop",  "cut", "do",   "dos", "ear", "era", "eta", "fat",  "gap", "gas", "get", "go",  "had",  "has",  "he",
+     "hit",  "hot", "how",  "if",  "in",   "is",  "it",  "its", "lap", "let",  "low", "man", "map", "mat", "me",   "mine", "most",
+     "my",   "nap", "net",  "no",  "nor",  "not", "now", "of",  "off", "on",   "one", "or",  "our", "out", "pan",  "pet",  "pin",
+     "post", "put", "ram",  "rat", "rest", "sad", "sap", "sat", "saw", "scar", "set", "she", "sim", "so",  "soap", "star", "stem",
+     "tan",  "tap", "the",  "tip", "to",   "top", "up",  "us",  "use", "van",  "war", "was", "we",  "who", "why",  "you"}));
 // Where the text is about spelling, or about a language of keywords, spelling stays.
-constexpr WordSet kAboutSpelling(std::to_array<std::string_view>({"spell", "spelled", "spelling", "spelt", "british", "american", "english", "css", "letters", "anagram", "syllables", "rhymes", "pronounce"}));
+constexpr WordSet kAboutSpelling(std::to_array<std::string_view>({"spell", "spelled", "spelling", "spelt", "british", "american",
+                                                                  "english", "css", "letters", "anagram", "syllables", "rhymes",
+                                                                  "pronounce"}));
 
 struct Style {
   bool fold_case = false, keep_case_words = false, spelling = false, all_capitals = false;
@@ -114,7 +118,8 @@ void AppendToken(std::string_view token, const Style& style, std::string& out) {
   while (end > begin && Contains(")]}.,;:!?", token[end - 1])) --end;
   const std::string_view core = token.substr(begin, end - begin);
   out.append(token.substr(0, begin));
-  const bool word = !core.empty() && std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
+  const bool word =
+      !core.empty() && std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
   if (!word) {
     // A number in brackets after a name may be a list of arguments.
     const std::string plain = begin == 0 ? WithoutThousands(core) : std::string(core);
@@ -202,7 +207,8 @@ void DropEndPunctuation(std::string& text) {
     }
   }
   const std::string_view run = std::string_view(text).substr(end);
-  const bool word = end >= 2 && (IsAlpha(text[end - 1]) || !IsAscii(text[end - 1])) && (IsAlpha(text[end - 2]) || !IsAscii(text[end - 2]));
+  const bool word =
+      end >= 2 && (IsAlpha(text[end - 1]) || !IsAscii(text[end - 1])) && (IsAlpha(text[end - 2]) || !IsAscii(text[end - 2]));
   const bool apart = run.starts_with(' ') && run.find_first_not_of(" ?") != std::string_view::npos;
   if (run.starts_with("!") && !word) return;
   if (!apart && end > 0) text.resize(end);

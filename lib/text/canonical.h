@@ -20,5 +20,4 @@ std::string PreparedText(std::string_view text);
 // in it, or when they may be what it is about (a translation, for example).
 std::string_view WithoutCourtesy(std::string_view text);
 
-
 }  // namespace reflex::text

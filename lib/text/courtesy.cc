@@ -45,15 +45,21 @@ bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) 
 }
 
 // Words that make a run of courtesy words a greeting, thanks or an announcement of a question.
-constexpr WordSet kCore(std::to_array<std::string_view>({"hi", "hello", "hey", "howdy", "yo", "greetings", "dear", "please", "pls", "plz", "kindly", "thanks", "thank", "thankyou", "thx", "ty", "cheers", "tia", "ta", "appreciate", "sorry", "obliged", "appreciated", "grateful", "regards", "morning", "evening", "afternoon", "question", "wondering", "curious", "asking", "help", "asap", "urgent", "btw", "hope", "hoping", "wondered", "nice", "great", "ok", "okay", "well", "so", "bother", "bothering", "fyi", "idea", "ideas", "stuck", "asked", "remember", "forgot"}));
+constexpr WordSet kCore(std::to_array<std::string_view>(
+    {"hi",        "hello",      "hey",       "howdy",   "yo",          "greetings", "dear",    "please",   "pls",
+     "plz",       "kindly",     "thanks",    "thank",   "thankyou",    "thx",       "ty",      "cheers",   "tia",
+     "ta",        "appreciate", "sorry",     "obliged", "appreciated", "grateful",  "regards", "morning",  "evening",
+     "afternoon", "question",   "wondering", "curious", "asking",      "help",      "asap",    "urgent",   "btw",
+     "hope",      "hoping",     "wondered",  "nice",    "great",       "ok",        "okay",    "well",     "so",
+     "bother",    "bothering",  "fyi",       "idea",    "ideas",       "stuck",     "asked",   "remember", "forgot"}));
 // Courtesy words that ask for something when they stand beside "answer": "short answer please" is a constraint.
 constexpr std::array<std::string_view, 4> kSize = {"short", "simple", "small", "quick"};
 constexpr std::array<std::string_view, 3> kSized = {"question", "thing", "one"};
 // Where the text is about wording, a greeting may be what it is about.
-constexpr WordSet kWording(std::to_array<std::string_view>({
-    "translate", "translation", "say",      "says",      "saying",    "said",      "mean",     "means",    "meaning",  "spell",
-    "spelling",  "spelled",     "pronounce", "reply",    "respond",   "rewrite",   "rephrase", "proofread", "grammar", "correct",
-    "sentence",  "sentences",   "phrase",   "phrases",   "greeting",  "greet",     "rhyme",    "rhymes",   "classify", "sentiment"}));
+constexpr WordSet kWording(std::to_array<std::string_view>(
+    {"translate", "translation", "say",       "says",    "saying",   "said",    "mean",     "means",     "meaning",  "spell",
+     "spelling",  "spelled",     "pronounce", "reply",   "respond",  "rewrite", "rephrase", "proofread", "grammar",  "correct",
+     "sentence",  "sentences",   "phrase",    "phrases", "greeting", "greet",   "rhyme",    "rhymes",    "classify", "sentiment"}));
 
 // A piece of text that holds nothing but courtesy.
 bool IsCourtesy(std::string_view segment) {
@@ -142,14 +148,15 @@ std::string_view DropLeadingWord(std::string_view text) {
   const std::string word = LowerAscii(text.substr(0, size));
   if (!IsOneOf(kWords, word) || size >= text.size() || !IsSpace(text[size])) return text;
   std::string_view rest = TrimSpace(text.substr(size));
-  if ((word == "hi" || word == "hello" || word == "hey") && LowerAscii(rest.substr(0, 6)) == "there ") rest = TrimSpace(rest.substr(6));
+  if ((word == "hi" || word == "hello" || word == "hey") && LowerAscii(rest.substr(0, 6)) == "there ")
+    rest = TrimSpace(rest.substr(6));
   return rest.size() > 3 && IsAlnum(rest.front()) ? rest : text;
 }
 
 std::string_view DropTrailingWord(std::string_view text) {
   constexpr std::array<std::string_view, 8> kWords = {"please", "pls", "plz", "thanks", "thx", "cheers", "tia", "ta"};
   // After these a word is part of the sentence: "the plot of Cheers".
-  constexpr std::array<std::string_view, 19> kBefore = {"of",   "and", "or", "to", "than", "a",    "an",   "the", "with", "in",
+  constexpr std::array<std::string_view, 19> kBefore = {"of",   "and", "or", "to", "than", "a",      "an",    "the", "with",   "in",
                                                         "from", "by",  "is", "no", "not",  "called", "named", "for", "between"};
   std::string_view body = text;
   while (!body.empty() && Contains(".!?", body.back())) body.remove_suffix(1);

@@ -19,7 +19,8 @@ bool OneEditApart(std::string_view a, std::string_view b) {
 }
 
 bool MayBeTypoOf(std::string_view word, std::string_view name) {
-  return word.size() >= 4 && name.size() >= 4 && std::ranges::all_of(word, IsAlpha) && OneEditApart(word, name) && !Lexicon::Get().Known(word);
+  return word.size() >= 4 && name.size() >= 4 && std::ranges::all_of(word, IsAlpha) && OneEditApart(word, name) &&
+         !Lexicon::Get().Known(word);
 }
 
 }  // namespace reflex::text

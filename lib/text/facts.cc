@@ -17,22 +17,35 @@ bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) 
 }
 
 // Listed names that are ordinary words as well: taken for names only with a capital inside a sentence.
-constexpr WordSet kOrdinaryNames(std::to_array<std::string_view>({"accept",  "accounts", "address", "age",     "alpine",  "apache", "arch",     "authorization", "base",    "bash",    "binary",  "books",  "bootstrap", "brave",
-     "bundler", "c",        "cat",     "chef",    "chess",   "comments", "composer", "country",      "crystal", "cut",     "customers", "dart", "date",   "delete",
-     "diesel",  "dig",      "dog",     "dollars", "edge",    "eclipse", "email",   "employees",     "events",  "excel",   "express", "fiber",  "find",    "fish",
-     "flask",   "gemini",   "get",     "gin",     "go",      "golf",    "head",    "helm",          "hex",     "horse",   "host",    "hr",     "invoices", "join",
-     "jest",    "julia",    "lambda",  "less",    "lit",     "location", "make",   "may",           "meson",   "mocha",   "mount",   "name",   "nano",    "ninja",
-     "nim",     "node",     "nomad",   "notion",  "numbers", "opera",   "options", "oracle",        "orders",  "origin",  "parcel",  "parrot", "patch",   "payments",
-     "phone",   "phone number", "phoenix", "ping", "pip",   "poetry",  "post",    "posts",         "price",   "products", "puppet", "put",    "quantity", "r",
-     "rabbit",  "racket",   "react",   "recoil",  "rest",    "reviews", "safari",  "salary",        "salt",    "sentry",  "sequelize", "sessions", "shipments", "signal",
-     "slack",   "snowflake", "soap",   "solid",   "sort",    "spark",   "square",  "state",         "status",  "stripe",  "students", "subscriptions", "swift", "tail",
-     "tar",     "teams",    "tee",     "tickets", "title",   "top",     "torch",   "tr",            "turtle",  "umbrella corp", "unity", "unreal", "users", "vary",
-     "view",    "weekdays", "weekends", "windows", "word",   "yarn",    "zip",     "zoom"}));
-constexpr WordSet kSpokenLanguages(std::to_array<std::string_view>({"english", "french",  "german",  "spanish", "italian", "portuguese", "japanese", "chinese", "korean",  "russian",    "arabic",  "hindi",   "dutch",
-     "swedish", "polish",  "turkish", "greek",   "finnish", "danish",     "czech",    "vietnamese", "thai", "norwegian",  "hungarian", "latin", "hebrew",
-     "ukrainian", "romanian", "bengali", "urdu", "persian", "farsi",      "malay",    "indonesian", "catalan", "mandarin", "cantonese", "esperanto", "irish", "welsh"}));
-constexpr WordSet kDirections(std::to_array<std::string_view>({"to", "into", "from", "than", "before", "after", "of", "by", "over", "onto", "against", "as", "->", "in", "on", "with", "for"}));
-constexpr auto kSymmetric = std::to_array<std::string_view>({"and", "or", "between", "vs", "versus", "both", "compare", "difference"});
+constexpr WordSet kOrdinaryNames(std::to_array<std::string_view>(
+    {"accept",    "accounts",  "address",  "age",           "alpine",    "apache",       "arch",      "authorization",
+     "base",      "bash",      "binary",   "books",         "bootstrap", "brave",        "bundler",   "c",
+     "cat",       "chef",      "chess",    "comments",      "composer",  "country",      "crystal",   "cut",
+     "customers", "dart",      "date",     "delete",        "diesel",    "dig",          "dog",       "dollars",
+     "edge",      "eclipse",   "email",    "employees",     "events",    "excel",        "express",   "fiber",
+     "find",      "fish",      "flask",    "gemini",        "get",       "gin",          "go",        "golf",
+     "head",      "helm",      "hex",      "horse",         "host",      "hr",           "invoices",  "join",
+     "jest",      "julia",     "lambda",   "less",          "lit",       "location",     "make",      "may",
+     "meson",     "mocha",     "mount",    "name",          "nano",      "ninja",        "nim",       "node",
+     "nomad",     "notion",    "numbers",  "opera",         "options",   "oracle",       "orders",    "origin",
+     "parcel",    "parrot",    "patch",    "payments",      "phone",     "phone number", "phoenix",   "ping",
+     "pip",       "poetry",    "post",     "posts",         "price",     "products",     "puppet",    "put",
+     "quantity",  "r",         "rabbit",   "racket",        "react",     "recoil",       "rest",      "reviews",
+     "safari",    "salary",    "salt",     "sentry",        "sequelize", "sessions",     "shipments", "signal",
+     "slack",     "snowflake", "soap",     "solid",         "sort",      "spark",        "square",    "state",
+     "status",    "stripe",    "students", "subscriptions", "swift",     "tail",         "tar",       "teams",
+     "tee",       "tickets",   "title",    "top",           "torch",     "tr",           "turtle",    "umbrella corp",
+     "unity",     "unreal",    "users",    "vary",          "view",      "weekdays",     "weekends",  "windows",
+     "word",      "yarn",      "zip",      "zoom"}));
+constexpr WordSet kSpokenLanguages(std::to_array<std::string_view>(
+    {"english",    "french", "german",    "spanish",    "italian", "portuguese", "japanese",  "chinese",   "korean",  "russian",
+     "arabic",     "hindi",  "dutch",     "swedish",    "polish",  "turkish",    "greek",     "finnish",   "danish",  "czech",
+     "vietnamese", "thai",   "norwegian", "hungarian",  "latin",   "hebrew",     "ukrainian", "romanian",  "bengali", "urdu",
+     "persian",    "farsi",  "malay",     "indonesian", "catalan", "mandarin",   "cantonese", "esperanto", "irish",   "welsh"}));
+constexpr WordSet kDirections(std::to_array<std::string_view>({"to", "into", "from", "than", "before", "after", "of", "by", "over",
+                                                               "onto", "against", "as", "->", "in", "on", "with", "for"}));
+constexpr auto kSymmetric =
+    std::to_array<std::string_view>({"and", "or", "between", "vs", "versus", "both", "compare", "difference"});
 
 constexpr std::size_t kNamesMax = 64;  // Of one kind; a text with more is no question.
 
@@ -43,7 +56,8 @@ void SortUnique(std::vector<std::string>& names) {
 }
 
 bool IsContent(const Word& word) {
-  return word.type != WordType::kFunction && word.type != WordType::kNegation && word.type != WordType::kOther && !kDirections.Has(word.lower);
+  return word.type != WordType::kFunction && word.type != WordType::kNegation && word.type != WordType::kOther &&
+         !kDirections.Has(word.lower);
 }
 
 // A capital says something only inside a sentence.
@@ -80,14 +94,18 @@ void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts&
 }
 
 // Words that deny only in some sentences ("avoid a stampede" asks how to prevent it); no guard is built on them.
-constexpr WordSet kMildNegations(std::to_array<std::string_view>({"absent", "avoid", "exclude", "excluded", "excluding", "ignore", "ignoring", "instead", "lack", "lacking", "lacks", "missing", "off", "unless"}));
+constexpr WordSet kMildNegations(std::to_array<std::string_view>({"absent", "avoid", "exclude", "excluded", "excluding", "ignore",
+                                                                  "ignoring", "instead", "lack", "lacking", "lacks", "missing",
+                                                                  "off", "unless"}));
 // Words between a denial and what it denies.
-constexpr auto kEmptyScopes = std::to_array<std::string_view>({"using", "only", "losing", "having", "getting", "being", "doing", "making", "need", "any"});
+constexpr auto kEmptyScopes =
+    std::to_array<std::string_view>({"using", "only", "losing", "having", "getting", "being", "doing", "making", "need", "any"});
 
 // "non-empty", and listed phrases such as "not empty".
 bool DeniesItself(const Word& word) {
   constexpr auto kStarts = std::to_array<std::string_view>({"non-", "un-", "not ", "no ", "without ", "never "});
-  return word.lower.size() > 5 && std::ranges::any_of(kStarts, [&](std::string_view start) { return word.lower.starts_with(start); });
+  return word.lower.size() > 5 &&
+         std::ranges::any_of(kStarts, [&](std::string_view start) { return word.lower.starts_with(start); });
 }
 
 // What a denying word denies: the first word of meaning among the next four, before any punctuation.
@@ -120,7 +138,8 @@ void FindRelations(const std::vector<Word>& words, Facts& facts) {
     for (std::size_t i = at; i-- > 0 && at - i <= kReach && left.size() < 2 && !IsOneOf(kSymmetric, words[i].lower);) {
       if (IsContent(words[i])) left.push_back(i);
     }
-    for (std::size_t i = at + 1; i < words.size() && i - at <= kReach && right.size() < 2 && !IsOneOf(kSymmetric, words[i].lower); ++i) {
+    for (std::size_t i = at + 1; i < words.size() && i - at <= kReach && right.size() < 2 && !IsOneOf(kSymmetric, words[i].lower);
+         ++i) {
       if (IsContent(words[i])) right.push_back(i);
     }
     for (const std::size_t l : left) {
@@ -145,7 +164,8 @@ void FindQuoted(std::string_view text, Facts& facts) {
       bytes = bytes.substr(open.size(), bytes.size() - open.size() - close.size());
       return true;
     };
-    const bool quoted = strip("\"", "\"") || strip("'", "'") || strip("\xe2\x80\x9c", "\xe2\x80\x9d") || strip("\xe2\x80\x98", "\xe2\x80\x99");
+    const bool quoted =
+        strip("\"", "\"") || strip("'", "'") || strip("\xe2\x80\x9c", "\xe2\x80\x9d") || strip("\xe2\x80\x98", "\xe2\x80\x99");
     if (quoted) {
       facts.quotes.push_back(std::string(bytes));
       continue;
@@ -170,26 +190,55 @@ void FindLanguages(const std::vector<Word>& words, Facts& facts) {
 struct Phrase {
   std::string_view cue, name;
 };
-constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"}, {" in one line ", "one line"}, {" one liner ", "one line"},
-                                                     {" in one sentence ", "one sentence"}, {" in a single line ", "one line"},
-                                                     {" in a single sentence ", "one sentence"}, {" step by step ", "step by step"},
-                                                     {" for beginners ", "beginners"}, {" for a beginner ", "beginners"}, {" like i m five ", "child"},
-                                                     {" like i m 5 ", "child"}, {" to a child ", "child"}, {" for kids ", "child"}, {" bullet points ", "bullets"},
-                                                     {" as a table ", "table"}, {" vegan ", "vegan"}, {" vegetarian ", "vegetarian"},
+constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"},
+                                                     {" in one line ", "one line"},
+                                                     {" one liner ", "one line"},
+                                                     {" in one sentence ", "one sentence"},
+                                                     {" in a single line ", "one line"},
+                                                     {" in a single sentence ", "one sentence"},
+                                                     {" step by step ", "step by step"},
+                                                     {" for beginners ", "beginners"},
+                                                     {" for a beginner ", "beginners"},
+                                                     {" like i m five ", "child"},
+                                                     {" like i m 5 ", "child"},
+                                                     {" to a child ", "child"},
+                                                     {" for kids ", "child"},
+                                                     {" bullet points ", "bullets"},
+                                                     {" as a table ", "table"},
+                                                     {" vegan ", "vegan"},
+                                                     {" vegetarian ", "vegetarian"},
                                                      {" gluten free ", "gluten"}});
 // When, seen from the moment of asking: two different ones are two questions.
-constexpr auto kTimes = std::to_array<std::string_view>({" today ", " tonight ", " tomorrow ", " yesterday ", " this week ", " next week ", " last week ",
-                                                         " this month ", " next month ", " last month ", " this year ", " next year ", " last year ",
-                                                         " this weekend ", " right now "});
+constexpr auto kTimes = std::to_array<std::string_view>(
+    {" today ", " tonight ", " tomorrow ", " yesterday ", " this week ", " next week ", " last week ", " this month ",
+     " next month ", " last month ", " this year ", " next year ", " last year ", " this weekend ", " right now "});
 struct QuantifierCue {
   std::string_view cue;
   std::uint32_t bit;
 };
-constexpr auto kQuantifiers = std::to_array<QuantifierCue>(
-    {{" at least ", kAtLeast}, {" no fewer than ", kAtLeast}, {" no less than ", kAtLeast}, {" or more ", kAtLeast}, {" minimum of ", kAtLeast},
-     {" at most ", kAtMost}, {" no more than ", kAtMost}, {" or fewer ", kAtMost}, {" or less ", kAtMost}, {" maximum of ", kAtMost}, {" up to ", kAtMost},
-     {" more than ", kMoreThan}, {" greater than ", kMoreThan}, {" less than ", kLessThan}, {" fewer than ", kLessThan}, {" first ", kFirst},
-     {" last ", kLast}, {" all ", kAll}, {" every ", kAll}, {" each ", kAll}, {" only one ", kOnlyOne}, {" a single ", kOnlyOne}, {" exactly one ", kOnlyOne}});
+constexpr auto kQuantifiers = std::to_array<QuantifierCue>({{" at least ", kAtLeast},
+                                                            {" no fewer than ", kAtLeast},
+                                                            {" no less than ", kAtLeast},
+                                                            {" or more ", kAtLeast},
+                                                            {" minimum of ", kAtLeast},
+                                                            {" at most ", kAtMost},
+                                                            {" no more than ", kAtMost},
+                                                            {" or fewer ", kAtMost},
+                                                            {" or less ", kAtMost},
+                                                            {" maximum of ", kAtMost},
+                                                            {" up to ", kAtMost},
+                                                            {" more than ", kMoreThan},
+                                                            {" greater than ", kMoreThan},
+                                                            {" less than ", kLessThan},
+                                                            {" fewer than ", kLessThan},
+                                                            {" first ", kFirst},
+                                                            {" last ", kLast},
+                                                            {" all ", kAll},
+                                                            {" every ", kAll},
+                                                            {" each ", kAll},
+                                                            {" only one ", kOnlyOne},
+                                                            {" a single ", kOnlyOne},
+                                                            {" exactly one ", kOnlyOne}});
 
 void FindPhrases(std::string_view tokens, Facts& facts) {
   for (const Phrase& phrase : kConstraints) {
@@ -203,7 +252,8 @@ void FindPhrases(std::string_view tokens, Facts& facts) {
     if (tokens.contains(quantifier.cue)) facts.quantifiers |= quantifier.bit;
   }
   if (tokens.contains(" no more than ")) facts.quantifiers &= ~static_cast<std::uint32_t>(kMoreThan);
-  if (tokens.contains(" no less than ") || tokens.contains(" no fewer than ")) facts.quantifiers &= ~static_cast<std::uint32_t>(kLessThan);
+  if (tokens.contains(" no less than ") || tokens.contains(" no fewer than "))
+    facts.quantifiers &= ~static_cast<std::uint32_t>(kLessThan);
 }
 
 }  // namespace
@@ -219,7 +269,8 @@ Facts FindFacts(std::string_view text, std::string_view prepared, const std::vec
   FindPhrases(TokenText(prepared), facts);
   for (const Negation& negation : facts.negations) {
     // "Without losing x" says that x stays: a wish that goes without saying, not a condition.
-    if (words[negation.word].canonical == "without" && negation.scope == negation.word + 1) facts.constraints.push_back("without:" + words[negation.scope].stem);
+    if (words[negation.word].canonical == "without" && negation.scope == negation.word + 1)
+      facts.constraints.push_back("without:" + words[negation.scope].stem);
   }
   SortUnique(facts.constraints);
   facts.present = AsksForPresent(prepared);

@@ -31,11 +31,12 @@ bool AreOfOneRoot(std::string_view a, std::string_view b) {
 // In another form as well: as a part of a joined word, or with a typing error.
 bool MentionsName(const Reading& reading, const std::string& name) {
   if (Mentions(reading, name) || Mentions(reading, Stem(name)) || reading.tokens.contains(TokenText(name))) return true;
-  return std::ranges::any_of(reading.words, [&](const Word& word) { return MayBeTypoOf(word.lower, name) || AreOfOneRoot(word.lower, name); });
+  return std::ranges::any_of(reading.words,
+                             [&](const Word& word) { return MayBeTypoOf(word.lower, name) || AreOfOneRoot(word.lower, name); });
 }
 
-// Whether the texts share most of their words, so that what differs is the point of them. Elsewhere a fact that only one text states
-// may stand in the other in words that no list knows: that is left to the score.
+// Whether the texts share most of their words, so that what differs is the point of them. Elsewhere a fact that only one text
+// states may stand in the other in words that no list knows: that is left to the score.
 bool AreClose(const Reading& a, const Reading& b) {
   constexpr double kShareMin = 0.5;
   std::size_t words = 0, common = 0;
@@ -62,7 +63,8 @@ bool HasInitials(const Reading& reading, std::string_view acronym) {
 }
 
 // Members of `names` that the other text does not mention in any form.
-std::vector<std::string> Missing(const std::vector<std::string>& names, const std::vector<std::string>& others, const Reading& other) {
+std::vector<std::string> Missing(const std::vector<std::string>& names, const std::vector<std::string>& others,
+                                 const Reading& other) {
   std::vector<std::string> missing;
   for (const std::string& name : names) {
     if (!std::ranges::binary_search(others, name) && !MentionsName(other, name)) missing.push_back(name);
@@ -87,10 +89,12 @@ std::vector<Quantity> Strong(std::vector<Quantity> quantities) {
 
 // Two numbers that differ are two questions; a number on one side only is where the rest is much the same.
 Found Numbers(const Reading& a, const Reading& b) {
-  const auto only_a = UnmatchedQuantities(a.facts.numbers, b.facts.numbers), only_b = UnmatchedQuantities(b.facts.numbers, a.facts.numbers);
+  const auto only_a = UnmatchedQuantities(a.facts.numbers, b.facts.numbers),
+             only_b = UnmatchedQuantities(b.facts.numbers, a.facts.numbers);
   const auto strong_a = Strong(only_a), strong_b = Strong(only_b);
   const bool both = !strong_a.empty() && !strong_b.empty();
-  const bool weak = strong_a.empty() && strong_b.empty() && !only_a.empty() && !only_b.empty() && only_a.front().measure == only_b.front().measure;
+  const bool weak = strong_a.empty() && strong_b.empty() && !only_a.empty() && !only_b.empty() &&
+                    only_a.front().measure == only_b.front().measure;
   const bool one = strong_a.empty() != strong_b.empty() && AreClose(a, b);
   if (both || weak || one) return Conflict{"numbers", Say(only_a), Say(only_b)};
   return std::nullopt;
@@ -144,15 +148,17 @@ Found Substituted(std::string_view guard, std::vector<std::string> Facts::* name
 }
 
 constexpr auto kLanguages = std::to_array<std::string_view>(
-    {"python", "javascript", "typescript", "java", "kotlin", "rust", "go", "c", "c++", "c#", "ruby", "php", "swift", "scala", "haskell", "lua", "perl",
-     "elixir", "clojure", "ocaml", "dart", "r", "julia", "powershell", "erlang", "f#", "zig", "nim", "matlab", "fortran", "cobol", "delphi"});
+    {"python", "javascript", "typescript", "java",    "kotlin", "rust", "go",     "c",       "c++",   "c#",    "ruby",
+     "php",    "swift",      "scala",      "haskell", "lua",    "perl", "elixir", "clojure", "ocaml", "dart",  "r",
+     "julia",  "powershell", "erlang",     "f#",      "zig",    "nim",  "matlab", "fortran", "cobol", "delphi"});
 
 Found Tools(const Reading& a, const Reading& b) {
   if (const Found found = Substituted("language", &Facts::tools, a, b)) return found;
   // A programming language here and no tool there: the other text may mean any.
   const auto only_a = Missing(a.facts.tools, b.facts.tools, b), only_b = Missing(b.facts.tools, a.facts.tools, a);
   const auto has_language = [](const std::vector<std::string>& tools) {
-    return std::ranges::any_of(tools, [](const std::string& tool) { return std::ranges::find(kLanguages, tool) != kLanguages.end(); });
+    return std::ranges::any_of(tools,
+                               [](const std::string& tool) { return std::ranges::find(kLanguages, tool) != kLanguages.end(); });
   };
   const bool one_sided = (has_language(only_a) && b.facts.tools.empty()) || (has_language(only_b) && a.facts.tools.empty());
   if (one_sided) return Conflict{"language", Join(only_a), Join(only_b)};
@@ -164,7 +170,9 @@ Found Entities(const Reading& a, const Reading& b) { return Substituted("entity"
 Found Identifiers(const Reading& a, const Reading& b) {
   const auto missing = [](const Reading& x, const Reading& y) {
     std::vector<std::string> names = x.facts.identifiers;
-    std::erase_if(names, [&](const std::string& name) { return Mentions(y, name) || y.tokens.contains(TokenText(name)) || HasInitials(y, name); });
+    std::erase_if(names, [&](const std::string& name) {
+      return Mentions(y, name) || y.tokens.contains(TokenText(name)) || HasInitials(y, name);
+    });
     return names;
   };
   const auto only_a = missing(a, b), only_b = missing(b, a);
@@ -175,7 +183,8 @@ Found Identifiers(const Reading& a, const Reading& b) {
 Found Quantifiers(const Reading& a, const Reading& b) {
   constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 5> kOpposites = {
       {{kAtLeast, kAtMost}, {kFirst, kLast}, {kAll, kOnlyOne}, {kMoreThan, kLessThan}, {kAll, kFirst}}};
-  constexpr std::array<std::string_view, 8> kNames = {"at least", "at most", "first", "last", "all", "only one", "more than", "less than"};
+  constexpr std::array<std::string_view, 8> kNames = {"at least", "at most",  "first",     "last",
+                                                      "all",      "only one", "more than", "less than"};
   const std::uint32_t only_a = a.facts.quantifiers & ~b.facts.quantifiers, only_b = b.facts.quantifiers & ~a.facts.quantifiers;
   const auto name = [&](std::uint32_t bit) { return std::string(kNames[static_cast<std::size_t>(std::countr_zero(bit))]); };
   for (const auto& [x, y] : kOpposites) {
@@ -210,8 +219,8 @@ Found OutputLanguages(const Reading& a, const Reading& b) {
 }
 
 Found Tasks(const Reading& a, const Reading& b) {
-  constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate | kTaskSummarise |
-                                   kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
+  constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate |
+                                   kTaskSummarise | kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
   const std::uint32_t x = a.leading_task & kApart, y = b.leading_task & kApart;
   if (x == 0 || y == 0 || x == y || (a.task_verbs & y) || (b.task_verbs & x) || !AreClose(a, b)) return std::nullopt;
   const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
@@ -225,7 +234,8 @@ Found Constraints(const Reading& a, const Reading& b) {
     for (const std::string& constraint : x.facts.constraints) {
       if (std::ranges::binary_search(y.facts.constraints, constraint)) continue;
       const std::size_t colon = constraint.find(':');
-      if (colon == std::string::npos ? !y.tokens.contains(constraint) : y.facts.negations.empty() && !Mentions(y, constraint.substr(colon + 1))) {
+      if (colon == std::string::npos ? !y.tokens.contains(constraint)
+                                     : y.facts.negations.empty() && !Mentions(y, constraint.substr(colon + 1))) {
         missing.push_back(constraint);
       }
     }
@@ -269,7 +279,8 @@ bool HasInversion(const Reading& a, const Reading& b) {
 
 // "A is bigger than B" turned round is "B is smaller than A".
 bool IsComparative(std::string_view word) {
-  constexpr auto kOthers = std::to_array<std::string_view>({"more", "less", "fewer", "worse", "before", "after", "above", "below", "over", "under"});
+  constexpr auto kOthers =
+      std::to_array<std::string_view>({"more", "less", "fewer", "worse", "before", "after", "above", "below", "over", "under"});
   return word.ends_with("er") || std::ranges::find(kOthers, word) != kOthers.end();
 }
 
@@ -289,7 +300,8 @@ std::optional<std::pair<const Word*, const Word*>> FindOpposites(const Reading& 
   return std::nullopt;
 }
 
-// A listed contrast that is all that differs: words that exclude each other, in a middle of one or two words, as many on either side.
+// A listed contrast that is all that differs: words that exclude each other, in a middle of one or two words, as many on either
+// side.
 Found OnlyContrast(const Reading& a, const Reading& b) {
   constexpr std::size_t kMiddleMax = 2;
   const auto same = [](const Word& x, const Word& y) { return x.stem_hash == y.stem_hash; };
@@ -304,7 +316,8 @@ Found OnlyContrast(const Reading& a, const Reading& b) {
   for (std::size_t i = begin; i < end_a; ++i) {
     for (std::size_t j = begin; j < end_b; ++j) {
       const Word &x = a.words[i], &y = b.words[j];
-      if (x.kin.contrasts.SharesWith(y.kin.contrasts) && !x.kin.synonyms.SharesWith(y.kin.synonyms)) return Conflict{"antonym", x.lower, y.lower};
+      if (x.kin.contrasts.SharesWith(y.kin.contrasts) && !x.kin.synonyms.SharesWith(y.kin.synonyms))
+        return Conflict{"antonym", x.lower, y.lower};
     }
   }
   return std::nullopt;
@@ -332,7 +345,8 @@ void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict
   const bool opposed = std::ranges::any_of(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier"); });
   const bool flipped = FindOpposites(a, b, true) && HasInversion(a, b);
   if (!flipped && !(opposed && Swapped(a, b, true))) return;
-  std::erase_if(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier") || is(c, "order") || is(c, "direction"); });
+  std::erase_if(conflicts,
+                [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier") || is(c, "order") || is(c, "direction"); });
 }
 
 }  // namespace
@@ -340,8 +354,9 @@ void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict
 std::vector<Conflict> FindConflicts(const Reading& a, const Reading& b) {
   using Guard = Found (*)(const Reading&, const Reading&);
   // In the order of kGuardNames.
-  constexpr std::array<Guard, kGuards> kAll = {Numbers, Negated, Direction, Tools, Entities, Quantifiers, Identifiers, Quotes,
-                                               Code, OutputLanguages, Tasks, Constraints, Order, Antonyms, Present};
+  constexpr std::array<Guard, kGuards> kAll = {Numbers,     Negated,     Direction, Tools,    Entities,
+                                               Quantifiers, Identifiers, Quotes,    Code,     OutputLanguages,
+                                               Tasks,       Constraints, Order,     Antonyms, Present};
   std::vector<Conflict> conflicts;
   for (const Guard guard : kAll) {
     if (Found found = guard(a, b)) conflicts.push_back(std::move(*found));

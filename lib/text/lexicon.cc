@@ -1,12 +1,12 @@
 #include "text/lexicon.h"
 
 #include <algorithm>
-#include <tuple>
 #include <charconv>
+#include <tuple>
 
 #include "text/chars.h"
 
-#define REFLEX_LEXICON(kind)                                   \
+#define REFLEX_LEXICON(kind)                                  \
   extern "C" const char reflex_data_lexicon_##kind##_begin[]; \
   extern "C" const char reflex_data_lexicon_##kind##_end[]
 REFLEX_LEXICON(tools);
@@ -20,8 +20,7 @@ REFLEX_LEXICON(courtesy);
 REFLEX_LEXICON(negations);
 REFLEX_LEXICON(idf);
 REFLEX_LEXICON(known_words);
-#define REFLEX_LEXICON_BYTES(kind) \
-  std::string_view(reflex_data_lexicon_##kind##_begin, reflex_data_lexicon_##kind##_end)
+#define REFLEX_LEXICON_BYTES(kind) std::string_view(reflex_data_lexicon_##kind##_begin, reflex_data_lexicon_##kind##_end)
 
 namespace reflex::text {
 namespace {

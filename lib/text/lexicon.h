@@ -10,14 +10,14 @@ namespace reflex::text {
 // What the lists say about one word. The views point into the program's own bytes and live as long as it does.
 struct LexiconEntry {
   enum Flag : std::uint16_t {
-    kTool = 1,          // A language, tool or platform.
-    kEntity = 2,        // Another listed name.
-    kFunction = 4,      // Carries little of a question's meaning.
-    kNegation = 8,      // Denies.
-    kCourtesy = 16,     // Greetings, thanks, small talk.
-    kPhraseHead = 32,   // At least one listed phrase begins with this word.
-    kPhrase = 64,       // Has a space in it.
-    kAntonym = 128,     // Has a listed opposite.
+    kTool = 1,         // A language, tool or platform.
+    kEntity = 2,       // Another listed name.
+    kFunction = 4,     // Carries little of a question's meaning.
+    kNegation = 8,     // Denies.
+    kCourtesy = 16,    // Greetings, thanks, small talk.
+    kPhraseHead = 32,  // At least one listed phrase begins with this word.
+    kPhrase = 64,      // Has a space in it.
+    kAntonym = 128,    // Has a listed opposite.
   };
   std::string_view word;       // As listed: lower case, or with capitals where only that spelling is meant.
   std::string_view canonical;  // The main form of its group; the word itself where there is none.

@@ -19,34 +19,103 @@ struct Unit {
 };
 
 constexpr auto kUnits = std::to_array<Unit>({
-    {"ns", Measure::kSeconds, 1e-9}, {"nanosecond", Measure::kSeconds, 1e-9}, {"us", Measure::kSeconds, 1e-6, true},
-    {"microsecond", Measure::kSeconds, 1e-6}, {"ms", Measure::kSeconds, 1e-3}, {"millisecond", Measure::kSeconds, 1e-3},
-    {"msec", Measure::kSeconds, 1e-3}, {"s", Measure::kSeconds, 1}, {"sec", Measure::kSeconds, 1}, {"second", Measure::kSeconds, 1},
-    {"min", Measure::kSeconds, 60}, {"minute", Measure::kSeconds, 60}, {"h", Measure::kSeconds, 3600}, {"hr", Measure::kSeconds, 3600},
-    {"hour", Measure::kSeconds, 3600}, {"day", Measure::kSeconds, 86400}, {"d", Measure::kSeconds, 86400, true},
-    {"week", Measure::kSeconds, 604800}, {"wk", Measure::kSeconds, 604800}, {"fortnight", Measure::kSeconds, 1209600},
-    {"month", Measure::kSeconds, 2629746}, {"year", Measure::kSeconds, 31556952}, {"yr", Measure::kSeconds, 31556952},
-    {"decade", Measure::kSeconds, 315569520}, {"century", Measure::kSeconds, 3155695200.}, {"centurie", Measure::kSeconds, 3155695200.},
-    {"mm", Measure::kMetres, 1e-3}, {"millimeter", Measure::kMetres, 1e-3}, {"millimetre", Measure::kMetres, 1e-3},
-    {"cm", Measure::kMetres, 1e-2}, {"centimeter", Measure::kMetres, 1e-2}, {"centimetre", Measure::kMetres, 1e-2},
-    {"meter", Measure::kMetres, 1}, {"metre", Measure::kMetres, 1}, {"km", Measure::kMetres, 1e3}, {"kilometer", Measure::kMetres, 1e3},
-    {"kilometre", Measure::kMetres, 1e3}, {"mile", Measure::kMetres, 1609.344}, {"mi", Measure::kMetres, 1609.344, true},
-    {"inch", Measure::kMetres, .0254}, {"inche", Measure::kMetres, .0254}, {"foot", Measure::kMetres, .3048}, {"feet", Measure::kMetres, .3048},
-    {"ft", Measure::kMetres, .3048}, {"yard", Measure::kMetres, .9144},
-    {"mg", Measure::kGrams, 1e-3}, {"milligram", Measure::kGrams, 1e-3}, {"g", Measure::kGrams, 1}, {"gram", Measure::kGrams, 1},
-    {"kg", Measure::kGrams, 1e3}, {"kilo", Measure::kGrams, 1e3}, {"kilogram", Measure::kGrams, 1e3}, {"lb", Measure::kGrams, 453.59237},
-    {"ounce", Measure::kGrams, 28.349523}, {"oz", Measure::kGrams, 28.349523},
-    {"tonne", Measure::kGrams, 1e6}, {"ml", Measure::kLitres, 1e-3}, {"milliliter", Measure::kLitres, 1e-3},
-    {"millilitre", Measure::kLitres, 1e-3}, {"cl", Measure::kLitres, 1e-2}, {"l", Measure::kLitres, 1}, {"liter", Measure::kLitres, 1},
-    {"litre", Measure::kLitres, 1}, {"gallon", Measure::kLitres, 3.785411784}, {"byte", Measure::kBytes, 1}, {"kb", Measure::kBytes, 1e3},
-    {"kilobyte", Measure::kBytes, 1e3}, {"mb", Measure::kBytes, 1e6}, {"megabyte", Measure::kBytes, 1e6}, {"gb", Measure::kBytes, 1e9},
-    {"gigabyte", Measure::kBytes, 1e9}, {"tb", Measure::kBytes, 1e12}, {"terabyte", Measure::kBytes, 1e12}, {"kib", Measure::kBytes, 1024},
-    {"mib", Measure::kBytes, 1048576}, {"gib", Measure::kBytes, 1073741824}, {"celsius", Measure::kCelsius, 1},
-    {"fahrenheit", Measure::kFahrenheit, 1}, {"c", Measure::kCelsius, 1, true}, {"f", Measure::kFahrenheit, 1, true},
-    {"watt", Measure::kWatts, 1}, {"w", Measure::kWatts, 1}, {"kw", Measure::kWatts, 1e3}, {"kilowatt", Measure::kWatts, 1e3},
-    {"wh", Measure::kWattHours, 1}, {"kwh", Measure::kWattHours, 1e3}, {"mah", Measure::kAmpereHours, 1e-3}, {"ah", Measure::kAmpereHours, 1},
-    {"ma", Measure::kAmperes, 1e-3}, {"dollar", Measure::kMoney, 1}, {"buck", Measure::kMoney, 1}, {"usd", Measure::kMoney, 1}, {"euro", Measure::kMoney, 1}, {"eur", Measure::kMoney, 1}, {"gbp", Measure::kMoney, 1},
-    {"yen", Measure::kMoney, 1}, {"jpy", Measure::kMoney, 1},
+    {"ns", Measure::kSeconds, 1e-9},
+    {"nanosecond", Measure::kSeconds, 1e-9},
+    {"us", Measure::kSeconds, 1e-6, true},
+    {"microsecond", Measure::kSeconds, 1e-6},
+    {"ms", Measure::kSeconds, 1e-3},
+    {"millisecond", Measure::kSeconds, 1e-3},
+    {"msec", Measure::kSeconds, 1e-3},
+    {"s", Measure::kSeconds, 1},
+    {"sec", Measure::kSeconds, 1},
+    {"second", Measure::kSeconds, 1},
+    {"min", Measure::kSeconds, 60},
+    {"minute", Measure::kSeconds, 60},
+    {"h", Measure::kSeconds, 3600},
+    {"hr", Measure::kSeconds, 3600},
+    {"hour", Measure::kSeconds, 3600},
+    {"day", Measure::kSeconds, 86400},
+    {"d", Measure::kSeconds, 86400, true},
+    {"week", Measure::kSeconds, 604800},
+    {"wk", Measure::kSeconds, 604800},
+    {"fortnight", Measure::kSeconds, 1209600},
+    {"month", Measure::kSeconds, 2629746},
+    {"year", Measure::kSeconds, 31556952},
+    {"yr", Measure::kSeconds, 31556952},
+    {"decade", Measure::kSeconds, 315569520},
+    {"century", Measure::kSeconds, 3155695200.},
+    {"centurie", Measure::kSeconds, 3155695200.},
+    {"mm", Measure::kMetres, 1e-3},
+    {"millimeter", Measure::kMetres, 1e-3},
+    {"millimetre", Measure::kMetres, 1e-3},
+    {"cm", Measure::kMetres, 1e-2},
+    {"centimeter", Measure::kMetres, 1e-2},
+    {"centimetre", Measure::kMetres, 1e-2},
+    {"meter", Measure::kMetres, 1},
+    {"metre", Measure::kMetres, 1},
+    {"km", Measure::kMetres, 1e3},
+    {"kilometer", Measure::kMetres, 1e3},
+    {"kilometre", Measure::kMetres, 1e3},
+    {"mile", Measure::kMetres, 1609.344},
+    {"mi", Measure::kMetres, 1609.344, true},
+    {"inch", Measure::kMetres, .0254},
+    {"inche", Measure::kMetres, .0254},
+    {"foot", Measure::kMetres, .3048},
+    {"feet", Measure::kMetres, .3048},
+    {"ft", Measure::kMetres, .3048},
+    {"yard", Measure::kMetres, .9144},
+    {"mg", Measure::kGrams, 1e-3},
+    {"milligram", Measure::kGrams, 1e-3},
+    {"g", Measure::kGrams, 1},
+    {"gram", Measure::kGrams, 1},
+    {"kg", Measure::kGrams, 1e3},
+    {"kilo", Measure::kGrams, 1e3},
+    {"kilogram", Measure::kGrams, 1e3},
+    {"lb", Measure::kGrams, 453.59237},
+    {"ounce", Measure::kGrams, 28.349523},
+    {"oz", Measure::kGrams, 28.349523},
+    {"tonne", Measure::kGrams, 1e6},
+    {"ml", Measure::kLitres, 1e-3},
+    {"milliliter", Measure::kLitres, 1e-3},
+    {"millilitre", Measure::kLitres, 1e-3},
+    {"cl", Measure::kLitres, 1e-2},
+    {"l", Measure::kLitres, 1},
+    {"liter", Measure::kLitres, 1},
+    {"litre", Measure::kLitres, 1},
+    {"gallon", Measure::kLitres, 3.785411784},
+    {"byte", Measure::kBytes, 1},
+    {"kb", Measure::kBytes, 1e3},
+    {"kilobyte", Measure::kBytes, 1e3},
+    {"mb", Measure::kBytes, 1e6},
+    {"megabyte", Measure::kBytes, 1e6},
+    {"gb", Measure::kBytes, 1e9},
+    {"gigabyte", Measure::kBytes, 1e9},
+    {"tb", Measure::kBytes, 1e12},
+    {"terabyte", Measure::kBytes, 1e12},
+    {"kib", Measure::kBytes, 1024},
+    {"mib", Measure::kBytes, 1048576},
+    {"gib", Measure::kBytes, 1073741824},
+    {"celsius", Measure::kCelsius, 1},
+    {"fahrenheit", Measure::kFahrenheit, 1},
+    {"c", Measure::kCelsius, 1, true},
+    {"f", Measure::kFahrenheit, 1, true},
+    {"watt", Measure::kWatts, 1},
+    {"w", Measure::kWatts, 1},
+    {"kw", Measure::kWatts, 1e3},
+    {"kilowatt", Measure::kWatts, 1e3},
+    {"wh", Measure::kWattHours, 1},
+    {"kwh", Measure::kWattHours, 1e3},
+    {"mah", Measure::kAmpereHours, 1e-3},
+    {"ah", Measure::kAmpereHours, 1},
+    {"ma", Measure::kAmperes, 1e-3},
+    {"dollar", Measure::kMoney, 1},
+    {"buck", Measure::kMoney, 1},
+    {"usd", Measure::kMoney, 1},
+    {"euro", Measure::kMoney, 1},
+    {"eur", Measure::kMoney, 1},
+    {"gbp", Measure::kMoney, 1},
+    {"yen", Measure::kMoney, 1},
+    {"jpy", Measure::kMoney, 1},
 });
 constexpr auto kMonths = std::to_array<std::string_view>(
     {"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"});
@@ -132,7 +201,8 @@ class Finder {
     // "180 °C", "180 degrees Celsius", "180 C".
     const std::string_view first = Lower(used);
     const std::size_t ahead = used + (first == "\xc2\xb0" || first == "degrees" || first == "degree" ? 1 : 0);
-    const bool scale = (Lower(ahead) == "c" || Lower(ahead) == "f") && (ahead > used || IsUpper(prepared_[words_[at_ + ahead].begin]));
+    const bool scale =
+        (Lower(ahead) == "c" || Lower(ahead) == "f") && (ahead > used || IsUpper(prepared_[words_[at_ + ahead].begin]));
     if (scale || FindUnit(Lower(ahead), false)) used = ahead;
     const Unit* unit = FindUnit(Lower(used), scale);
     if (!unit) return;
@@ -334,12 +404,14 @@ bool Finder::TakeWords() {
     }
     quantity = {.value = word == "once" ? 1. : word == "twice" ? 2. : 12., .weak = word == "once"};
   } else if (IsOrdinalWord(word)) {
-    constexpr auto kOrdinals = std::to_array<std::string_view>({"second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
+    constexpr auto kOrdinals = std::to_array<std::string_view>(
+        {"second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
     quantity = {.value = static_cast<double>(std::ranges::find(kOrdinals, word) - kOrdinals.begin()) + 2, .weak = true};
   } else {
     const std::size_t hyphen = word.find('-');
     double value = NumberWordValue(word.substr(0, hyphen));
-    if (value < 0 || (word == "one" && !FindUnit(Lower(1), false) && NumberWordValue(Lower(1)) < 100 && Lower(1) != "and")) return false;
+    if (value < 0 || (word == "one" && !FindUnit(Lower(1), false) && NumberWordValue(Lower(1)) < 100 && Lower(1) != "and"))
+      return false;
     if (hyphen != std::string_view::npos) {
       const double low = NumberWordValue(word.substr(hyphen + 1));
       if (low < 0) {
@@ -410,11 +482,14 @@ bool Near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::max({1e-6,
 
 }  // namespace
 
-std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vector<Word>& words) { return Finder(prepared, words).Find(); }
+std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vector<Word>& words) {
+  return Finder(prepared, words).Find();
+}
 
 bool SameQuantity(const Quantity& a, const Quantity& b) {
   if (a.measure == b.measure && a.currency == b.currency && a.percent == b.percent && Near(a.value, b.value)) return true;
-  if (a.percent != b.percent && a.measure == b.measure) return Near(a.percent ? a.value / 100 : a.value, b.percent ? b.value / 100 : b.value);
+  if (a.percent != b.percent && a.measure == b.measure)
+    return Near(a.percent ? a.value / 100 : a.value, b.percent ? b.value / 100 : b.value);
   if (a.measure == Measure::kClock || b.measure == Measure::kClock) return false;
   if (a.measure == Measure::kMonth || b.measure == Measure::kMonth) return false;
   const bool bare = a.measure == Measure::kPlain || b.measure == Measure::kPlain;

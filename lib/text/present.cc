@@ -14,31 +14,75 @@ bool HasAny(std::string_view tokens, const std::array<std::string_view, N>& cues
 }
 
 // Whatever else is asked, these speak of the moment or of this conversation.
-constexpr auto kAlways = std::to_array<std::string_view>(
-    {" right now ", " as of now ", " as of today ", " these days ", " my last message ", " my previous message ",
-     " my last question ", " my previous question ", " your last answer ", " your previous answer ", " what i just said ", " what did i just ",
-     " you just said ", " earlier in this conversation ", " what time is it ", " what day is it ", " what is the time ", " what s the time ",
-     " what is the date ", " what s the date ", " what year is it ", " latest news ", " breaking news ", " latest version ", " newest version ",
-     " latest release of ", " latest stable ", " current version of ", " most recent version ", " current weather ", " weather forecast ",
-     " weather today ", " weather tomorrow ", " current price ", " exchange rate ", " stock price of ", " share price of ", " price of bitcoin ",
-     " price of gold ", " price of oil ", " current events ", " currently the ", " who is the current ", " who s the current "});
+constexpr auto kAlways = std::to_array<std::string_view>({" right now ",           " as of now ",
+                                                          " as of today ",         " these days ",
+                                                          " my last message ",     " my previous message ",
+                                                          " my last question ",    " my previous question ",
+                                                          " your last answer ",    " your previous answer ",
+                                                          " what i just said ",    " what did i just ",
+                                                          " you just said ",       " earlier in this conversation ",
+                                                          " what time is it ",     " what day is it ",
+                                                          " what is the time ",    " what s the time ",
+                                                          " what is the date ",    " what s the date ",
+                                                          " what year is it ",     " latest news ",
+                                                          " breaking news ",       " latest version ",
+                                                          " newest version ",      " latest release of ",
+                                                          " latest stable ",       " current version of ",
+                                                          " most recent version ", " current weather ",
+                                                          " weather forecast ",    " weather today ",
+                                                          " weather tomorrow ",    " current price ",
+                                                          " exchange rate ",       " stock price of ",
+                                                          " share price of ",      " price of bitcoin ",
+                                                          " price of gold ",       " price of oil ",
+                                                          " current events ",      " currently the ",
+                                                          " who is the current ",  " who s the current "});
 
 // The moment, where the text is not about a program that works with dates.
-constexpr auto kDays = std::to_array<std::string_view>(
-    {" today ", " today s ", " tonight ", " tomorrow ", " yesterday ", " this week ", " this weekend ", " this month ", " this year ", " this morning ",
-     " this evening ", " this afternoon ", " last night ", " last week ", " next week ", " currently ", " nowadays ", " so far this ", " in the news ",
-     " latest model ", " latest iphone ", " upcoming ", " what s the weather ", " what is the weather ", " how s the weather ", " how is the weather ",
-     " is it raining ", " is it open ", " still open ", " still alive ", " latest episode ", " latest season ", " latest album "});
+constexpr auto kDays = std::to_array<std::string_view>({" today ",
+                                                        " today s ",
+                                                        " tonight ",
+                                                        " tomorrow ",
+                                                        " yesterday ",
+                                                        " this week ",
+                                                        " this weekend ",
+                                                        " this month ",
+                                                        " this year ",
+                                                        " this morning ",
+                                                        " this evening ",
+                                                        " this afternoon ",
+                                                        " last night ",
+                                                        " last week ",
+                                                        " next week ",
+                                                        " currently ",
+                                                        " nowadays ",
+                                                        " so far this ",
+                                                        " in the news ",
+                                                        " latest model ",
+                                                        " latest iphone ",
+                                                        " upcoming ",
+                                                        " what s the weather ",
+                                                        " what is the weather ",
+                                                        " how s the weather ",
+                                                        " how is the weather ",
+                                                        " is it raining ",
+                                                        " is it open ",
+                                                        " still open ",
+                                                        " still alive ",
+                                                        " latest episode ",
+                                                        " latest season ",
+                                                        " latest album "});
 constexpr auto kWork = std::to_array<std::string_view>(
-    {" function ", " script ", " query ", " code ", " sql ", " regex ", " api ", " formula ", " column ", " python ", " javascript ", " java ", " bash ",
-     " excel ", " git ", " commit ", " commits ", " date in ", " timestamp ", " datetime ", " cron ", " log ", " logs ", " files ", " rows ", " records ",
-     " write a ", " write an ", " email ", " story ", " poem ", " translate ", " sentence "});
+    {" function ",  " script ",     " query ", " code ", " sql ",       " regex ",   " api ",    " formula ", " column ",
+     " python ",    " javascript ", " java ",  " bash ", " excel ",     " git ",     " commit ", " commits ", " date in ",
+     " timestamp ", " datetime ",   " cron ",  " log ",  " logs ",      " files ",   " rows ",   " records ", " write a ",
+     " write an ",  " email ",      " story ", " poem ", " translate ", " sentence "});
 
 // "current" before one of these speaks of the world, not of a directory or a thread.
 constexpr auto kCurrent = std::to_array<std::string_view>(
-    {"president", "prime", "ceo", "king", "queen", "pope", "chancellor", "government", "champion", "champions", "population", "temperature", "time",
-     "date", "year", "month", "season", "rate", "rates", "interest", "inflation", "market", "situation", "news", "status", "world", "score", "minister",
-     "mayor", "governor", "record", "exchange", "stock", "trends", "state"});
+    {"president", "prime",      "ceo",         "king",   "queen",     "pope",  "chancellor", "government", "champion",
+     "champions", "population", "temperature", "time",   "date",      "year",  "month",      "season",     "rate",
+     "rates",     "interest",   "inflation",   "market", "situation", "news",  "status",     "world",      "score",
+     "minister",  "mayor",      "governor",    "record", "exchange",  "stock", "trends",     "state"});
 
 bool HasCurrentOf(std::string_view tokens) {
   constexpr std::string_view kCue = " current ";

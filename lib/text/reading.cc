@@ -11,7 +11,8 @@
 namespace reflex::text {
 namespace {
 
-// Symbols that are no plain punctuation; hyphens inside words and full stops, question and exclamation marks before a space are none.
+// Symbols that are no plain punctuation; hyphens inside words and full stops, question and exclamation marks before a space are
+// none.
 std::vector<std::uint32_t> Symbols(std::string_view text) {
   std::vector<std::uint32_t> symbols;
   for (std::size_t at = 0; at < text.size();) {
@@ -39,7 +40,8 @@ WordIndex::WordIndex(const std::vector<Word>& words) {
     stems_.push_back({words[at].stem_hash, at});
     canonicals_.push_back(words[at].canonical_hash);
   }
-  std::ranges::sort(stems_, [](const Place& a, const Place& b) { return std::tie(a.hash, a.position) < std::tie(b.hash, b.position); });
+  std::ranges::sort(stems_,
+                    [](const Place& a, const Place& b) { return std::tie(a.hash, a.position) < std::tie(b.hash, b.position); });
   std::ranges::sort(canonicals_);
 }
 

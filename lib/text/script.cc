@@ -13,11 +13,14 @@ namespace {
 
 constexpr std::size_t kLookedAtBytes = 4096;
 // Function words of other languages in Latin letters that are no English words.
-constexpr WordSet kOtherLanguages(std::to_array<std::string_view>({"auf", "aus", "avec", "bei", "como", "con", "cómo", "cosa", "cuál", "dans", "das", "dei", "del", "della", "dem", "den", "der", "des", "di",
-     "dla", "du", "eine", "einen", "einer", "el", "en", "er", "es", "est", "et", "för", "für", "gli", "het", "hoe", "hur", "ich", "il", "ist",
-     "je", "jest", "kann", "las", "le", "les", "los", "mit", "mon", "nicht", "och", "où", "para", "per", "pour", "por", "pourquoi", "qu", "quais",
-     "que", "quel", "quelle", "qué", "sich", "sie", "som", "sont", "sur", "una", "und", "une", "van", "vom", "von", "wann", "warum", "wat", "wie",
-     "wo", "zu", "zum", "zur", "è", "är", "być", "się", "não", "uma", "também", "mój", "ile", "nie", "czy", "jak", "ve", "bir", "için", "nasıl"}));
+constexpr WordSet kOtherLanguages(std::to_array<std::string_view>(
+    {"auf", "aus",   "avec", "bei",    "como",   "con", "cómo",  "cosa", "cuál",  "dans",  "das", "dei",  "del",  "della",
+     "dem", "den",   "der",  "des",    "di",     "dla", "du",    "eine", "einen", "einer", "el",  "en",   "er",   "es",
+     "est", "et",    "för",  "für",    "gli",    "het", "hoe",   "hur",  "ich",   "il",    "ist", "je",   "jest", "kann",
+     "las", "le",    "les",  "los",    "mit",    "mon", "nicht", "och",  "où",    "para",  "per", "pour", "por",  "pourquoi",
+     "qu",  "quais", "que",  "quel",   "quelle", "qué", "sich",  "sie",  "som",   "sont",  "sur", "una",  "und",  "une",
+     "van", "vom",   "von",  "wann",   "warum",  "wat", "wie",   "wo",   "zu",    "zum",   "zur", "è",    "är",   "być",
+     "się", "não",   "uma",  "também", "mój",    "ile", "nie",   "czy",  "jak",   "ve",    "bir", "için", "nasıl"}));
 
 }  // namespace
 
@@ -34,7 +37,8 @@ ScriptShare ReadScript(std::string_view text) {
     const std::string lower = ToLowerUnicode(word);
     const LexiconEntry* entry = lexicon.Find(lower);
     ++share.words;
-    function += entry && (entry->Has(LexiconEntry::kFunction) || entry->Has(LexiconEntry::kCourtesy) || entry->Has(LexiconEntry::kNegation));
+    function += entry &&
+                (entry->Has(LexiconEntry::kFunction) || entry->Has(LexiconEntry::kCourtesy) || entry->Has(LexiconEntry::kNegation));
     other += kOtherLanguages.Has(lower);
     word.clear();
   };
@@ -56,7 +60,8 @@ ScriptShare ReadScript(std::string_view text) {
   share.foreign = letters == 0 ? 0 : static_cast<double>(foreign) / static_cast<double>(letters);
   share.function = share.words == 0 ? 0 : static_cast<double>(function) / static_cast<double>(share.words);
   // A word or two of another language may be what an English question is about.
-  share.english = share.foreign <= 0.25 && (other < 2 || static_cast<double>(other) <= 0.15 * static_cast<double>(share.words) || function > other);
+  share.english = share.foreign <= 0.25 &&
+                  (other < 2 || static_cast<double>(other) <= 0.15 * static_cast<double>(share.words) || function > other);
   return share;
 }
 

@@ -40,9 +40,9 @@ bool IsUtf8(std::string_view text) {
 std::string ToNfc(std::string_view text) {
   if (std::ranges::all_of(text, IsAscii)) return std::string(text);
   utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t size = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                             static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-                                             static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const utf8proc_ssize_t size =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   if (size < 0 || !mapped) return std::string(text);
   std::string composed(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
   std::free(mapped);  // The library allocates with malloc and hands over.
@@ -79,10 +79,8 @@ bool IsForeignLetter(std::uint32_t c) {
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
     case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ND:
-      return c < 0x1e00 || c > 0x1eff;
-    default:
-      return false;
+    case UTF8PROC_CATEGORY_ND: return c < 0x1e00 || c > 0x1eff;
+    default: return false;
   }
 }
 

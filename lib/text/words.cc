@@ -13,12 +13,13 @@ namespace {
 constexpr float kFunctionWeight = 0.15f;
 constexpr std::string_view kOperators = "<>=!+-*/%&|^";
 
-constexpr auto kCardinals = std::to_array<std::string_view>({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-                                                             "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
-                                                             "eighteen", "nineteen", "twenty"});
-constexpr auto kTens = std::to_array<std::string_view>({"thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"});
-constexpr auto kOrdinals = std::to_array<std::string_view>(
-    {"zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
+constexpr auto kCardinals = std::to_array<std::string_view>(
+    {"zero",   "one",    "two",      "three",    "four",    "five",    "six",       "seven",    "eight",    "nine",  "ten",
+     "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"});
+constexpr auto kTens =
+    std::to_array<std::string_view>({"thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"});
+constexpr auto kOrdinals = std::to_array<std::string_view>({"zeroth", "first", "second", "third", "fourth", "fifth", "sixth",
+                                                            "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
 
 // The length of the word character at `at`: a letter or digit of ASCII or a Latin letter; 0 when there is none.
 std::size_t WordCharLength(std::string_view text, std::size_t at) {
@@ -36,8 +37,10 @@ std::size_t RunEnd(std::string_view text, std::size_t at) {
 // A word: runs joined by single . ' _ - or /, then ++ or #. "don't" ends at its t, whatever follows.
 std::size_t WordEnd(std::string_view text, std::size_t begin) {
   std::size_t end = RunEnd(text, begin);
-  const bool letters = std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end), IsAlpha);
-  if (letters && end - begin >= 2 && ToLower(text[end - 1]) == 'n' && end + 1 < text.size() && text[end] == '\'' && ToLower(text[end + 1]) == 't') {
+  const bool letters =
+      std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end), IsAlpha);
+  if (letters && end - begin >= 2 && ToLower(text[end - 1]) == 'n' && end + 1 < text.size() && text[end] == '\'' &&
+      ToLower(text[end + 1]) == 't') {
     return end + 2;
   }
   while (end < text.size() && Contains(".'_-/", text[end]) && WordCharLength(text, end + 1) > 0) end = RunEnd(text, end + 1);
@@ -74,7 +77,8 @@ WordType TypeOf(std::string_view written, std::string_view lower, const LexiconE
   const bool letters = std::ranges::any_of(lower, IsAlpha);
   if (letters && has(LexiconEntry::kTool)) return WordType::kTool;
   if (letters && has(LexiconEntry::kEntity)) return WordType::kEntity;
-  if (std::ranges::any_of(lower, IsDigit) || NumberWordValue(lower) >= 0 || std::ranges::find(kOrdinals, lower) != kOrdinals.end()) {
+  if (std::ranges::any_of(lower, IsDigit) || NumberWordValue(lower) >= 0 ||
+      std::ranges::find(kOrdinals, lower) != kOrdinals.end()) {
     return WordType::kNumber;
   }
   if ((entry && entry->Has(LexiconEntry::kNegation)) || lower.ends_with("n't")) return WordType::kNegation;
@@ -93,7 +97,8 @@ const LexiconEntry* FindWritten(std::string_view written, std::string_view lower
 void Complete(std::string_view prepared, Word& word) {
   const Lexicon& lexicon = Lexicon::Get();
   const std::string_view written = prepared.substr(word.span.begin, word.span.end - word.span.begin);
-  const LexiconEntry* entry = word.parts > 1 ? lexicon.Find(word.canonical.empty() ? word.lower : word.canonical) : FindWritten(written, word.lower);
+  const LexiconEntry* entry =
+      word.parts > 1 ? lexicon.Find(word.canonical.empty() ? word.lower : word.canonical) : FindWritten(written, word.lower);
   if (word.canonical.empty()) word.canonical = entry ? entry->canonical : word.lower;
   const LexiconEntry* main = entry && entry->canonical == entry->word ? entry : lexicon.Find(word.canonical);
   word.stem = Stem(word.canonical);
@@ -109,20 +114,24 @@ void Complete(std::string_view prepared, Word& word) {
 
 // "is not" is no thing of its own.
 bool HasContent(const std::vector<Word>& words, std::size_t at, std::size_t count) {
-  return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count), [](const Word& word) {
-    const LexiconEntry* entry = Lexicon::Get().Find(word.lower);
-    return !entry || !(entry->Has(LexiconEntry::kFunction) || entry->Has(LexiconEntry::kNegation));
-  });
+  return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count),
+                     [](const Word& word) {
+                       const LexiconEntry* entry = Lexicon::Get().Find(word.lower);
+                       return !entry || !(entry->Has(LexiconEntry::kFunction) || entry->Has(LexiconEntry::kNegation));
+                     });
 }
 
 bool HasNumber(const std::vector<Word>& words, std::size_t at, std::size_t count) {
-  return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count), [](const Word& word) {
-    return NumberWordValue(word.lower) >= 0 || word.lower == "half" || word.lower == "dozen" || std::ranges::any_of(word.lower, IsDigit);
-  });
+  return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + count),
+                     [](const Word& word) {
+                       return NumberWordValue(word.lower) >= 0 || word.lower == "half" || word.lower == "dozen" ||
+                              std::ranges::any_of(word.lower, IsDigit);
+                     });
 }
 
 // The number of words from `at` on that make a listed phrase, the longest first; sets what it is called. 1 when there is none.
-std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, std::size_t at, std::string& joined, std::string_view& canonical) {
+std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, std::size_t at, std::string& joined,
+                     std::string_view& canonical) {
   const Lexicon& lexicon = Lexicon::Get();
   const LexiconEntry* head = lexicon.Find(words[at].lower);
   if (!head || !head->Has(LexiconEntry::kPhraseHead)) return 1;
@@ -130,7 +139,8 @@ std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, 
   joined = words[at].lower;
   std::size_t count = 1;
   for (; count < head->phrase_words && count < 4 && at + count < words.size(); ++count) {
-    const std::string_view gap = prepared.substr(words[at + count - 1].span.end, words[at + count].span.begin - words[at + count - 1].span.end);
+    const std::string_view gap =
+        prepared.substr(words[at + count - 1].span.end, words[at + count].span.begin - words[at + count - 1].span.end);
     if (gap != " ") break;
     ends[count] = joined.size();
     joined.append(" ").append(words[at + count].lower);
@@ -139,7 +149,8 @@ std::size_t PhraseAt(std::string_view prepared, const std::vector<Word>& words, 
     const LexiconEntry* phrase = lexicon.Find(joined);
     if (!phrase && joined.ends_with('s')) phrase = lexicon.Find(std::string_view(joined).substr(0, joined.size() - 1));
     // Numbers stay words of their own.
-    const bool number = phrase && !phrase->Has(LexiconEntry::kTool) && !phrase->Has(LexiconEntry::kEntity) && HasNumber(words, at, count);
+    const bool number =
+        phrase && !phrase->Has(LexiconEntry::kTool) && !phrase->Has(LexiconEntry::kEntity) && HasNumber(words, at, count);
     if (phrase && phrase->Has(LexiconEntry::kPhrase) && !number && HasContent(words, at, count)) {
       canonical = phrase->canonical;
       return count;
@@ -171,8 +182,10 @@ std::vector<Word> MergePhrases(std::string_view prepared, std::vector<Word> word
 }  // namespace
 
 double NumberWordValue(std::string_view lower) {
-  if (const auto found = std::ranges::find(kCardinals, lower); found != kCardinals.end()) return static_cast<double>(found - kCardinals.begin());
-  if (const auto found = std::ranges::find(kTens, lower); found != kTens.end()) return 30 + 10 * static_cast<double>(found - kTens.begin());
+  if (const auto found = std::ranges::find(kCardinals, lower); found != kCardinals.end())
+    return static_cast<double>(found - kCardinals.begin());
+  if (const auto found = std::ranges::find(kTens, lower); found != kTens.end())
+    return 30 + 10 * static_cast<double>(found - kTens.begin());
   if (lower == "thousand") return 1e3;
   if (lower == "million") return 1e6;
   if (lower == "billion") return 1e9;

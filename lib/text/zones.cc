@@ -54,11 +54,12 @@ bool StartsWithAny(std::string_view line, const std::array<std::string_view, N>&
 }  // namespace
 
 bool LooksLikeCode(std::string_view line, bool one_of_many) {
-  constexpr auto kMarks = std::to_array<std::string_view>({"==", "!=", "=>", "->", "::", "&&", "||", "</", "/>", "<-", ":=", "+=", "-=",
-                                                           " = ", "${", "$(", "\\", "[]", "()", "){", "%s", "%d"});
+  constexpr auto kMarks = std::to_array<std::string_view>({"==", "!=", "=>",  "->", "::", "&&", "||", "</", "/>", "<-", ":=",
+                                                           "+=", "-=", " = ", "${", "$(", "\\", "[]", "()", "){", "%s", "%d"});
   constexpr auto kStarts = std::to_array<std::string_view>(
-      {"$ ", "> ", "//", "/*", "#!", "@", "#include", "def ", "class ", "import ", "from ", "public ", "private ", "function ", "const ",
-       "let ", "var ", "return ", "package ", "func ", "fn ", "SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "ALTER ", "<"});
+      {"$ ",    "> ",      "//",       "/*",        "#!",      "@",       "#include", "def ",    "class ",   "import ",
+       "from ", "public ", "private ", "function ", "const ",  "let ",    "var ",     "return ", "package ", "func ",
+       "fn ",   "SELECT ", "INSERT ",  "UPDATE ",   "DELETE ", "CREATE ", "ALTER ",   "<"});
   while (!line.empty() && IsSpace(line.back())) line.remove_suffix(1);
   if (line.empty()) return false;
   if (one_of_many && (line.starts_with("  ") || line.starts_with("\t"))) return true;

@@ -40,12 +40,14 @@ std::vector<std::uint64_t> Sorted(std::vector<std::uint64_t> values) {
 }
 
 bool IsRepairable(const text::Word& word) {
-  return word.lower.size() >= kTypoLettersMin && word.type != text::WordType::kIdentifier && std::ranges::all_of(word.lower, text::IsAlpha);
+  return word.lower.size() >= kTypoLettersMin && word.type != text::WordType::kIdentifier &&
+         std::ranges::all_of(word.lower, text::IsAlpha);
 }
 
 }  // namespace
 
-Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb) : a_(MakeSide(a, ea)), b_(MakeSide(b, eb)) {
+Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb)
+    : a_(MakeSide(a, ea)), b_(MakeSide(b, eb)) {
   RepairTypos();
   Match();
   FillBlock();
@@ -63,11 +65,11 @@ Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, co
   mark(b_);
 }
 
-// An unmatched word that is no English word and is one edit away from an unmatched one that is counts as that word. The first letter
-// stays: people seldom miss it, and "methanol" is not "ethanol".
+// An unmatched word that is no English word and is one edit away from an unmatched one that is counts as that word. The first
+// letter stays: people seldom miss it, and "methanol" is not "ethanol".
 void Alignment::RepairTypos() {
   const text::WordIndex &index_a = a_.reading->index, &index_b = b_.reading->index;
-  const auto known_word = [&lexicon = text::Lexicon::Get()](std::string_view word) { 
+  const auto known_word = [&lexicon = text::Lexicon::Get()](std::string_view word) {
     const text::LexiconEntry* entry = lexicon.Find(word);
     return lexicon.Known(word) || (entry && (entry->flags != 0 || entry->canonical != entry->word));
   };
@@ -80,7 +82,8 @@ void Alignment::RepairTypos() {
     if (index_b.HasStem(a_.stem[i]) || !IsRepairable(word)) continue;
     for (const std::uint32_t j : candidates) {
       const text::Word& other = b_.word(j);
-      if (word.lower.front() != other.lower.front() || !text::OneEditApart(word.lower, other.lower) || index_a.HasStem(b_.stem[j])) continue;
+      if (word.lower.front() != other.lower.front() || !text::OneEditApart(word.lower, other.lower) || index_a.HasStem(b_.stem[j]))
+        continue;
       const bool known = known_word(word.lower);
       if (known == known_word(other.lower)) continue;
       Side &from = known ? a_ : b_, &to = known ? b_ : a_;

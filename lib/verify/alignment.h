@@ -17,9 +17,9 @@ struct Side {
   std::size_t dimension = 0;
   std::vector<std::uint64_t> stem, canonical;  // Hashes, after typing errors are repaired.
   std::vector<const text::Kin*> kin;
-  std::vector<std::uint8_t> matched;   // A word of the other text has the same stem.
-  std::vector<std::uint32_t> left;     // Unmatched words.
-  std::vector<float> best;             // The highest similarity to any word of the other text.
+  std::vector<std::uint8_t> matched;     // A word of the other text has the same stem.
+  std::vector<std::uint32_t> left;       // Unmatched words.
+  std::vector<float> best;               // The highest similarity to any word of the other text.
   std::vector<std::uint8_t> by_synonym;  // `best` comes from the list of synonyms.
 
   std::size_t size() const { return reading->words.size(); }
@@ -30,8 +30,8 @@ struct Side {
   }
 };
 
-// The words of two texts put beside each other: the most similar partner of each word, by canonical form, stem, spelling repair, the
-// lists of synonyms and contrasts, and word vectors.
+// The words of two texts put beside each other: the most similar partner of each word, by canonical form, stem, spelling repair,
+// the lists of synonyms and contrasts, and word vectors.
 class Alignment {
  public:
   // REQUIRES: both readings have words and outlive the object.

@@ -6,7 +6,8 @@
 
 namespace reflex::verify {
 
-Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb) {
+Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading& a, const Reading& b, const Embedding& ea,
+                     const Embedding& eb) {
   Features features{};
   if (a.words.empty() || b.words.empty()) return features;
   const Alignment alignment(a, b, ea, eb);

@@ -49,7 +49,8 @@ void MeasureMiddle(const Side& a, const Side& b, Features& out) {
   At<"mid_max">(out) = std::log1p(static_cast<float>(std::max(size_a, size_b)));
   At<"mid_share">(out) = static_cast<float>(size_a + size_b) / static_cast<float>(a.size() + b.size());
   At<"mid_sim">(out) = loss.weight > 0 ? static_cast<float>(loss.similarity / loss.weight) : 1;
-  if (std::max(size_a, size_b) <= kSmall) At<"mid_small_loss">(out) = static_cast<float>(loss.lost) / text::Lexicon::Get().idf_max();
+  if (std::max(size_a, size_b) <= kSmall)
+    At<"mid_small_loss">(out) = static_cast<float>(loss.lost) / text::Lexicon::Get().idf_max();
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ float AntonymPairs(const Side& a, const Side& b) {
   std::set<std::string_view> seen;
   for (const std::uint32_t i : a.left) {
     if (a.kin[i]->antonyms.empty()) continue;
-    const bool opposed = std::ranges::any_of(b.left, [&](std::uint32_t j) { return a.kin[i]->antonyms.SharesWith(b.kin[j]->antonyms); });
+    const bool opposed =
+        std::ranges::any_of(b.left, [&](std::uint32_t j) { return a.kin[i]->antonyms.SharesWith(b.kin[j]->antonyms); });
     if (opposed) seen.insert(a.word(i).lower);
   }
   return static_cast<float>(seen.size());
@@ -53,13 +54,16 @@ std::vector<std::string> DeniedStems(const Reading& reading) {
 
 // The plain rule over counts and sets, without scopes: what differs here is another question more often than not.
 bool PlainGuard(const Reading& a, const Reading& b, const Features& f) {
-  constexpr auto kDirections = std::to_array<std::string_view>({"to", "into", "from", "than", "onto", "of", "by", "against", "in", "out"});
-  constexpr auto kSymmetric = std::to_array<std::string_view>({"between", "compare", "difference", "vs", "versus", "union", "add", "plus", "both", "swap", "pros"});
+  constexpr auto kDirections =
+      std::to_array<std::string_view>({"to", "into", "from", "than", "onto", "of", "by", "against", "in", "out"});
+  constexpr auto kSymmetric = std::to_array<std::string_view>(
+      {"between", "compare", "difference", "vs", "versus", "union", "add", "plus", "both", "swap", "pros"});
   const auto has = [&](const auto& list) {
     return std::ranges::any_of(a.words, [&](const text::Word& word) { return std::ranges::find(list, word.lower) != list.end(); });
   };
   const bool order = f[kFeature<"orderdiff">] > 0 && has(kDirections) && !has(kSymmetric);
-  return f[kFeature<"numdiff">] > 0 || (Negations(a) > 0) != (Negations(b) > 0) || f[kFeature<"antpair">] > 0 || f[kFeature<"langdiff">] > 0 || order;
+  return f[kFeature<"numdiff">] > 0 || (Negations(a) > 0) != (Negations(b) > 0) || f[kFeature<"antpair">] > 0 ||
+         f[kFeature<"langdiff">] > 0 || order;
 }
 
 void MeasureConflicts(const std::vector<text::Conflict>& conflicts, Features& out) {
@@ -89,8 +93,10 @@ void MeasureTasks(const Reading& a, const Reading& b, Features& out) {
 
 void MeasureFacts(const Alignment& alignment, const std::vector<text::Conflict>& conflicts, Features& out) {
   const Reading &a = *alignment.a().reading, &b = *alignment.b().reading;
-  const auto only_a = text::UnmatchedQuantities(a.facts.numbers, b.facts.numbers), only_b = text::UnmatchedQuantities(b.facts.numbers, a.facts.numbers);
-  const auto weak = std::ranges::count(only_a, true, &text::Quantity::weak) + std::ranges::count(only_b, true, &text::Quantity::weak);
+  const auto only_a = text::UnmatchedQuantities(a.facts.numbers, b.facts.numbers),
+             only_b = text::UnmatchedQuantities(b.facts.numbers, a.facts.numbers);
+  const auto weak =
+      std::ranges::count(only_a, true, &text::Quantity::weak) + std::ranges::count(only_b, true, &text::Quantity::weak);
   const auto numbers = static_cast<float>(only_a.size() + only_b.size());
   At<"numdiff">(out) = numbers > 0;
   At<"numcount">(out) = numbers;

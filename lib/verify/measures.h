@@ -42,6 +42,7 @@ void MeasureContext(const Alignment& alignment, Features& out);
 void MeasureLists(const Alignment& alignment, Features& out);
 
 // Compare where the conflicts are known.
-Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading& a, const Reading& b, const Embedding& ea, const Embedding& eb);
+Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading& a, const Reading& b, const Embedding& ea,
+                     const Embedding& eb);
 
 }  // namespace reflex::verify

@@ -42,7 +42,9 @@ class ModelParser {
   explicit ModelParser(std::string_view text) : rest_(text) {}
 
   Result<Model> Parse() {
-    if (rest_.size() > Model::kBytesMax) return Fail(ErrorCode::kInvalidArgument, "verifier model: " + std::to_string(rest_.size()) + " bytes; at most " + std::to_string(Model::kBytesMax) + " are read");
+    if (rest_.size() > Model::kBytesMax)
+      return Fail(ErrorCode::kInvalidArgument, "verifier model: " + std::to_string(rest_.size()) + " bytes; at most " +
+                                                   std::to_string(Model::kBytesMax) + " are read");
     REFLEX_CHECK(ReadHeader());
     while (NextLine()) {
       std::string_view line = line_;
@@ -70,7 +72,9 @@ class ModelParser {
   }
 
  private:
-  std::unexpected<Error> Wrong(std::string_view what) const { return Fail(ErrorCode::kInvalidArgument, "verifier model, line " + std::to_string(number_) + ": " + std::string(what)); }
+  std::unexpected<Error> Wrong(std::string_view what) const {
+    return Fail(ErrorCode::kInvalidArgument, "verifier model, line " + std::to_string(number_) + ": " + std::string(what));
+  }
 
   // The next line that is neither empty nor a comment.
   bool NextLine() {
@@ -90,7 +94,9 @@ class ModelParser {
     std::string_view line = line_.substr(kHeader.size());
     const auto version = TakeNumber<unsigned>(line);
     if (!version) return Wrong("the first line must be \"reflex-verifier 1\"");
-    if (*version != kVersion) return Fail(ErrorCode::kNewerFormat, "verifier model: version " + std::to_string(*version) + " of the form; this program reads " + std::to_string(kVersion));
+    if (*version != kVersion)
+      return Fail(ErrorCode::kNewerFormat, "verifier model: version " + std::to_string(*version) +
+                                               " of the form; this program reads " + std::to_string(kVersion));
     return {};
   }
 
@@ -105,9 +111,11 @@ class ModelParser {
   Result<void> ReadFeature(std::string_view line) {
     const auto feature = TakeFeature(line);
     if (!feature) return Wrong("a feature this program does not know");
-    if (std::ranges::find(model_.weights_, *feature, &Model::Weight::feature) != model_.weights_.end()) return Wrong("feature " + std::string(kFeatureNames[*feature]) + " is there twice");
+    if (std::ranges::find(model_.weights_, *feature, &Model::Weight::feature) != model_.weights_.end())
+      return Wrong("feature " + std::string(kFeatureNames[*feature]) + " is there twice");
     const auto mean = TakeNumber<double>(line), scale = TakeNumber<double>(line), coefficient = TakeNumber<double>(line);
-    if (!mean || !scale || !coefficient || !TakeWord(line).empty()) return Wrong("feature needs NAME MEAN SCALE COEFFICIENT, three finite numbers");
+    if (!mean || !scale || !coefficient || !TakeWord(line).empty())
+      return Wrong("feature needs NAME MEAN SCALE COEFFICIENT, three finite numbers");
     if (*scale <= 0) return Wrong("a scale must be above 0");
     model_.weights_.push_back({*feature, *mean, *scale, *coefficient});
     return {};
@@ -195,7 +203,8 @@ double Model::Score(const Features& features) const {
   }
   for (const std::uint32_t root : roots_) {
     std::uint32_t at = root;
-    while (nodes_[at].left != 0) at = static_cast<double>(features[nodes_[at].feature]) <= nodes_[at].threshold ? nodes_[at].left : nodes_[at].right;
+    while (nodes_[at].left != 0)
+      at = static_cast<double>(features[nodes_[at].feature]) <= nodes_[at].threshold ? nodes_[at].left : nodes_[at].right;
     logit += nodes_[at].threshold;
   }
   const double score = 1 / (1 + std::exp(-logit));

@@ -32,7 +32,8 @@ using Lanes = float __attribute__((vector_size(32)));
 // Rows that are multiplied side by side: enough to hide the latency of a multiplication.
 constexpr std::size_t kTogether = 8;
 
-__attribute__((target("avx2,fma"))) void RowsWide(const float* vector, const float* rows, std::size_t n, std::size_t count, float* out) {
+__attribute__((target("avx2,fma"))) void RowsWide(const float* vector, const float* rows, std::size_t n, std::size_t count,
+                                                  float* out) {
   const std::size_t whole = n / kLanes * kLanes;
   std::size_t at = 0;
   for (; at + kTogether <= count; at += kTogether) {

@@ -4,9 +4,12 @@
 
 namespace reflex::verify {
 
-bool IsCompetent(const Reading& reading) { return reading.utf8 && !reading.too_long && !reading.words.empty() && reading.script.english; }
+bool IsCompetent(const Reading& reading) {
+  return reading.utf8 && !reading.too_long && !reading.words.empty() && reading.script.english;
+}
 
-Verdict Verifier::Judge(const Reading& question, const Reading& cached, const Embedding& question_vectors, const Embedding& cached_vectors) const {
+Verdict Verifier::Judge(const Reading& question, const Reading& cached, const Embedding& question_vectors,
+                        const Embedding& cached_vectors) const {
   Verdict verdict;
   verdict.competent = IsCompetent(question) && IsCompetent(cached);
   if (!verdict.competent) return verdict;

@@ -13,7 +13,7 @@ struct Verdict {
   double score = 0;                       // 0 to 1; 0 where the verifier is not competent, and beside a veto.
   std::vector<text::Conflict> conflicts;  // Any of them is a veto.
   Features features{};                    // All zero where there is no score.
-  bool competent = false;  // Both texts are English enough and short enough to be judged.
+  bool competent = false;                 // Both texts are English enough and short enough to be judged.
 
   // Whether the pair may be served at this threshold.
   bool Accepts(double threshold) const { return competent && conflicts.empty() && score >= threshold; }
@@ -25,7 +25,8 @@ class Verifier {
   explicit Verifier(Model model) : model_(std::move(model)) {}
 
   // Embeddings as for Compare. Microseconds for short texts, well under a millisecond for 200 words.
-  Verdict Judge(const Reading& question, const Reading& cached, const Embedding& question_vectors, const Embedding& cached_vectors) const;
+  Verdict Judge(const Reading& question, const Reading& cached, const Embedding& question_vectors,
+                const Embedding& cached_vectors) const;
 
   const Model& model() const { return model_; }
 

@@ -22,30 +22,46 @@ struct Veto {
 class Vetoes : public testing::TestWithParam<Veto> {};
 TEST_P(Vetoes, NameTheGuard) {
   const auto [guard, a, b] = GetParam();
-  EXPECT_NE((" " + Guards(a, b) + " ").find(std::string(" ") + guard + " "), std::string::npos) << a << " | " << b << ": " << Guards(a, b);
-  EXPECT_NE((" " + Guards(b, a) + " ").find(std::string(" ") + guard + " "), std::string::npos) << "the other way round: " << Guards(b, a);
+  EXPECT_NE((" " + Guards(a, b) + " ").find(std::string(" ") + guard + " "), std::string::npos)
+      << a << " | " << b << ": " << Guards(a, b);
+  EXPECT_NE((" " + Guards(b, a) + " ").find(std::string(" ") + guard + " "), std::string::npos)
+      << "the other way round: " << Guards(b, a);
 }
 INSTANTIATE_TEST_SUITE_P(
     Guards, Vetoes,
     testing::Values(
-        Veto{"numbers", "Round a float to 2 decimal places", "Round a float to 3 decimal places"}, Veto{"numbers", "Set the timeout to 120 s", "Set the timeout to 120 min"},
-        Veto{"numbers", "Meetings at 5pm", "Meetings at 5am"}, Veto{"numbers", "Migrate from Python 3.10", "Migrate from Python 3.11"},
-        Veto{"numbers", "Write a password rule with 8 letters", "Write a password rule"}, Veto{"numbers", "Find triples that sum to three", "Find triples that sum to four"},
+        Veto{"numbers", "Round a float to 2 decimal places", "Round a float to 3 decimal places"},
+        Veto{"numbers", "Set the timeout to 120 s", "Set the timeout to 120 min"},
+        Veto{"numbers", "Meetings at 5pm", "Meetings at 5am"},
+        Veto{"numbers", "Migrate from Python 3.10", "Migrate from Python 3.11"},
+        Veto{"numbers", "Write a password rule with 8 letters", "Write a password rule"},
+        Veto{"numbers", "Find triples that sum to three", "Find triples that sum to four"},
         Veto{"negation", "When should I use global variables?", "When should I not use global variables?"},
         Veto{"negation", "Copy the files and overwrite old ones", "Copy the files and never overwrite old ones"},
-        Veto{"negation", "Why is the output deterministic?", "Why is the output non-deterministic?"}, Veto{"negation", "Write it with type hints", "Write it without type hints"},
-        Veto{"order", "Convert JSON to CSV", "Convert CSV to JSON"}, Veto{"order", "Left join orders to customers", "Left join customers to orders"},
-        Veto{"order", "Is Berlin bigger than Paris?", "Is Paris bigger than Berlin?"}, Veto{"direction", "Move mail from Gmail", "Move mail to Gmail"},
+        Veto{"negation", "Why is the output deterministic?", "Why is the output non-deterministic?"},
+        Veto{"negation", "Write it with type hints", "Write it without type hints"},
+        Veto{"order", "Convert JSON to CSV", "Convert CSV to JSON"},
+        Veto{"order", "Left join orders to customers", "Left join customers to orders"},
+        Veto{"order", "Is Berlin bigger than Paris?", "Is Paris bigger than Berlin?"},
+        Veto{"direction", "Move mail from Gmail", "Move mail to Gmail"},
         Veto{"language", "Sort a list in Python", "Sort a list in Ruby"}, Veto{"language", "Sort a list in Python", "Sort a list"},
-        Veto{"language", "Deploy to Kubernetes", "Deploy to Nomad"}, Veto{"entity", "What is the capital of France?", "What is the capital of Germany?"},
-        Veto{"entity", "Who founded the town of Springvale?", "Who founded the town of Harrowgate?"}, Veto{"quantifier", "Passwords of at least 8 letters", "Passwords of at most 8 letters"},
-        Veto{"quantifier", "Remove the first element", "Remove the last element"}, Veto{"identifier", "What does getUser return?", "What does setUser return?"},
-        Veto{"identifier", "Explain the XSS attack", "Explain the CSRF attack"}, Veto{"quotation", "Translate \"good day\" to French", "Translate \"good night\" to French"},
-        Veto{"code", "Explain this: `a + b`", "Explain this: `a - b`"}, Veto{"code", "Fix it:\n```\nf(1)\n```", "Fix it:\n```\ng(1)\n```"},
-        Veto{"output-language", "Translate this letter to Spanish", "Translate this letter to Italian"}, Veto{"output-language", "Write a letter to my landlord in French", "Write a letter to my landlord"},
-        Veto{"task", "Write a regex for email addresses", "Explain a regex for email addresses"}, Veto{"task", "Why was Kubernetes released?", "When was Kubernetes released?"},
-        Veto{"constraint", "Make a cake without eggs", "Make a cake"}, Veto{"constraint", "Reverse the list in place", "Reverse the list"},
-        Veto{"antonym", "Sort ascending", "Sort descending"}, Veto{"antonym", "How do I enable two-factor login?", "How do I disable two-factor login?"},
+        Veto{"language", "Deploy to Kubernetes", "Deploy to Nomad"},
+        Veto{"entity", "What is the capital of France?", "What is the capital of Germany?"},
+        Veto{"entity", "Who founded the town of Springvale?", "Who founded the town of Harrowgate?"},
+        Veto{"quantifier", "Passwords of at least 8 letters", "Passwords of at most 8 letters"},
+        Veto{"quantifier", "Remove the first element", "Remove the last element"},
+        Veto{"identifier", "What does getUser return?", "What does setUser return?"},
+        Veto{"identifier", "Explain the XSS attack", "Explain the CSRF attack"},
+        Veto{"quotation", "Translate \"good day\" to French", "Translate \"good night\" to French"},
+        Veto{"code", "Explain this: `a + b`", "Explain this: `a - b`"},
+        Veto{"code", "Fix it:\n```\nf(1)\n```", "Fix it:\n```\ng(1)\n```"},
+        Veto{"output-language", "Translate this letter to Spanish", "Translate this letter to Italian"},
+        Veto{"output-language", "Write a letter to my landlord in French", "Write a letter to my landlord"},
+        Veto{"task", "Write a regex for email addresses", "Explain a regex for email addresses"},
+        Veto{"task", "Why was Kubernetes released?", "When was Kubernetes released?"},
+        Veto{"constraint", "Make a cake without eggs", "Make a cake"},
+        Veto{"constraint", "Reverse the list in place", "Reverse the list"}, Veto{"antonym", "Sort ascending", "Sort descending"},
+        Veto{"antonym", "How do I enable two-factor login?", "How do I disable two-factor login?"},
         Veto{"antonym", "Encrypt a file", "Decrypt a file"}, Veto{"present", "What is on TV today?", "What is on TV tomorrow?"}));
 
 struct Allowed {
@@ -56,17 +72,26 @@ TEST_P(NoVeto, OnTheSameQuestion) {
   EXPECT_EQ(Guards(GetParam().a, GetParam().b), "") << GetParam().a << " | " << GetParam().b;
   EXPECT_EQ(Guards(GetParam().b, GetParam().a), "");
 }
-INSTANTIATE_TEST_SUITE_P(
-    Guards, NoVeto,
-    testing::Values(Allowed{"Set the timeout to 120 s", "Set the timeout to 2 min"}, Allowed{"Deploy to k8s", "Deploy to Kubernetes"},
-                    Allowed{"Write 1k rows", "Write 1000 rows"}, Allowed{"Wait half an hour", "Wait 30 minutes"}, Allowed{"Sort a JS array", "Sort a JavaScript array"},
-                    Allowed{"Round to two decimals in Python", "Round to 2 decimals in Python"}, Allowed{"Find rows where the email is not empty", "Find rows with a non-empty email"},
-                    Allowed{"How do I tell a composite number?", "How can I tell that a number is not prime?"}, Allowed{"In Python, sort a list", "Sort a list in Python"},
-                    Allowed{"Is Kilimanjaro higher than Mont Blanc?", "Is Mont Blanc lower than Kilimanjaro?"}, Allowed{"Check any element is even", "Check at least one element is even"},
-                    Allowed{"What is a pyhton list?", "What is a Python list?"}, Allowed{"How can I prevent RSI?", "How can I prevent repetitive strain injury?"},
-                    Allowed{"Can you explain pointers in C++?", "Explain pointers in C++"}, Allowed{"Difference between TCP and UDP", "Difference between UDP and TCP"},
-                    Allowed{"What is 50% of the width?", "What is 0.5 of the width?"}, Allowed{"What is the Mexican national dish?", "What is the national dish of Mexico?"},
-                    Allowed{"Explain Big O notation", "Explain Big-O notation"}, Allowed{"", ""}, Allowed{"Explain recursion", "Explain recursion"}));
+INSTANTIATE_TEST_SUITE_P(Guards, NoVeto,
+                         testing::Values(Allowed{"Set the timeout to 120 s", "Set the timeout to 2 min"},
+                                         Allowed{"Deploy to k8s", "Deploy to Kubernetes"},
+                                         Allowed{"Write 1k rows", "Write 1000 rows"},
+                                         Allowed{"Wait half an hour", "Wait 30 minutes"},
+                                         Allowed{"Sort a JS array", "Sort a JavaScript array"},
+                                         Allowed{"Round to two decimals in Python", "Round to 2 decimals in Python"},
+                                         Allowed{"Find rows where the email is not empty", "Find rows with a non-empty email"},
+                                         Allowed{"How do I tell a composite number?", "How can I tell that a number is not prime?"},
+                                         Allowed{"In Python, sort a list", "Sort a list in Python"},
+                                         Allowed{"Is Kilimanjaro higher than Mont Blanc?", "Is Mont Blanc lower than Kilimanjaro?"},
+                                         Allowed{"Check any element is even", "Check at least one element is even"},
+                                         Allowed{"What is a pyhton list?", "What is a Python list?"},
+                                         Allowed{"How can I prevent RSI?", "How can I prevent repetitive strain injury?"},
+                                         Allowed{"Can you explain pointers in C++?", "Explain pointers in C++"},
+                                         Allowed{"Difference between TCP and UDP", "Difference between UDP and TCP"},
+                                         Allowed{"What is 50% of the width?", "What is 0.5 of the width?"},
+                                         Allowed{"What is the Mexican national dish?", "What is the national dish of Mexico?"},
+                                         Allowed{"Explain Big O notation", "Explain Big-O notation"}, Allowed{"", ""},
+                                         Allowed{"Explain recursion", "Explain recursion"}));
 
 TEST(Guards, HaveTheNamesOfTheList) {
   for (const Conflict& conflict : FindConflicts(Read("Sort 3 lists in Go without recursion"), Read("Explain 4 lists in Rust"))) {
@@ -75,8 +100,9 @@ TEST(Guards, HaveTheNamesOfTheList) {
 }
 
 TEST(Guards, ATextHasNoConflictWithItself) {
-  for (const char* text : {"Convert CSV to JSON, not XML, in Python 3.10 before 5pm on March 5, 2024", "Is A above B or B above A?", "Don't not do it", "x = 1;\ny = \"Q\"",
-                           "What is the first and the last of all at least 3 and at most 5?"}) {
+  for (const char* text :
+       {"Convert CSV to JSON, not XML, in Python 3.10 before 5pm on March 5, 2024", "Is A above B or B above A?", "Don't not do it",
+        "x = 1;\ny = \"Q\"", "What is the first and the last of all at least 3 and at most 5?"}) {
     EXPECT_EQ(Guards(text, text), "") << text;
   }
 }

@@ -9,7 +9,8 @@ namespace {
 
 TEST(Lexicon, KnowsOtherNamesOfOneThing) {
   const Lexicon& lexicon = Lexicon::Get();
-  for (const auto& [word, main] : {std::pair{"k8s", "kubernetes"}, {"js", "javascript"}, {"postgres", "postgresql"}, {"repo", "repository"}}) {
+  for (const auto& [word, main] :
+       {std::pair{"k8s", "kubernetes"}, {"js", "javascript"}, {"postgres", "postgresql"}, {"repo", "repository"}}) {
     const LexiconEntry* entry = lexicon.Find(word);
     ASSERT_NE(entry, nullptr) << word;
     EXPECT_EQ(entry->canonical, main);

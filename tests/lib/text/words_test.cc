@@ -17,8 +17,10 @@ std::vector<std::string> Lower(std::string_view text) {
 WordType TypeOf(std::string_view text) { return SplitWords(text, 10).at(0).type; }
 
 TEST(Words, AreCutWhereTheTokensEnd) {
-  EXPECT_EQ(Lower("Don't panic: C++ and C# aren't node.js!"), (std::vector<std::string>{"don't", "panic", "c++", "and", "c#", "aren't", "node.js"}));
-  EXPECT_EQ(Lower("a<=b && src/main.cc foo_bar x-y"), (std::vector<std::string>{"a", "<=", "b", "&&", "src/main.cc", "foo_bar", "x-y"}));
+  EXPECT_EQ(Lower("Don't panic: C++ and C# aren't node.js!"),
+            (std::vector<std::string>{"don't", "panic", "c++", "and", "c#", "aren't", "node.js"}));
+  EXPECT_EQ(Lower("a<=b && src/main.cc foo_bar x-y"),
+            (std::vector<std::string>{"a", "<=", "b", "&&", "src/main.cc", "foo_bar", "x-y"}));
   EXPECT_EQ(Lower("Bob's caf\xc3\xa9"), (std::vector<std::string>{"bob", "caf\xc3\xa9"}));
   EXPECT_EQ(Lower("\xe6\x97\xa5\xe6\x9c\xac go"), (std::vector<std::string>{"\xe6\x97\xa5\xe6\x9c\xac", "go"}));
   EXPECT_TRUE(Lower("?! ...").empty());

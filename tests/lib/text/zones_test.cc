@@ -16,7 +16,8 @@ std::string Verbatim(std::string_view text) {
 }
 
 TEST(Zones, CoverTheTextInOrder) {
-  for (const std::string text : {"a `b` c", "", "```x", "say \"hi\" to 'Bob' and don't", "one\n  two\nthree", "\xe2\x80\x9cq\xe2\x80\x9d"}) {
+  for (const std::string text :
+       {"a `b` c", "", "```x", "say \"hi\" to 'Bob' and don't", "one\n  two\nthree", "\xe2\x80\x9cq\xe2\x80\x9d"}) {
     std::size_t at = 0;
     for (const Zone& zone : SplitZones(text)) {
       EXPECT_EQ(zone.begin, at);

@@ -111,7 +111,8 @@ TEST(Features, OrderOfArgumentsShows) {
 }
 
 TEST(Features, SmallEditsShow) {
-  const Features f = Measure("What is the boiling point of water at sea level?", "What is the boiling point of mercury at sea level?");
+  const Features f =
+      Measure("What is the boiling point of water at sea level?", "What is the boiling point of mercury at sea level?");
   EXPECT_NEAR(Of<"mid_max">(f), std::log(2.f), 1e-6);
   EXPECT_EQ(Of<"ctx_pairs">(f), 1);
   EXPECT_GT(Of<"mid_small_loss">(f), 0);
@@ -132,7 +133,9 @@ TEST(Features, SurviveMissingAndBrokenVectors) {
 }
 
 TEST(Features, AreFiniteForAnyPairAndMostAreSymmetric) {
-  const char* texts[] = {"Hi, sort 3 lists", "don't", "= = =", "\xe6\x97\xa5\xe6\x9c\xac", "a a a a a", "Explain `x` and \"y\" from A to B before 5pm", "1 2 3 4 5 6 7"};
+  const char* texts[] = {
+      "Hi, sort 3 lists", "don't", "= = =", "\xe6\x97\xa5\xe6\x9c\xac", "a a a a a", "Explain `x` and \"y\" from A to B before 5pm",
+      "1 2 3 4 5 6 7"};
   for (const char* a : texts) {
     for (const char* b : texts) {
       const Features f = Measure(a, b), g = Measure(b, a);

@@ -1,0 +1,2 @@
+reflex_fuzzer(canonical_text reflex_text)
+reflex_fuzzer(text_facts reflex_text)

@@ -1,0 +1,2 @@
+reflex_fuzzer(verifier_model reflex_verify)
+reflex_fuzzer(pair_features reflex_verify)
