@@ -18,6 +18,7 @@
 #include "reflex/clock.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
+#include "reflex/semantic_tier.h"
 #include "upstream/upstream.h"
 #include "wire/chat_reply.h"
 
@@ -28,6 +29,14 @@ enum class TenantFrom : std::uint8_t {
   kCredential,  // Every credential header, each with its name (default).
   kHeader,      // The value of one header that a trusted proxy sets.
   kOne,         // All who may call share.
+};
+
+// Checks of served semantic hits against the provider, in the background (docs/semantic.md). They cost calls, so they are off unless
+// a share is set.
+struct AuditOptions {
+  double share = 0;                // Of semantic hits, 0 to 1; 0: off.
+  std::uint32_t per_minute = 10;   // At most so many audits in any minute; 0: none.
+  std::string judge_model;         // Compares the answers in one short call; empty: `compare_answers` does.
 };
 
 struct GatewayOptions {
@@ -43,6 +52,11 @@ struct GatewayOptions {
   std::filesystem::path client_keys_file;  // Empty: no client keys.
   bool key_opens_all = false;              // upstream.key_opens = all
   bool exact_tier = true;                  // REFLEX_TIERS contains l1.
+  bool canonical_tier = true;              // REFLEX_TIERS contains l2; needs l1 and GatewayParts::semantic.
+  bool verified_tier = true;               // REFLEX_TIERS contains l3; needs l2.
+  bool semantic_with_tools = false;        // semantic.with_tools: also where tools are offered or were used.
+  std::uint64_t question_bytes_max = 16 << 10;  // As SemanticOptions: longer questions are neither looked up nor filed.
+  AuditOptions audits;
   std::chrono::seconds ttl{24 * 3600};
   std::chrono::seconds ttl_max{365 * 24 * 3600};  // Cap of X-Reflex-TTL.
   wire::StorePolicy store_policy;
@@ -68,6 +82,11 @@ class RequestLog {
   virtual void Write(const RequestRecord& record) = 0;
 };
 
+// What an audit found about a served answer.
+enum class AuditVerdict : std::uint8_t { kRight, kWrong, kUndecided };
+// Compares the answer that was served with a fresh one, both as text. Thread-safe; called on the worker pool.
+using CompareAnswers = std::function<AuditVerdict(std::string_view served, std::string_view fresh)>;
+
 // What /ready says; set by the program's lifecycle, read by any thread.
 class Readiness {
  public:
@@ -90,6 +109,9 @@ struct GatewayParts {
   Logger* logger = nullptr;
   RequestLog* request_log = nullptr;  // Null: off.
   Readiness* readiness = nullptr;
+  SemanticTier* semantic = nullptr;              // Null: no semantic tiers.
+  CompareAnswers compare_answers = nullptr;      // For audits without a judge model; empty: undecided, every time.
+  std::function<std::size_t()> model_queue = nullptr;  // Texts that wait for the model, for metrics; empty: no model. Thread-safe.
 };
 
 // What Reflex does with a request: the handler of the HTTP server. Thread-safe.
