@@ -1,0 +1,124 @@
+#include "inference/static_embedder.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/half.h"
+#include "inference/unicode.h"
+#include "inference/word_piece.h"
+
+extern "C" const char reflex_data_static_table_begin[], reflex_data_static_table_end[];
+extern "C" const char reflex_data_static_vocabulary_begin[], reflex_data_static_vocabulary_end[];
+
+namespace reflex::inference {
+namespace {
+
+// The file: magic, rows and columns as 4 little-endian bytes each, one half a row (its scale), then the rows as signed bytes.
+constexpr std::string_view kMagic{"RSTV1\0\0\0", 8};
+constexpr std::size_t kHeadBytes = 16;
+constexpr std::uint32_t kBuiltInDimension = 128;
+constexpr std::string_view kBuiltInId = "static-minilm-128-v1";
+
+std::uint32_t ReadU32(std::string_view bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+void MakeUnit(std::span<float> row) {
+  float sum = 0;
+  for (const float x : row) sum += x * x;
+  if (!(sum > 0)) return;
+  const float scale = 1 / std::sqrt(sum);
+  for (float& x : row) x *= scale;
+}
+
+}  // namespace
+
+struct StaticEmbedder::Table {
+  Table(std::string_view bytes, std::string_view vocabulary) : pieces(vocabulary) {
+    dimension = ReadU32(bytes, 12);
+    const std::uint32_t rows = ReadU32(bytes, 8);
+    scales = bytes.data() + kHeadBytes;
+    values = scales + 2ull * rows;
+  }
+
+  void AddRow(std::uint16_t piece, std::span<float> sum) const {
+    const float scale = base::FloatFromHalf(static_cast<std::uint16_t>(static_cast<unsigned char>(scales[2 * piece]) |
+                                                                       static_cast<unsigned char>(scales[2 * piece + 1]) << 8));
+    const char* row = values + static_cast<std::size_t>(piece) * dimension;
+    for (std::uint32_t i = 0; i < dimension; ++i) sum[i] += scale * static_cast<float>(static_cast<signed char>(row[i]));
+  }
+
+  WordPiece pieces;
+  std::uint32_t dimension = 0;
+  const char* scales = nullptr;
+  const char* values = nullptr;
+};
+
+StaticEmbedder::StaticEmbedder() : model_id_(kBuiltInId), dimension_(kBuiltInDimension) {}
+StaticEmbedder::StaticEmbedder(std::unique_ptr<Table> table) : own_(std::move(table)), dimension_(own_->dimension) {}
+StaticEmbedder::~StaticEmbedder() = default;
+
+Result<std::unique_ptr<StaticEmbedder>> StaticEmbedder::Open(std::string_view table, std::string_view vocabulary) {
+  if (table.size() < kHeadBytes || !table.starts_with(kMagic)) {
+    return Fail(ErrorCode::kInvalidArgument, "not a table of word-piece vectors: it does not begin with RSTV1");
+  }
+  const std::uint64_t rows = ReadU32(table, 8);
+  const std::uint64_t columns = ReadU32(table, 12);
+  if (rows == 0 || rows > 0xffff || columns == 0 || columns > 4096 || table.size() != kHeadBytes + rows * (2 + columns)) {
+    return Fail(ErrorCode::kInvalidArgument, "the table of word-piece vectors says " + std::to_string(rows) + " rows of " +
+                                                 std::to_string(columns) + " and has another size");
+  }
+  auto opened = std::make_unique<Table>(table, vocabulary);
+  if (opened->pieces.size() != rows) {
+    return Fail(ErrorCode::kInvalidArgument, "the vocabulary has " + std::to_string(opened->pieces.size()) +
+                                                 " pieces and the table " + std::to_string(rows) + " rows");
+  }
+  std::unique_ptr<StaticEmbedder> embedder(new StaticEmbedder(std::move(opened)));
+  embedder->model_id_ = "static-" + base::ToHex(base::HashBytes(table)).substr(0, 16);
+  return embedder;
+}
+
+const StaticEmbedder::Table& StaticEmbedder::Loaded() const {
+  if (own_ != nullptr) return *own_;
+  // Once a process and never freed: what reads it may run until the very end.
+  static const Table& built_in = *new Table(
+      {reflex_data_static_table_begin, static_cast<std::size_t>(reflex_data_static_table_end - reflex_data_static_table_begin)},
+      {reflex_data_static_vocabulary_begin,
+       static_cast<std::size_t>(reflex_data_static_vocabulary_end - reflex_data_static_vocabulary_begin)});
+  return built_in;
+}
+
+const std::string& StaticEmbedder::model_id() const { return model_id_; }
+std::uint32_t StaticEmbedder::dimension() const { return dimension_; }
+
+Result<Embedding> StaticEmbedder::Embed(std::string_view text, std::span<const TextSpan> words, std::chrono::nanoseconds) {
+  if (text.size() > kTextBytesMax) {
+    return Fail(ErrorCode::kTooLarge, "the text has " + std::to_string(text.size()) + " bytes; the built-in embedder takes " +
+                                          std::to_string(kTextBytesMax));
+  }
+  if (!IsUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the text is not UTF-8");
+  const Table& table = Loaded();
+  Embedding embedding;
+  std::vector<std::uint16_t> pieces;
+  table.pieces.Split(text, pieces);
+  embedding.text.resize(dimension_);
+  for (const std::uint16_t piece : pieces) table.AddRow(piece, embedding.text);
+  MakeUnit(embedding.text);
+  embedding.words.resize(words.size() * dimension_);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    pieces.clear();
+    table.pieces.Split(text.substr(words[i].begin, words[i].end - words[i].begin), pieces);
+    const std::span<float> row(embedding.words.data() + i * dimension_, dimension_);
+    for (const std::uint16_t piece : pieces) table.AddRow(piece, row);
+    MakeUnit(row);
+  }
+  return embedding;
+}
+
+}  // namespace reflex::inference
