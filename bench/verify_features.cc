@@ -105,9 +105,9 @@ int main(int argc, char** argv) {
     return 1;
   }
   const reflex::verify::Verifier verifier(*model);
-  const auto embedder = MakeEmbedder();
+  reflex::inference::StaticEmbedder embedder;
   Times times;
-  Texts texts(*embedder, times);
+  Texts texts(embedder, times);
   if (!score && !conflicts) PrintNames();
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document_stream lines;
