@@ -4,6 +4,7 @@
 #include <array>
 
 #include "text/chars.h"
+#include "text/cues.h"
 #include "text/present.h"
 #include "text/tasks.h"
 #include "text/zones.h"
@@ -188,7 +189,7 @@ void FindLanguages(const std::vector<Word>& words, Facts& facts) {
 }
 
 struct Phrase {
-  std::string_view cue, name;
+  std::string_view words, name;
 };
 constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"},
                                                      {" in one line ", "one line"},
@@ -213,7 +214,7 @@ constexpr auto kTimes = std::to_array<std::string_view>(
     {" today ", " tonight ", " tomorrow ", " yesterday ", " this week ", " next week ", " last week ", " this month ",
      " next month ", " last month ", " this year ", " next year ", " last year ", " this weekend ", " right now "});
 struct QuantifierCue {
-  std::string_view cue;
+  std::string_view words;
   std::uint32_t bit;
 };
 constexpr auto kQuantifiers = std::to_array<QuantifierCue>({{" at least ", kAtLeast},
@@ -240,17 +241,24 @@ constexpr auto kQuantifiers = std::to_array<QuantifierCue>({{" at least ", kAtLe
                                                             {" a single ", kOnlyOne},
                                                             {" exactly one ", kOnlyOne}});
 
+constexpr CueSet kConstraintSet(CueTexts(kConstraints));
+constexpr CueSet kTimeSet(kTimes);
+constexpr CueSet kQuantifierSet(CueTexts(kQuantifiers));
+
 void FindPhrases(std::string_view tokens, Facts& facts) {
-  for (const Phrase& phrase : kConstraints) {
-    if (tokens.contains(phrase.cue)) facts.constraints.emplace_back(phrase.name);
-  }
-  for (const std::string_view time : kTimes) {
-    if (tokens.contains(time)) facts.times.emplace_back(time.substr(1, time.size() - 2));
-  }
+  kConstraintSet.Find(tokens, [&](std::size_t found) {
+    facts.constraints.emplace_back(kConstraints[found].name);
+    return false;
+  });
+  kTimeSet.Find(tokens, [&](std::size_t found) {
+    facts.times.emplace_back(kTimes[found].substr(1, kTimes[found].size() - 2));
+    return false;
+  });
   SortUnique(facts.times);
-  for (const QuantifierCue& quantifier : kQuantifiers) {
-    if (tokens.contains(quantifier.cue)) facts.quantifiers |= quantifier.bit;
-  }
+  kQuantifierSet.Find(tokens, [&](std::size_t found) {
+    facts.quantifiers |= kQuantifiers[found].bit;
+    return false;
+  });
   if (tokens.contains(" no more than ")) facts.quantifiers &= ~static_cast<std::uint32_t>(kMoreThan);
   if (tokens.contains(" no less than ") || tokens.contains(" no fewer than "))
     facts.quantifiers &= ~static_cast<std::uint32_t>(kLessThan);

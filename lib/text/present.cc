@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "text/cues.h"
 #include "text/tasks.h"
 
 namespace reflex::text {
 namespace {
 
-template <std::size_t N>
-bool HasAny(std::string_view tokens, const std::array<std::string_view, N>& cues) {
-  return std::ranges::any_of(cues, [&](std::string_view cue) { return tokens.contains(cue); });
-}
-
 // Whatever else is asked, these speak of the moment or of this conversation.
-constexpr auto kAlways = std::to_array<std::string_view>({" right now ",           " as of now ",
+constexpr CueSet kAlways(std::to_array<std::string_view>({" right now ",           " as of now ",
                                                           " as of today ",         " these days ",
                                                           " my last message ",     " my previous message ",
                                                           " my last question ",    " my previous question ",
@@ -35,10 +31,10 @@ constexpr auto kAlways = std::to_array<std::string_view>({" right now ",        
                                                           " share price of ",      " price of bitcoin ",
                                                           " price of gold ",       " price of oil ",
                                                           " current events ",      " currently the ",
-                                                          " who is the current ",  " who s the current "});
+                                                          " who is the current ",  " who s the current "}));
 
 // The moment, where the text is not about a program that works with dates.
-constexpr auto kDays = std::to_array<std::string_view>({" today ",
+constexpr CueSet kDays(std::to_array<std::string_view>({" today ",
                                                         " today s ",
                                                         " tonight ",
                                                         " tomorrow ",
@@ -70,12 +66,12 @@ constexpr auto kDays = std::to_array<std::string_view>({" today ",
                                                         " still alive ",
                                                         " latest episode ",
                                                         " latest season ",
-                                                        " latest album "});
-constexpr auto kWork = std::to_array<std::string_view>(
+                                                        " latest album "}));
+constexpr CueSet kWork(std::to_array<std::string_view>(
     {" function ",  " script ",     " query ", " code ", " sql ",       " regex ",   " api ",    " formula ", " column ",
      " python ",    " javascript ", " java ",  " bash ", " excel ",     " git ",     " commit ", " commits ", " date in ",
      " timestamp ", " datetime ",   " cron ",  " log ",  " logs ",      " files ",   " rows ",   " records ", " write a ",
-     " write an ",  " email ",      " story ", " poem ", " translate ", " sentence "});
+     " write an ",  " email ",      " story ", " poem ", " translate ", " sentence "}));
 
 // "current" before one of these speaks of the world, not of a directory or a thread.
 constexpr auto kCurrent = std::to_array<std::string_view>(
@@ -104,9 +100,9 @@ bool EndsWithNow(std::string_view tokens) {
 
 bool AsksForPresent(std::string_view text) {
   const std::string tokens = TokenText(text);
-  if (HasAny(tokens, kAlways)) return true;
-  if (HasAny(tokens, kWork)) return false;
-  return HasAny(tokens, kDays) || tokens.ends_with(" at the moment ") || HasCurrentOf(tokens) || EndsWithNow(tokens);
+  if (kAlways.FindAny(tokens)) return true;
+  if (kWork.FindAny(tokens)) return false;
+  return kDays.FindAny(tokens) || tokens.ends_with(" at the moment ") || HasCurrentOf(tokens) || EndsWithNow(tokens);
 }
 
 }  // namespace reflex::text

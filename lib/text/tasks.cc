@@ -4,12 +4,13 @@
 #include <array>
 
 #include "text/chars.h"
+#include "text/cues.h"
 
 namespace reflex::text {
 namespace {
 
 struct Cue {
-  std::string_view words;  // With a space at either end.
+  std::string_view words;
   std::uint32_t task;
 };
 
@@ -149,6 +150,9 @@ constexpr auto kImperatives = std::to_array<Cue>({
     {" how ", kTaskHow},
 });
 
+constexpr CueSet kPhraseSet(CueTexts(kPhrases));
+constexpr CueSet kImperativeSet(CueTexts(kImperatives));
+
 }  // namespace
 
 std::string TokenText(std::string_view text) {
@@ -173,9 +177,10 @@ std::uint32_t FindTasks(std::string_view tokens) {
     if (found != kWords.end() && found->words == tokens.substr(begin, end - begin)) tasks |= found->task;
     begin = end + 1;
   }
-  for (const Cue& cue : kPhrases) {
-    if (tokens.contains(cue.words)) tasks |= cue.task;
-  }
+  kPhraseSet.Find(tokens, [&](std::size_t found) {
+    tasks |= kPhrases[found].task;
+    return false;
+  });
   for (const Cue& cue : kStarts) {
     if (tokens.starts_with(cue.words)) tasks |= cue.task;
   }
@@ -189,9 +194,10 @@ std::uint32_t FindTasks(std::string_view tokens) {
 
 std::uint32_t FindTaskVerbs(std::string_view tokens) {
   std::uint32_t tasks = 0;
-  for (const Cue& cue : kImperatives) {
-    if ((tasks & cue.task) == 0 && tokens.contains(cue.words)) tasks |= cue.task;
-  }
+  kImperativeSet.Find(tokens, [&](std::size_t found) {
+    tasks |= kImperatives[found].task;
+    return false;
+  });
   return tasks;
 }
 

@@ -13,11 +13,17 @@ namespace {
 constexpr float kFunctionWeight = 0.15f;
 constexpr std::string_view kOperators = "<>=!+-*/%&|^";
 
-constexpr auto kCardinals = std::to_array<std::string_view>(
-    {"zero",   "one",    "two",      "three",    "four",    "five",    "six",       "seven",    "eight",    "nine",  "ten",
-     "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"});
-constexpr auto kTens =
-    std::to_array<std::string_view>({"thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"});
+struct NumberWord {
+  std::string_view word;
+  double value;
+};
+constexpr auto kNumberWords = std::to_array<NumberWord>(
+    {{"billion", 1e9}, {"eight", 8},   {"eighteen", 18}, {"eighty", 80},   {"eleven", 11},    {"fifteen", 15},   {"fifty", 50},
+     {"five", 5},      {"forty", 40},  {"four", 4},      {"fourteen", 14}, {"hundred", 100},  {"million", 1e6},  {"nine", 9},
+     {"nineteen", 19}, {"ninety", 90}, {"one", 1},       {"seven", 7},     {"seventeen", 17}, {"seventy", 70},   {"six", 6},
+     {"sixteen", 16},  {"sixty", 60},  {"ten", 10},      {"thirteen", 13}, {"thirty", 30},    {"thousand", 1e3}, {"three", 3},
+     {"twelve", 12},   {"twenty", 20}, {"two", 2},       {"zero", 0}});
+static_assert(std::ranges::is_sorted(kNumberWords, {}, &NumberWord::word));
 constexpr auto kOrdinals = std::to_array<std::string_view>({"zeroth", "first", "second", "third", "fourth", "fifth", "sixth",
                                                             "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"});
 
@@ -182,14 +188,9 @@ std::vector<Word> MergePhrases(std::string_view prepared, std::vector<Word> word
 }  // namespace
 
 double NumberWordValue(std::string_view lower) {
-  if (const auto found = std::ranges::find(kCardinals, lower); found != kCardinals.end())
-    return static_cast<double>(found - kCardinals.begin());
-  if (const auto found = std::ranges::find(kTens, lower); found != kTens.end())
-    return 30 + 10 * static_cast<double>(found - kTens.begin());
-  if (lower == "thousand") return 1e3;
-  if (lower == "million") return 1e6;
-  if (lower == "billion") return 1e9;
-  return -1;
+  if (lower.size() < 3 || lower.size() > 9) return -1;
+  const auto found = std::ranges::lower_bound(kNumberWords, lower, {}, &NumberWord::word);
+  return found != kNumberWords.end() && found->word == lower ? found->value : -1;
 }
 
 bool IsOrdinalWord(std::string_view lower) {

@@ -128,12 +128,19 @@ void Alignment::FillBlock() {
     }
     for (std::size_t j = 0; j < b_.left.size(); ++j) block_[i * b_.left.size() + j] = out[b_.left[j]];
   }
+  // The other way round only matched words are left to look at.
+  std::vector<float> matched;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < a_.size(); ++i) {
+    if (!a_.matched[i]) continue;
+    const std::span<const float> vector = a_.Row(i);
+    matched.insert(matched.end(), vector.begin(), vector.end());
+    ++count;
+  }
   for (const std::uint32_t j : b_.left) {
-    const std::span<float> out(row.data(), a_.size());
-    DotRows(b_.Row(j), a_.vectors, out);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      if (a_.matched[i]) b_.best[j] = std::max(b_.best[j], out[i]);
-    }
+    const std::span<float> out(row.data(), count);
+    DotRows(b_.Row(j), matched, out);
+    for (const float similarity : out) b_.best[j] = std::max(b_.best[j], similarity);
   }
 }
 

@@ -29,32 +29,38 @@ void RowsPlain(const float* vector, const float* rows, std::size_t n, std::size_
 
 #if defined(__x86_64__)
 using Lanes = float __attribute__((vector_size(32)));
-// Rows that are multiplied side by side: enough to hide the latency of a multiplication.
-constexpr std::size_t kTogether = 8;
+
+// Some rows side by side, enough of them to hide the latency of a multiplication.
+template <std::size_t kRows>
+__attribute__((target("avx2,fma"), always_inline)) inline void BlockWide(const float* vector, const float* rows, std::size_t n,
+                                                                         float* out) {
+  const std::size_t whole = n / kLanes * kLanes;
+  Lanes sums[kRows] = {};
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    Lanes x, y;
+    std::memcpy(&x, vector + i, sizeof(x));
+    for (std::size_t r = 0; r < kRows; ++r) {
+      std::memcpy(&y, rows + r * n + i, sizeof(y));
+      sums[r] += x * y;
+    }
+  }
+  for (std::size_t r = 0; r < kRows; ++r) {
+    const Lanes s = sums[r];
+    float sum = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
+    for (std::size_t i = whole; i < n; ++i) sum += vector[i] * rows[r * n + i];
+    out[r] = sum;
+  }
+}
 
 __attribute__((target("avx2,fma"))) void RowsWide(const float* vector, const float* rows, std::size_t n, std::size_t count,
                                                   float* out) {
-  const std::size_t whole = n / kLanes * kLanes;
   std::size_t at = 0;
-  for (; at + kTogether <= count; at += kTogether) {
-    const float* row = rows + at * n;
-    std::array<Lanes, kTogether> sums{};
-    for (std::size_t i = 0; i < whole; i += kLanes) {
-      Lanes x, y;
-      std::memcpy(&x, vector + i, sizeof(x));
-      for (std::size_t r = 0; r < kTogether; ++r) {
-        std::memcpy(&y, row + r * n + i, sizeof(y));
-        sums[r] += x * y;
-      }
-    }
-    for (std::size_t r = 0; r < kTogether; ++r) {
-      const Lanes& s = sums[r];
-      float sum = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
-      for (std::size_t i = whole; i < n; ++i) sum += vector[i] * row[r * n + i];
-      out[at + r] = sum;
-    }
+  for (; at + 8 <= count; at += 8) BlockWide<8>(vector, rows + at * n, n, out + at);
+  if (at + 4 <= count) {
+    BlockWide<4>(vector, rows + at * n, n, out + at);
+    at += 4;
   }
-  RowsPlain(vector, rows + at * n, n, count - at, out + at);
+  for (; at < count; ++at) BlockWide<1>(vector, rows + at * n, n, out + at);
 }
 #endif
 
