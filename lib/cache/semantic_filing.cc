@@ -1,0 +1,222 @@
+#include "cache/semantic_filing.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "cache/semantic_limits.h"
+#include "verify/reading.h"
+
+namespace reflex::cache {
+namespace {
+
+std::int64_t Nanoseconds(std::chrono::nanoseconds duration) { return duration.count(); }
+
+}  // namespace
+
+VectorFiling::VectorFiling(Parts parts) : desk_(std::make_shared<Desk>(std::move(parts))) {
+  desk_->parts.store.SetOnRemoved([weak = std::weak_ptr(desk_)](const Digest& scope, const Digest& key) {
+    if (const auto desk = weak.lock()) Removed(desk, scope, key);
+  });
+}
+
+VectorFiling::~VectorFiling() {
+  base::MutexLock lock(desk_->mutex);
+  desk_->closing.store(true, std::memory_order_release);
+  while (desk_->running) desk_->idle.Wait(desk_->mutex);
+}
+
+void VectorFiling::Stored(const Digest& scope, const Digest& key, std::shared_ptr<const SimilarVector> vector) {
+  {
+    base::MutexLock lock(desk_->mutex);
+    if (desk_->fresh.size() < kFreshMax) {
+      const std::size_t bytes = vector != nullptr ? vector->record.size() + vector->text.size() * sizeof(float) : 0;
+      const bool fits = desk_->fresh_bytes + bytes <= kFreshBytesMax;
+      desk_->fresh.push_back({scope, key, fits ? std::move(vector) : nullptr, fits ? bytes : 0});
+      desk_->fresh_bytes += desk_->fresh.back().bytes;
+    } else if (desk_->backlog.size() < kBacklogMax) {
+      desk_->backlog.push_back({scope, key});
+    }
+    desk_->wanting.store(true, std::memory_order_release);
+  }
+  Nudge(desk_);
+}
+
+void VectorFiling::StartLoading() {
+  {
+    base::MutexLock lock(desk_->mutex);
+    if (desk_->load_wanted) return;
+    desk_->load_wanted = true;
+    desk_->loading.store(true, std::memory_order_release);
+    desk_->wanting.store(true, std::memory_order_release);
+  }
+  Nudge(desk_);
+}
+
+// The store's thread: only what has a vector is of interest, and the index knows that at once.
+void VectorFiling::Removed(const std::shared_ptr<Desk>& desk, const Digest& scope, const Digest& key) {
+  if (desk->closing.load(std::memory_order_acquire) || desk->parts.index->Count(scope) == 0) return;
+  bool queued = false;
+  {
+    base::MutexLock lock(desk->mutex);
+    queued = desk->removals.size() < kRemovalsMax;
+    if (queued) {
+      desk->removals.push_back({scope, key});
+      desk->wanting.store(true, std::memory_order_release);
+    }
+  }
+  if (queued) {
+    Nudge(desk);
+  } else {
+    desk->parts.index->Remove(scope, LabelOf(key));
+  }
+}
+
+void VectorFiling::Nudge(const std::shared_ptr<Desk>& desk) {
+  if (!desk->wanting.load(std::memory_order_acquire)) return;
+  {
+    base::MutexLock lock(desk->mutex);
+    if (desk->submitted || desk->closing.load(std::memory_order_relaxed) || !desk->HasWork()) return;
+    if (desk->not_before_ns != 0 && desk->parts.clock.SteadyNs() < desk->not_before_ns) return;
+    desk->submitted = true;
+  }
+  // Not under the lock: a `background` that runs the job at once is allowed.
+  if (desk->parts.background([desk] { RunJob(desk); })) return;
+  base::MutexLock lock(desk->mutex);
+  desk->submitted = false;
+}
+
+void VectorFiling::RunJob(const std::shared_ptr<Desk>& desk) {
+  {
+    base::MutexLock lock(desk->mutex);
+    if (desk->closing.load(std::memory_order_relaxed)) return;
+    desk->running = true;
+  }
+  const std::size_t slice = desk->parts.embedder.quick() ? kSliceQuick : kSliceModel;
+  WorkOffRemovals(*desk);
+  WorkOffLoad(*desk);
+  const bool pause = WorkOffFresh(*desk, slice) || WorkOffBacklog(*desk, slice);
+  {
+    base::MutexLock lock(desk->mutex);
+    desk->running = false;
+    desk->submitted = false;
+    desk->not_before_ns = pause ? desk->parts.clock.SteadyNs() + Nanoseconds(kPause) : 0;
+    desk->wanting.store(desk->HasWork(), std::memory_order_release);
+    desk->idle.NotifyAll();
+  }
+  if (!pause) Nudge(desk);
+}
+
+void VectorFiling::WorkOffRemovals(Desk& desk) {
+  std::vector<Removal> removals;
+  {
+    base::MutexLock lock(desk.mutex);
+    removals.swap(desk.removals);
+  }
+  for (const Removal& removal : removals) desk.parts.index->Remove(removal.scope, LabelOf(removal.key));
+}
+
+bool VectorFiling::WorkOffFresh(Desk& desk, std::size_t slice) {
+  // What is stored while a load runs would be taken for a scope that has just grown.
+  if (desk.loading.load(std::memory_order_acquire)) return false;
+  for (std::size_t i = 0; i < slice && !desk.closing.load(std::memory_order_acquire); ++i) {
+    Fresh item;
+    {
+      base::MutexLock lock(desk.mutex);
+      if (desk.fresh.empty()) return false;
+      item = std::move(desk.fresh.front());
+      desk.fresh.pop_front();
+      desk.fresh_bytes -= item.bytes;
+    }
+    if (FileFresh(desk, item) == Filed::kDone) continue;
+    PushBacklog(desk, {item.scope, item.key, 1});
+    return true;
+  }
+  return false;
+}
+
+bool VectorFiling::WorkOffBacklog(Desk& desk, std::size_t slice) {
+  for (std::size_t i = 0; i < slice && !desk.closing.load(std::memory_order_acquire); ++i) {
+    Waiting item;
+    {
+      base::MutexLock lock(desk.mutex);
+      if (desk.backlog.empty()) return false;
+      item = desk.backlog.front();
+      desk.backlog.pop_front();
+      if (item.key == Digest{}) {
+        desk.growing.erase(item.scope);
+        continue;
+      }
+    }
+    if (Embed(desk, item.scope, item.key) == Filed::kDone) continue;
+    if (++item.attempts < kAttemptsMax) PushBacklog(desk, item);
+    return true;
+  }
+  return false;
+}
+
+void VectorFiling::PushBacklog(Desk& desk, Waiting item) {
+  base::MutexLock lock(desk.mutex);
+  if (desk.backlog.size() < kBacklogMax) desk.backlog.push_back(item);
+}
+
+VectorFiling::Filed VectorFiling::FileFresh(Desk& desk, const Fresh& item) {
+  const Parts& parts = desk.parts;
+  const auto members = parts.store.FindScope(item.scope, parts.scan_max + 1);
+  if (!members || members->size() <= parts.scan_max) return Filed::kDone;
+  if (parts.index->Count(item.scope) < parts.scan_max) GrowScope(desk, item.scope);
+  if (item.vector == nullptr) return Embed(desk, item.scope, item.key);
+  if (!parts.store.PutVector(item.key, item.vector->record)) return Filed::kLater;
+  AddToIndex(desk, item.scope, item.key, item.vector->text);
+  return Filed::kDone;
+}
+
+void VectorFiling::GrowScope(Desk& desk, const Digest& scope) {
+  {
+    base::MutexLock lock(desk.mutex);
+    if (desk.growing.contains(scope)) return;
+  }
+  const auto members = desk.parts.store.FindScope(scope, kGrownMax);
+  if (!members) return;
+  base::MutexLock lock(desk.mutex);
+  if (desk.backlog.size() + members->size() >= kBacklogMax) return;
+  desk.growing.insert(scope);
+  for (const ScopeMember& member : *members) desk.backlog.push_back({scope, member.key});
+  desk.backlog.push_back({scope, Digest{}});
+}
+
+VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const Digest& key) {
+  const Parts& parts = desk.parts;
+  const auto head = parts.store.FindHead(key);
+  if (!head || *head == nullptr || (*head)->scope != scope) return Filed::kDone;
+  if (const auto kept = parts.store.FindVector(key)) {
+    std::vector<float> vector(desk.maker.dimension);
+    if (ReadText(*kept, desk.maker, vector)) {
+      AddToIndex(desk, scope, key, vector);
+      return Filed::kDone;
+    }
+  }
+  const verify::Reading reading = verify::Read((*head)->question);
+  const bool with_words = !parts.embedder.quick();
+  const auto spans = with_words ? verify::WordSpans(reading) : std::vector<TextSpan>();
+  const auto embedding = parts.embedder.Embed(reading.prepared, spans, kEmbedLimit);
+  if (!embedding) {
+    const ErrorCode code = embedding.error().code;
+    return code == ErrorCode::kBusy || code == ErrorCode::kTimeout ? Filed::kLater : Filed::kDone;
+  }
+  desk.embedded.Add();
+  const auto stored = parts.store.PutVector(key, WriteRecord(desk.maker, *embedding, spans, with_words));
+  if (!stored) return stored.error().code == ErrorCode::kFull ? Filed::kLater : Filed::kDone;
+  AddToIndex(desk, scope, key, embedding->text);
+  return Filed::kDone;
+}
+
+void VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector) {
+  // A text without a known word has no direction; the index says so.
+  if (!desk.parts.index->Add(scope, LabelOf(key), vector)) return;
+  // The entry may have gone meanwhile, and its removal been worked off before there was anything to remove.
+  const auto head = desk.parts.store.FindHead(key);
+  if (head && *head == nullptr) desk.parts.index->Remove(scope, LabelOf(key));
+}
+
+}  // namespace reflex::cache

@@ -1,0 +1,75 @@
+#include "cache/semantic_judge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "verify/model.h"
+#include "verify/vectors.h"
+
+namespace reflex::cache {
+namespace {
+
+// Quick embedders take microseconds: the limit is only a form.
+constexpr std::chrono::seconds kQuickLimit{1};
+
+// A hair below zero and above one is rounding.
+float Cosine(const Embedding& a, const Embedding& b) {
+  const float lengths = verify::Dot(a.text, a.text) * verify::Dot(b.text, b.text);
+  return lengths > 0 ? std::clamp(verify::Dot(a.text, b.text) / std::sqrt(lengths), -1.0f, 1.0f) : 0;
+}
+
+}  // namespace
+
+PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<verify::Verifier> own)
+    : store_(store), words_(words), model_(model), builtin_(std::move(builtin)), own_(std::move(own)),
+      maker_(VectorMaker::Of(embedder().model_id(), embedder().dimension())) {}
+
+Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model) {
+  const auto& builtin = verify::Model::Builtin();
+  if (!builtin) return Fail(ErrorCode::kCorrupt, "the program's verifier cannot be read: " + builtin.error().message);
+  std::optional<verify::Verifier> own;
+  return PairJudge(store, words, model, verify::Verifier(*builtin), std::move(own));
+}
+
+bool PairJudge::EmbedWords(Question& question) const {
+  if (question.by_words) return true;
+  auto embedding = words_.Embed(question.reading.prepared, question.spans, kQuickLimit);
+  if (!embedding) return false;
+  question.by_words = std::move(*embedding);
+  return true;
+}
+
+Result<const Embedding*> PairJudge::EmbedForIndex(Question& question, std::chrono::nanoseconds limit) const {
+  std::optional<Embedding>& held = model_ != nullptr ? question.by_model : question.by_words;
+  if (!held) {
+    REFLEX_TRY(held, embedder().Embed(question.reading.prepared, question.spans, limit));
+  }
+  return &*held;
+}
+
+std::optional<Embedding> PairJudge::OwnVectors(const Digest& key, const std::vector<TextSpan>& spans) const {
+  if (!own_) return std::nullopt;
+  const auto bytes = store_.FindVector(key);
+  return bytes && !bytes->empty() ? ReadRecord(*bytes, maker_, spans) : std::nullopt;
+}
+
+Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached) const {
+  const auto spans = verify::WordSpans(cached);
+  Judgement judgement;
+  if (question.by_model) {
+    if (const auto vectors = OwnVectors(key, spans)) {
+      judgement.by_model = true;
+      judgement.similarity = Cosine(*question.by_model, *vectors);
+      judgement.verdict = own_->Judge(question.reading, cached, *question.by_model, *vectors);
+      return judgement;
+    }
+  }
+  const auto vectors = words_.Embed(cached.prepared, spans, kQuickLimit);
+  if (!vectors || !EmbedWords(question)) return judgement;
+  judgement.similarity = Cosine(*question.by_words, *vectors);
+  judgement.verdict = builtin_.Judge(question.reading, cached, *question.by_words, *vectors);
+  return judgement;
+}
+
+}  // namespace reflex::cache

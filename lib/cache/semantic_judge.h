@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "cache/semantic_record.h"
+#include "reflex/embedder.h"
+#include "reflex/entry_store.h"
+#include "reflex/result.h"
+#include "verify/reading.h"
+#include "verify/verifier.h"
+
+namespace reflex::cache {
+
+// A question as the verifiers see it. The parts below the reading are made when they are first needed.
+struct Question {
+  explicit Question(std::string_view text) : reading(verify::Read(text)), spans(verify::WordSpans(reading)) {}
+
+  verify::Reading reading;
+  std::vector<TextSpan> spans;
+  std::optional<Embedding> by_words;  // Of the quick embedder.
+  std::optional<Embedding> by_model;
+};
+
+struct Judgement {
+  verify::Verdict verdict;
+  float similarity = 0;   // Cosine of the text vectors it was judged with.
+  bool by_model = false;  // Judged with the model's word vectors and weights; else with the built-in ones.
+};
+
+// Scores pairs of a question and a cached one: with the model's word vectors where both have them and the program has weights for them,
+// else with the built-in ones. Thread-safe, immutable.
+class PairJudge {
+ public:
+  // `model` may be null. All outlive the object. Returns: kCorrupt for a built-in verifier that cannot be read.
+  static Result<PairJudge> Create(EntryStore& store, Embedder& words, Embedder* model);
+
+  // The embedder whose vectors the index has.
+  Embedder& embedder() const { return model_ != nullptr ? *model_ : words_; }
+  // Whether pairs can be judged with the model's word vectors.
+  bool has_own() const { return own_.has_value(); }
+  const verify::Verifier& verifier(bool by_model) const { return by_model ? *own_ : builtin_; }
+
+  // Fills question.by_words. False when the text cannot be embedded (it is not UTF-8, for example).
+  bool EmbedWords(Question& question) const;
+  // Fills question.by_model, or by_words where there is no model; what the index is asked with. Errors as Embedder::Embed.
+  Result<const Embedding*> EmbedForIndex(Question& question, std::chrono::nanoseconds limit) const;
+
+  // The model's word vectors of a cached question, from the store; nothing where there are none that fit.
+  std::optional<Embedding> OwnVectors(const Digest& key, const std::vector<TextSpan>& spans) const;
+
+  // Judges one candidate. Reads its stored vectors when question.by_model is there.
+  Judgement Judge(Question& question, const Digest& key, const verify::Reading& cached) const;
+
+ private:
+  PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<verify::Verifier> own);
+
+  EntryStore& store_;
+  Embedder& words_;
+  Embedder* model_;
+  verify::Verifier builtin_;
+  std::optional<verify::Verifier> own_;
+  VectorMaker maker_;
+};
+
+}  // namespace reflex::cache

@@ -1,0 +1,282 @@
+#include "cache/semantic_lookup.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "cache/semantic_limits.h"
+#include "text/canonical.h"
+#include "text/present.h"
+
+namespace reflex::cache {
+namespace {
+
+bool MeansLater(ErrorCode code) { return code == ErrorCode::kBusy || code == ErrorCode::kFull; }
+
+std::int64_t DeadlineFrom(Clock& clock, std::chrono::nanoseconds limit) { return clock.SteadyNs() + limit.count(); }
+
+}  // namespace
+
+Lookup::Lookup(const LookupParts& parts, const SimilarQuery& query, Explanation* trace)
+    : parts_(parts), query_(query), trace_(trace), deadline_ns_(DeadlineFrom(parts.clock, parts.options.time_limit)) {}
+
+// Cheapest first. Every stage returns false when the look-up has ended.
+SimilarFound Lookup::Run() {
+  const bool goes_on = Admit() && ReadMembers() && TryCanonical() && ReadQuestion() && (small_ ? GatherSmall() : GatherLarge()) &&
+                       JudgeAll() && ServeAccepted() && AskReranker();
+  if (goes_on) Explain();
+  return std::move(found_);
+}
+
+bool Lookup::Miss(SimilarMiss miss) {
+  found_.miss = miss;
+  return false;
+}
+
+bool Lookup::MissBy(std::string_view what, const Error& error) {
+  if (error.code == ErrorCode::kTimeout) return Miss(SimilarMiss::kTimeout);
+  if (MeansLater(error.code)) return Miss(SimilarMiss::kBusy);
+  if (error.code == ErrorCode::kTooLarge) return Miss(SimilarMiss::kTooLong);
+  parts_.complain(what, error);
+  return Miss(SimilarMiss::kFailed);
+}
+
+bool Lookup::InTime() { return parts_.clock.SteadyNs() < deadline_ns_ || Miss(SimilarMiss::kTimeout); }
+
+bool Lookup::Usable(const Entry& entry) const {
+  const std::int64_t now_ms = parts_.clock.WallMs();
+  if (entry.expires_ms <= now_ms) return false;
+  if (present_ && entry.created_ms + std::chrono::milliseconds(parts_.options.present_ttl).count() < now_ms) return false;
+  return !query_.usable || query_.usable(entry);
+}
+
+bool Lookup::Admit() {
+  if (query_.scope == Digest{} || query_.question.empty()) return Miss(SimilarMiss::kNoCandidate);
+  if (query_.question.size() > parts_.options.question_bytes_max) return Miss(SimilarMiss::kTooLong);
+  present_ = text::AsksForPresent(query_.question);
+  if (present_ && parts_.options.present_ttl.count() == 0) return Miss(SimilarMiss::kPresent);
+  threshold_ = parts_.budgets.Threshold(query_.name_space);
+  if (trace_ != nullptr) trace_->threshold = threshold_;
+  return threshold_ <= 1 || Miss(SimilarMiss::kBudget);
+}
+
+bool Lookup::ReadMembers() {
+  auto members = parts_.store.FindScope(query_.scope, parts_.options.scan_max + 1);
+  if (!members) return MissBy("find_scope", members.error());
+  members_ = std::move(*members);
+  small_ = members_.size() <= parts_.options.scan_max;
+  if (trace_ != nullptr) trace_->scope_entries = members_.size();
+  return !members_.empty() || Miss(SimilarMiss::kNoCandidate);
+}
+
+// Equal canonical texts; the digest only points at them.
+bool Lookup::TryCanonical() {
+  canonical_ = text::CanonicalText(query_.question);
+  canonical_digest_ = CanonicalDigest(query_.question);
+  std::vector<Digest> keys;
+  if (small_) {
+    for (const ScopeMember& member : members_) {
+      if (member.canonical == canonical_digest_ && keys.size() < kCanonicalMax) keys.push_back(member.key);
+    }
+  } else {
+    auto found = parts_.store.FindCanonical(query_.scope, canonical_digest_, kCanonicalMax);
+    if (!found) return MissBy("find_canonical", found.error());
+    keys = std::move(*found);
+  }
+  for (const Digest& key : keys) {
+    const auto head = parts_.store.FindHead(key);
+    if (!head) return MissBy("find_head", head.error());
+    if (*head == nullptr || (*head)->scope != query_.scope || text::CanonicalText((*head)->question) != canonical_) continue;
+    CandidateView* const view = Trace(**head);
+    if (view != nullptr) view->similarity = view->score = 1;
+    if (!Usable(**head)) continue;
+    if (parts_.blocked.Has(query_.scope, canonical_, key)) {
+      saw_blocked_ = true;
+      continue;
+    }
+    if (Serve(**head, SimilarLayer::kCanonical, 1, 1)) return false;
+  }
+  if (query_.verify && parts_.options.verify) return InTime();
+  return Miss(saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate);
+}
+
+bool Lookup::ReadQuestion() {
+  question_.emplace(query_.question);
+  if (question_->reading.too_long) return Miss(SimilarMiss::kTooLong);
+  if (!verify::IsCompetent(question_->reading)) return Miss(SimilarMiss::kLanguage);
+  return InTime();
+}
+
+void Lookup::AddCandidate(EntryPtr head, float similarity) {
+  Candidate candidate;
+  candidate.judgement.similarity = similarity;
+  CandidateView* const view = Trace(*head);
+  if (view != nullptr) candidate.row = trace_->candidates.size() - 1;
+  if (!Usable(*head)) return;
+  candidate.head = std::move(head);
+  candidates_.push_back(std::move(candidate));
+}
+
+// A small scope: all its entries, read one by one. Vectors are there only where the scope was larger once.
+bool Lookup::GatherSmall() {
+  const bool own = parts_.judge.has_own();
+  bool any_vector = false;
+  for (const ScopeMember& member : members_) {
+    auto head = parts_.store.FindHead(member.key);
+    if (!head) return MissBy("find_head", head.error());
+    if (*head == nullptr || (*head)->scope != query_.scope || member.canonical == canonical_digest_) continue;
+    if (own && !any_vector) {
+      const auto vector = parts_.store.FindVector(member.key);
+      any_vector = vector && !vector->empty();
+    }
+    AddCandidate(std::move(*head), 0);
+  }
+  return !any_vector || EmbedForIndex();
+}
+
+bool Lookup::EmbedForIndex() {
+  const std::int64_t left_ns = deadline_ns_ - parts_.clock.SteadyNs();
+  if (left_ns <= 0) return Miss(SimilarMiss::kTimeout);
+  const auto embedding = parts_.judge.EmbedForIndex(*question_, std::chrono::nanoseconds(left_ns));
+  if (!embedding) return MissBy("embed", embedding.error());
+  embedded_ = true;
+  if (trace_ != nullptr) trace_->embedded = true;
+  if (parts_.filing == nullptr) return InTime();
+  auto vector = std::make_shared<SimilarVector>();
+  const bool with_words = !parts_.judge.embedder().quick();
+  vector->text = (*embedding)->text;
+  vector->record = WriteRecord(parts_.filing->maker(), **embedding, question_->spans, with_words);
+  found_.vector = std::move(vector);
+  return InTime();
+}
+
+// A large scope: the nearest of the index.
+bool Lookup::GatherLarge() {
+  if (parts_.index == nullptr) return Miss(saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate);
+  if (parts_.filing->loading()) return Miss(SimilarMiss::kLoading);
+  if (!EmbedForIndex()) return false;
+  const auto near = parts_.index->Search(query_.scope, found_.vector->text, parts_.options.candidates_max);
+  if (!near) {
+    // Not one known word: there is nothing to look for.
+    if (near.error().code == ErrorCode::kInvalidArgument) return Miss(SimilarMiss::kNoCandidate);
+    return MissBy("search", near.error());
+  }
+  for (const Neighbor& neighbor : *near) {
+    auto head = parts_.store.FindHeadByLabel(neighbor.label);
+    if (!head) return MissBy("find_head", head.error());
+    if (*head == nullptr || (*head)->scope != query_.scope || (*head)->canonical == canonical_digest_) continue;
+    AddCandidate(std::move(*head), neighbor.similarity);
+  }
+  return InTime();
+}
+
+double Lookup::ThresholdOf(bool by_model) const {
+  if (by_model || !parts_.judge.has_own()) return threshold_;
+  // The budget counts in the table of the model's verifier: the same share of wrong hits in the table of the built-in one.
+  double share = 1;
+  for (const auto& row : parts_.judge.verifier(true).model().table()) {
+    if (row.threshold <= threshold_) share = std::min(share, row.wrong_share);
+  }
+  return parts_.judge.verifier(false).model().ThresholdFor(share);
+}
+
+bool Lookup::JudgeAll() {
+  const double thresholds[] = {ThresholdOf(false), ThresholdOf(true)};
+  for (Candidate& candidate : candidates_) {
+    if (!InTime()) return false;
+    const float similarity = candidate.judgement.similarity;
+    candidate.judgement = parts_.judge.Judge(*question_, candidate.head->key, verify::Read(candidate.head->question));
+    if (similarity != 0) candidate.judgement.similarity = similarity;
+    candidate.threshold = thresholds[candidate.judgement.by_model ? 1 : 0];
+    candidate.accepted = candidate.judgement.verdict.Accepts(candidate.threshold);
+    if (trace_ == nullptr) continue;
+    CandidateView& view = trace_->candidates[candidate.row];
+    view.similarity = candidate.judgement.similarity;
+    view.score = static_cast<float>(candidate.score());
+    view.blocked = parts_.blocked.Has(query_.scope, canonical_, candidate.head->key);
+    for (const auto& conflict : candidate.judgement.verdict.conflicts) {
+      view.differences.push_back({conflict.guard, conflict.a, conflict.b});
+    }
+  }
+  std::stable_sort(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) { return a.score() > b.score(); });
+  return true;
+}
+
+bool Lookup::ServeAccepted() {
+  std::size_t tried = 0;
+  for (Candidate& candidate : candidates_) {
+    if (!candidate.accepted) continue;
+    if (tried++ == kServedMax) break;
+    if (parts_.blocked.Has(query_.scope, canonical_, candidate.head->key)) {
+      saw_blocked_ = true;
+      continue;
+    }
+    const auto score = static_cast<float>(candidate.score());
+    if (Serve(*candidate.head, SimilarLayer::kVerified, candidate.judgement.similarity, score)) return false;
+  }
+  return true;
+}
+
+// The last judge, for what lies just below the threshold.
+bool Lookup::AskReranker() {
+  if (parts_.reranker == nullptr) return true;
+  const auto logit = [](double p) { return std::log(std::clamp(p, 1e-9, 1 - 1e-9) / (1 - std::clamp(p, 1e-9, 1 - 1e-9))); };
+  const SemanticOptions& options = parts_.options;
+  std::size_t asked = 0;
+  for (const Candidate& candidate : candidates_) {
+    const verify::Verdict& verdict = candidate.judgement.verdict;
+    if (asked == kRerankedMax) break;
+    if (candidate.accepted || !verdict.competent || candidate.vetoed() || candidate.threshold > 1) continue;
+    if (logit(verdict.score) < logit(candidate.threshold) - kGreyLogits) continue;
+    if (parts_.blocked.Has(query_.scope, canonical_, candidate.head->key)) continue;
+    ++asked;
+    const std::int64_t left_ns = deadline_ns_ - parts_.clock.SteadyNs();
+    if (left_ns <= 0) return Miss(SimilarMiss::kTimeout);
+    const verify::Reading cached = verify::Read(candidate.head->question);
+    const auto said = parts_.reranker->Score(question_->reading.prepared, cached.prepared, std::chrono::nanoseconds(left_ns));
+    if (!said) return MissBy("rerank", said.error());
+    const double probability = 1 / (1 + std::exp(-(options.reranker_scale * static_cast<double>(*said) + options.reranker_offset)));
+    if (trace_ != nullptr) trace_->candidates[candidate.row].reranker = static_cast<float>(probability);
+    if (!(probability >= options.reranker_threshold)) continue;
+    const auto score = static_cast<float>(verdict.score);
+    if (Serve(*candidate.head, SimilarLayer::kVerified, candidate.judgement.similarity, score)) return false;
+  }
+  return true;
+}
+
+// The reason of a miss is that of the best candidate: the most similar one if a guard objects to it, else the one of the best score.
+void Lookup::Explain() {
+  found_.miss = saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate;
+  if (candidates_.empty() || saw_blocked_) return;
+  const auto similarity = [](const Candidate& candidate) { return candidate.judgement.similarity; };
+  const Candidate& nearest = *std::ranges::max_element(candidates_, {}, similarity);
+  const Candidate& best = nearest.vetoed() ? nearest : candidates_.front();
+  found_.miss = best.vetoed() ? SimilarMiss::kGuard : best.judgement.verdict.competent ? SimilarMiss::kScore : SimilarMiss::kLanguage;
+  if (best.accepted) found_.miss = SimilarMiss::kNoCandidate;  // It was gone when it was to be served.
+  if (best.vetoed()) found_.guard = best.judgement.verdict.conflicts.front().guard;
+  found_.similarity = best.judgement.similarity;
+  found_.score = static_cast<float>(best.score());
+}
+
+bool Lookup::Serve(const Entry& head, SimilarLayer layer, float similarity, float score) {
+  EntryPtr entry = parts_.cache.FindInMemory(head.key);
+  if (entry == nullptr) entry = parts_.cache.FindInStore(head.key);
+  if (entry == nullptr || entry->scope != query_.scope || entry->question != head.question || !Usable(*entry)) return false;
+  found_.entry = std::move(entry);
+  found_.layer = layer;
+  found_.similarity = similarity;
+  found_.score = score;
+  return true;
+}
+
+CandidateView* Lookup::Trace(const Entry& head) {
+  if (trace_ == nullptr) return nullptr;
+  CandidateView& view = trace_->candidates.emplace_back();
+  view.key = head.key;
+  view.question = head.question;
+  view.canonical = text::CanonicalText(head.question);
+  view.usable = Usable(head);
+  return &view;
+}
+
+}  // namespace reflex::cache

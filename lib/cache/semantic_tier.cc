@@ -1,0 +1,177 @@
+#include "reflex/semantic_tier.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "base/digest.h"
+#include "base/metrics.h"
+#include "cache/semantic_budget.h"
+#include "cache/semantic_facts.h"
+#include "cache/semantic_filing.h"
+#include "cache/semantic_judge.h"
+#include "cache/semantic_limits.h"
+#include "cache/semantic_lookup.h"
+#include "cache/semantic_notes.h"
+#include "text/canonical.h"
+
+namespace reflex {
+namespace {
+
+Result<void> Check(const SemanticOptions& options) {
+  const auto refuse = [](std::string_view name, std::string_view allowed) -> Result<void> {
+    return Fail(ErrorCode::kInvalidArgument, "semantic " + std::string(name) + " must be " + std::string(allowed));
+  };
+  // Written so that NaN is refused.
+  if (!(options.max_wrong_hits >= 0.0005 && options.max_wrong_hits <= 0.2)) return refuse("max_wrong_hits", "0.0005 to 0.2");
+  if (options.scan_max > cache::kScanMax) return refuse("scan_max", "0 to 64");
+  if (options.candidates_max == 0 || options.candidates_max > cache::kCandidatesMax) return refuse("candidates_max", "1 to 64");
+  if (options.question_bytes_max == 0 || options.question_bytes_max > cache::kQuestionBytesMax) {
+    return refuse("question_bytes_max", "1 to 1048576 bytes");
+  }
+  if (options.time_limit.count() < 1 || options.time_limit.count() > 60'000) return refuse("time_limit", "1 ms to 60 s");
+  if (options.present_ttl.count() < 0) return refuse("present_ttl", "0 or more");
+  if (!(options.reranker_threshold >= 0 && options.reranker_threshold <= 1)) return refuse("reranker_threshold", "0 to 1");
+  if (!(options.reranker_scale > 0 && options.reranker_scale <= 1000)) return refuse("reranker_scale", "above 0, at most 1000");
+  if (!(options.reranker_offset >= -1000 && options.reranker_offset <= 1000)) return refuse("reranker_offset", "-1000 to 1000");
+  return {};
+}
+
+Result<void> Check(const SemanticTier::Parts& parts) {
+  const auto missing = [](std::string_view what) -> Result<void> {
+    return Fail(ErrorCode::kInvalidArgument, "the semantic tier needs " + std::string(what));
+  };
+  if (parts.cache == nullptr) return missing("a cache");
+  if (parts.store == nullptr) return missing("the cache's store");
+  if (parts.words == nullptr) return missing("a quick embedder");
+  if (parts.clock == nullptr || parts.logger == nullptr) return missing("a clock and a logger");
+  if (!parts.background) return missing("a way to run work in the background");
+  const Embedder& embedder = parts.model != nullptr ? *parts.model : *parts.words;
+  if (parts.index != nullptr && parts.index->dimension() != embedder.dimension()) {
+    return Fail(ErrorCode::kInvalidArgument, "the index has " + std::to_string(parts.index->dimension()) + " dimensions, the embedder " +
+                                                 embedder.model_id() + " has " + std::to_string(embedder.dimension()));
+  }
+  return {};
+}
+
+class Tier final : public SemanticTier {
+ public:
+  Tier(const SemanticOptions& options, Parts parts, cache::PairJudge judge)
+      : options_(options), parts_(std::move(parts)), judge_(std::move(judge)), blocked_(*parts_.store),
+        budgets_(options_, judge_.verifier(judge_.has_own()).model()), index_(std::move(parts_.index)) {
+    if (index_ == nullptr) return;
+    filing_ = std::make_unique<cache::VectorFiling>(cache::VectorFiling::Parts{
+        *parts_.store, index_, judge_.embedder(), *parts_.clock, *parts_.logger, parts_.background, options_.scan_max});
+  }
+
+  bool LooksWorthwhile(const Digest& scope) override {
+    if (filing_ != nullptr) filing_->Nudge();
+    if (scope == Digest{}) return false;
+    const auto members = parts_.store->FindScope(scope, 1);
+    return members && !members->empty();
+  }
+
+  SimilarFound Find(const SimilarQuery& query) override {
+    if (filing_ != nullptr) filing_->Nudge();
+    cache::Lookup lookup(LookupParts(), query, nullptr);
+    SimilarFound found = lookup.Run();
+    lookups_.Add();
+    if (lookup.embedded()) embedded_.Add();
+    if (found.entry != nullptr) {
+      (found.layer == SimilarLayer::kCanonical ? hits_canonical_ : hits_verified_).Add();
+      budgets_.CountHit(query.name_space);
+    }
+    return found;
+  }
+
+  Explanation Explain(const SimilarQuery& query) override {
+    Explanation explanation;
+    explanation.found = cache::Lookup(LookupParts(), query, &explanation).Run();
+    explanation.canonical = text::CanonicalText(query.question);
+    explanation.facts = cache::DescribeFacts(verify::Read(query.question));
+    return explanation;
+  }
+
+  void Stored(const EntryPtr& entry, std::shared_ptr<const SimilarVector> vector) override {
+    if (filing_ == nullptr || entry == nullptr || entry->scope == Digest{} || entry->question.empty()) return;
+    filing_->Stored(entry->scope, entry->key, std::move(vector));
+  }
+
+  Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry, std::string_view name_space) override {
+    budgets_.Feedback(name_space, true);
+    return blocked_.Block(scope, text::CanonicalText(question), entry);
+  }
+
+  void ReportRight(std::string_view name_space) override { budgets_.Feedback(name_space, false); }
+  void Label(std::string_view name_space, bool wrong, bool control) override { budgets_.Label(name_space, wrong, control); }
+
+  void StartLoading() override {
+    if (filing_ != nullptr) filing_->StartLoading();
+  }
+
+  SemanticStats Stats() const override {
+    SemanticStats stats;
+    stats.lookups = lookups_.Value();
+    stats.hits_canonical = hits_canonical_.Value();
+    stats.hits_verified = hits_verified_.Value();
+    stats.embedded = embedded_.Value();
+    if (filing_ == nullptr) return stats;
+    stats.embedded_later = filing_->embedded();
+    stats.vectors_dropped = filing_->dropped();
+    stats.loading = filing_->loading();
+    stats.index = index_->Stats();
+    return stats;
+  }
+
+  std::vector<BudgetView> Budgets(std::size_t limit) const override { return budgets_.Busiest(limit); }
+
+ private:
+  cache::LookupParts LookupParts() {
+    return {options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_, budgets_,
+            [this](std::string_view what, const Error& error) { Complain(what, error); }};
+  }
+
+  // One line in kComplainEvery: a part that is broken fails for every request.
+  void Complain(std::string_view what, const Error& error) {
+    const std::int64_t now_ns = parts_.clock->SteadyNs();
+    std::int64_t next_ns = complain_after_ns_.load(std::memory_order_relaxed);
+    if (now_ns < next_ns) return;
+    const std::int64_t after_ns = now_ns + std::chrono::nanoseconds(cache::kComplainEvery).count();
+    if (!complain_after_ns_.compare_exchange_strong(next_ns, after_ns, std::memory_order_relaxed)) return;
+    parts_.logger->Log(LogLevel::kWarning, "semantic_lookup_failed part=" + std::string(what) + " code=" +
+                                               std::string(Name(error.code)) + " error=\"" + error.message + "\"");
+  }
+
+  const SemanticOptions options_;
+  Parts parts_;
+  const cache::PairJudge judge_;
+  const cache::BlockedPairs blocked_;
+  cache::NamespaceBudgets budgets_;
+  const std::shared_ptr<VectorIndex> index_;
+  // Last: what it runs uses the rest.
+  std::unique_ptr<cache::VectorFiling> filing_;
+  base::Counter lookups_, hits_canonical_, hits_verified_, embedded_;
+  std::atomic<std::int64_t> complain_after_ns_{0};  // Decides nothing but a log line.
+};
+
+}  // namespace
+
+Result<std::unique_ptr<SemanticTier>> SemanticTier::Create(const SemanticOptions& options, Parts parts) {
+  REFLEX_CHECK(Check(options));
+  REFLEX_CHECK(Check(parts));
+  REFLEX_TRY(auto judge, cache::PairJudge::Create(*parts.store, *parts.words, parts.model));
+  return std::make_unique<Tier>(options, std::move(parts), std::move(judge));
+}
+
+VectorIndex::Fetch StoredVectors(EntryStore& store, std::string_view model_id, std::uint32_t dimension) {
+  return [&store, maker = cache::VectorMaker::Of(model_id, dimension)](std::uint64_t label, std::span<float> out) {
+    bool fits = false;
+    store.ReadVectorByLabel(label, [&](std::string_view bytes) { fits = cache::ReadText(bytes, maker, out); });
+    return fits;
+  };
+}
+
+Digest CanonicalDigest(std::string_view question) { return base::HashBytes(text::CanonicalText(question)); }
+
+}  // namespace reflex
