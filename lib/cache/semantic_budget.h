@@ -25,7 +25,11 @@ class NamespaceBudgets {
   void Feedback(std::string_view, bool) {}
   std::vector<BudgetView> Busiest(std::size_t limit) const {
     if (limit == 0) return {};
-    return {{.max_wrong_hits = max_wrong_hits_, .threshold = threshold_, .off = threshold_ > 1}};
+    BudgetView view;
+    view.max_wrong_hits = max_wrong_hits_;
+    view.threshold = threshold_;
+    view.off = threshold_ > 1;
+    return {view};
   }
 
  private:

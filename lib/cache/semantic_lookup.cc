@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "cache/semantic_limits.h"
@@ -198,7 +199,10 @@ bool Lookup::JudgeAll() {
       view.differences.push_back({conflict.guard, conflict.a, conflict.b});
     }
   }
-  std::stable_sort(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) { return a.score() > b.score(); });
+  // By key where nothing else tells them apart, so that one question has one answer.
+  std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+    return std::tuple(b.score(), b.judgement.similarity, a.head->key) < std::tuple(a.score(), a.judgement.similarity, b.head->key);
+  });
   return true;
 }
 

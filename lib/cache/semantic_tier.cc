@@ -146,7 +146,7 @@ class Tier final : public SemanticTier {
   const SemanticOptions options_;
   Parts parts_;
   const cache::PairJudge judge_;
-  const cache::BlockedPairs blocked_;
+  cache::BlockedPairs blocked_;
   cache::NamespaceBudgets budgets_;
   const std::shared_ptr<VectorIndex> index_;
   // Last: what it runs uses the rest.
