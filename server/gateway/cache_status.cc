@@ -51,13 +51,15 @@ std::string_view Word(Forward why) {
 
 }  // namespace
 
-std::string_view WriteHitStatus(const Digest& key, std::int64_t ttl_s, std::span<char, kCacheStatusBytesMax> buffer) {
+std::string_view WriteHitStatus(const Digest& key, std::int64_t ttl_s, std::string_view detail,
+                                std::span<char, kCacheStatusBytesMax> buffer) {
   Writer out(buffer);
   out.Text("reflex; hit; ttl=");
   out.Number(ttl_s);
   out.Text("; key=\"");
   out.Hex(std::span(key.bytes).first<kShownKeyBytes>());
-  out.Text("\"; detail=l1-exact");
+  out.Text("\"; detail=");
+  out.Text(detail);
   return out.view();
 }
 

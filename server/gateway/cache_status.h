@@ -17,8 +17,9 @@ inline constexpr std::size_t kCacheStatusBytesMax = 128;
 enum class Forward : std::uint8_t { kMiss, kStale, kRequest, kBypass, kNothing };
 
 // `reflex; hit; ttl=3540; key="9f2c5a0d11e2b3c4"; detail=l1-exact`. The key is shortened to 16 digits: it is for people,
-// X-Reflex-Entry has all of it. `ttl_s` is negative for an entry served stale.
-std::string_view WriteHitStatus(const Digest& key, std::int64_t ttl_s, std::span<char, kCacheStatusBytesMax> buffer);
+// X-Reflex-Entry has all of it. `ttl_s` is negative for an entry served stale; `detail` is the tier, as "l1-exact".
+std::string_view WriteHitStatus(const Digest& key, std::int64_t ttl_s, std::string_view detail,
+                                std::span<char, kCacheStatusBytesMax> buffer);
 
 // `reflex; fwd=miss; fwd-status=200; collapsed`; without fwd-status where `upstream_status` is 0 (no reply came). kNothing gives
 // `reflex; detail=only-if-cached`. A field of its own after an upstream's Cache-Status fields: lines of one name are one list.

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "gateway/audit.h"
 #include "gateway/chat_hit.h"
 #include "gateway/chat_key.h"
 #include "gateway/errors.h"
@@ -16,6 +17,8 @@
 #include "gateway/on_pool.h"
 #include "gateway/policy.h"
 #include "gateway/relay.h"
+#include "gateway/semantic_hits.h"
+#include "gateway/semantic_lookup.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
@@ -59,6 +62,8 @@ class ChatHandler {
   http::Task<EntryPtr> FindOnPool();
   bool FindsOnPool() const;
   EntryPtr Usable(EntryPtr entry);
+  bool Semantic() const { return context_.services.parts.semantic != nullptr && context_.policy.canonical; }
+  http::Task<bool> ServeSimilar();
   http::Task<void> Ask(bool share);
   http::Task<void> AskAlone();
   EntryPtr StoredMeanwhile();
@@ -70,6 +75,7 @@ class ChatHandler {
   std::string_view body_;
   wire::ChatRequest request_;
   Digest key_;
+  SemanticQuestion asked_;
 };
 
 http::Task<void> ChatHandler::Run(RequestContext& context) {
@@ -104,6 +110,11 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
     entry = self.Usable(std::move(entry));
     context.services.metrics.ObserveStage(Stage::kLookup, self.Now() - lookup_ns);
     if (entry && co_await SendHit(context, std::move(entry), self.request_)) co_return;
+  }
+  // An exact hit has none of this.
+  if (self.Semantic()) {
+    self.asked_ = co_await ReadQuestion(context, *body);
+    if (context.policy.read && co_await self.ServeSimilar()) co_return;
   }
   if (context.policy.only_if_cached) co_return co_await self.OnlyIfCached();
   co_await self.Ask(context.policy.join);
@@ -196,6 +207,28 @@ EntryPtr ChatHandler::Usable(EntryPtr entry) {
   return nullptr;
 }
 
+// From an answer to other words, if one answers these too. It is served as it is and never stored under this request's key, so that
+// a wrong one cannot become an exact hit.
+http::Task<bool> ChatHandler::ServeSimilar() {
+  if (!asked_.question.not_semantic.empty()) co_return false;
+  SemanticAnswer answer = co_await FindSimilar(context_, asked_);
+  if (answer.entry == nullptr) co_return false;
+  // Before the reply: a caller that has seen it may report it at once.
+  context_.services.semantic_hits.Add(context_.request_id.view(), {.tenant = context_.tenant,
+                                                                   .scope = asked_.scope,
+                                                                   .entry = answer.entry->key,
+                                                                   .outcome = answer.outcome,
+                                                                   .question = asked_.question.text,
+                                                                   .name_space = std::string(context_.policy.name_space)});
+  const EntryPtr served = answer.entry;
+  if (!co_await SendHit(context_, std::move(answer.entry), request_, answer.outcome)) {
+    context_.closeness.reset();
+    co_return false;
+  }
+  AuditHit(context_, body_, asked_.question.text, served);
+  co_return true;
+}
+
 upstream::Call ChatHandler::NewCall() const {
   upstream::Call call;
   call.provider = context_.provider;
@@ -216,6 +249,7 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   flight->ttl = context_.policy.ttl;
   flight->name_space = context_.policy.name_space;
   flight->tags.assign(context_.policy.tags.begin(), context_.policy.tags.end());
+  flight->asked = asked_;
   flight->epoch = context_.services.parts.cache->epoch();
   flight->listed = listed;
   return flight;

@@ -19,8 +19,8 @@ namespace {
 // Of a replay, after the first event: large enough that a write is worth its system call.
 constexpr std::size_t kReplayBatchBytes = 16 << 10;
 
-void Note(RequestContext& context, const Entry& entry) {
-  context.outcome = Outcome::kHit;
+void Note(RequestContext& context, const Entry& entry, Outcome outcome) {
+  context.outcome = outcome;
   context.reason = {};
   context.forward.reset();
   context.status = 200;
@@ -29,7 +29,16 @@ void Note(RequestContext& context, const Entry& entry) {
   context.saved_output_tokens = entry.usage.output_tokens;
 }
 
-http::Task<bool> SendPlain(RequestContext& context, EntryPtr kept) {
+const Closeness* ClosenessOf(const RequestContext& context) { return context.closeness ? &*context.closeness : nullptr; }
+
+// Exact hits alone: the bytes of a semantic one say nothing about the next answer, and its entry has another key. Remembered for
+// feedback, and for the same bytes again.
+void Remember(RequestContext& context, const Entry& entry, bool plain) {
+  context.thread.exact_hits.Add(context.request_id.view(), context.tenant, entry.key);
+  if (plain) RememberRepeat(context, entry.key);
+}
+
+http::Task<bool> SendPlain(RequestContext& context, EntryPtr kept, Outcome outcome) {
   const Entry& entry = *kept;
   const std::int64_t now_ms = context.services.parts.clock->WallMs();
   const ShortText id = MakeChatId(*context.thread.io);
@@ -37,23 +46,24 @@ http::Task<bool> SendPlain(RequestContext& context, EntryPtr kept) {
   created.Append(static_cast<std::uint64_t>(now_ms / 1000));
   const auto reply = wire::MakePlainReply(entry.reply, entry.layout, id.view(), created.view());
   if (!reply) co_return false;
-  Note(context, entry);
-  RememberRepeat(context, entry.key);
+  Note(context, entry, outcome);
+  if (outcome == Outcome::kHit) Remember(context, entry, true);
   ReplyFields fields;
-  AddHit(context.request_id.view(), entry, now_ms, false, fields);
+  AddHit(context.request_id.view(), entry, now_ms, false, outcome, ClosenessOf(context), fields);
   AppendCorsFields(context, fields);
   const http::ReplyHead head{200, fields.view()};
   static_cast<void>(co_await context.exchange.Send(head, reply->pieces));
   co_return true;
 }
 
-http::Task<bool> SendEvents(RequestContext& context, EntryPtr kept, const wire::ChatRequest& request) {
+http::Task<bool> SendEvents(RequestContext& context, EntryPtr kept, const wire::ChatRequest& request, Outcome outcome) {
   const Entry& entry = *kept;
   auto replay = wire::ChatReplay::Create(entry.reply, request, NewIdentity(context));
   if (!replay) co_return false;
-  Note(context, entry);
+  Note(context, entry, outcome);
+  if (outcome == Outcome::kHit) Remember(context, entry, false);
   ReplyFields fields;
-  AddHit(context.request_id.view(), entry, context.services.parts.clock->WallMs(), true, fields);
+  AddHit(context.request_id.view(), entry, context.services.parts.clock->WallMs(), true, outcome, ClosenessOf(context), fields);
   AppendCorsFields(context, fields);
   const http::ReplyHead head{200, fields.view()};
   co_await SendReplay(context.exchange, head, **replay);
@@ -66,8 +76,8 @@ wire::FreshIdentity NewIdentity(const RequestContext& context) {
   return {std::string(MakeChatId(*context.thread.io).view()), context.services.parts.clock->WallMs() / 1000};
 }
 
-http::Task<bool> SendHit(RequestContext& context, EntryPtr entry, const wire::ChatRequest& request) {
-  return request.stream ? SendEvents(context, std::move(entry), request) : SendPlain(context, std::move(entry));
+http::Task<bool> SendHit(RequestContext& context, EntryPtr entry, const wire::ChatRequest& request, Outcome outcome) {
+  return request.stream ? SendEvents(context, std::move(entry), request, outcome) : SendPlain(context, std::move(entry), outcome);
 }
 
 http::Task<void> SendReplay(http::Exchange& exchange, const http::ReplyHead& head, wire::ChatReplay& replay) {

@@ -44,18 +44,15 @@ void AddQuery(std::string_view query, base::Sha256& hash) {
   hash.UpdateField({});
 }
 
-}  // namespace
-
-Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const wire::ChatRequest& request) {
+// All that counts beside the form of the body.
+Digest FinishKey(const RequestContext& context, const http::BaseUrl& base, const Digest& form, base::Sha256& hash) {
   const http::RequestHead& head = context.head();
-  base::Sha256& hash = context.thread.hash;
-  hash.Reset();
-  hash.Update(BytesOf(wire::kCanonicalFormVersion));
-  hash.UpdateField(BytesOf(request.canonical));
+  const std::string_view path = context.key_path.empty() ? head.path : context.key_path;
+  hash.UpdateField(BytesOf(form));
   hash.UpdateField(BytesOf(context.tenant));
   hash.UpdateField(context.policy.name_space);
   hash.UpdateField(base.text);
-  hash.UpdateField(upstream::TargetAt(context.provider, base, head.path));
+  hash.UpdateField(upstream::TargetAt(context.provider, base, path));
   AddQuery(head.query, hash);
   for (std::string_view name : {"openai-beta", "anthropic-version", "anthropic-beta"}) AddHeader(name, head.headers, hash);
   for (const std::string& name : context.services.options.key_headers) {
@@ -63,6 +60,23 @@ Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const 
     AddHeader(name, head.headers, hash);
   }
   return hash.Finish();
+}
+
+}  // namespace
+
+Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const wire::ChatRequest& request) {
+  base::Sha256& hash = context.thread.hash;
+  hash.Reset();
+  hash.Update(BytesOf(wire::kCanonicalFormVersion));
+  return FinishKey(context, base, request.canonical, hash);
+}
+
+Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, const Digest& scope_form) {
+  base::Sha256& hash = context.thread.hash;
+  hash.Reset();
+  hash.Update(BytesOf(wire::kCanonicalFormVersion));
+  hash.UpdateField("scope");
+  return FinishKey(context, base, scope_form, hash);
 }
 
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request) {

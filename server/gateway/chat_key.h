@@ -12,6 +12,10 @@ namespace reflex::gateway {
 // select behaviour, tenant and namespace. Needs context.tenant and context.policy. Thread: the context's.
 Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const wire::ChatRequest& request);
 
+// The scope of a question: as ExactKey, over `scope_form` in place of the canonical form and apart from every exact key. Equal for
+// requests of one tenant and namespace that differ in the question at most.
+Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, const Digest& scope_form);
+
 // What calls must have in common to share one: the exact key and the service tier, which is not in it.
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request);
 

@@ -32,7 +32,8 @@ bool AnswerRepeat(http::ReadyExchange& exchange, const Services& services, Threa
 
   const ShortText request_id = MakeRequestId(*thread.io);
   ReplyFields fields;
-  AddHit(request_id.view(), *entry, now_ms, false, fields);
+  AddHit(request_id.view(), *entry, now_ms, false, Outcome::kHit, nullptr, fields);
+  thread.exact_hits.Add(request_id.view(), known->tenant, known->key);
   exchange.SendNow({200, fields.view()}, reply->pieces);
   services.metrics.CountSaved(entry->usage.input_tokens, entry->usage.output_tokens);
   Report(services, Outcome::kHit,
@@ -59,6 +60,7 @@ void RememberRepeat(const RequestContext& context, const Digest& key) {
     return;
   context.thread.repeats.Remember({.bytes = {},
                                    .key = key,
+                                   .tenant = context.tenant,
                                    .policy = context.policy,
                                    .provider = context.provider,
                                    .model = context.model,

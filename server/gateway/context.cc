@@ -7,6 +7,8 @@ namespace reflex::gateway {
 std::string_view Name(Outcome outcome) {
   switch (outcome) {
     case Outcome::kHit: return "hit-l1-exact";
+    case Outcome::kCanonical: return "hit-l2-canonical";
+    case Outcome::kVerified: return "hit-l3-verified";
     case Outcome::kMiss: return "miss";
     case Outcome::kRefresh: return "refresh";
     case Outcome::kBypass: return "bypass";

@@ -37,13 +37,27 @@ namespace reflex::gateway {
 class ClientKeys;      // client_keys.h
 class Flights;         // flights.h
 class GatewayMetrics;  // metrics.h
+class Audits;          // audit.h
+class SemanticHits;    // semantic_hits.h
 struct ThreadState;    // thread_state.h
 class TenantHasher;    // tenant.h
 
-// X-Reflex-Status. kOwn: our own paths, which say healthy, ready and so on themselves.
-enum class Outcome : std::uint8_t { kHit, kMiss, kRefresh, kBypass, kError, kOwn };
-// "hit-l1-exact", "miss", "refresh", "bypass", "error", "own".
+// X-Reflex-Status. kHit is of the exact tier, the next two of the semantic ones. kOwn: our own paths, which say healthy, ready and
+// so on themselves.
+enum class Outcome : std::uint8_t { kHit, kCanonical, kVerified, kMiss, kRefresh, kBypass, kError, kOwn };
+inline constexpr std::size_t kOutcomes = 8;
+// "hit-l1-exact", "hit-l2-canonical", "hit-l3-verified", "miss", "refresh", "bypass", "error", "own".
 std::string_view Name(Outcome outcome);
+
+constexpr bool IsHit(Outcome outcome) {
+  return outcome == Outcome::kHit || outcome == Outcome::kCanonical || outcome == Outcome::kVerified;
+}
+
+// How close the answer served, or the best that was not, came to the question: X-Reflex-Similarity and X-Reflex-Verify-Score.
+struct Closeness {
+  float similarity = 0;
+  std::optional<float> score;  // None where the verifier was not asked.
+};
 
 // Text of at most 63 bytes, inside the object: identifiers and numbers for headers without a heap.
 struct ShortText {
@@ -72,6 +86,10 @@ struct Services {
   ClientKeys& client_keys;
   GatewayMetrics& metrics;
   Flights& flights;
+  SemanticHits& semantic_hits;
+  Audits& audits;
+  // Of all I/O threads; each used by its own thread alone, so others only hand work to its `io`.
+  const std::vector<std::unique_ptr<ThreadState>>& threads;
 };
 
 // One request. Lives in the handler's coroutine, on the exchange's thread.
@@ -89,14 +107,16 @@ struct RequestContext {
       key_token{};  // The token of such a key, so that the tenant leaves it out; "" without a group. View into the head.
   std::shared_ptr<const void> keys{};
   Digest tenant{};
+  std::string_view key_path{};  // The path the keys are of, where it is not the request's own: calls about a chat request.
   CachePolicy policy{};
 
   // Set while it is answered, for headers, metrics and the log.
   Outcome outcome = Outcome::kBypass;
   std::string_view reason{};  // One of wire/reason.h; "" only with a hit.
   int status = 0;
-  std::optional<Forward> forward{};  // For Cache-Status: why it was not served from the cache. None: no Cache-Status.
-  bool collapsed = false;            // Joined another caller's call.
+  std::optional<Forward> forward{};      // For Cache-Status: why it was not served from the cache. None: no Cache-Status.
+  std::optional<Closeness> closeness{};  // Where the semantic tiers compared something.
+  bool collapsed = false;                // Joined another caller's call.
   bool stream = false;
   upstream::Provider provider = upstream::Provider::kOpenAi;
   std::string model{};

@@ -13,6 +13,7 @@
 #include "gateway/on_pool.h"
 #include "gateway/reply_head.h"
 #include "reflex/cache.h"
+#include "reflex/semantic_tier.h"
 #include "wire/chat_reply.h"
 #include "wire/error_body.h"
 #include "wire/reason.h"
@@ -70,6 +71,7 @@ class FlightCall {
   void CutEvents(FlightFold& fold, const Error& error);
   void Count(const Error& error) const;
   EntryPtr Keep(wire::PlainAnswer answer);
+  void File(Entry& entry) const;
   void Unlist() {
     if (flight_.listed) services_.flights.Remove(flight_);
   }
@@ -320,11 +322,22 @@ EntryPtr FlightCall::Keep(wire::PlainAnswer answer) {
   entry->upstream_request_id = head_->header("x-request-id");
   entry->reply = std::move(answer.reply.json);
   entry->layout = std::move(answer.reply.layout);
-  if (storable && entry->reply.size() <= services_.options.reply_bytes_max &&
-      !services_.parts.cache->Insert(entry, flight_.epoch)) {
+  if (!storable || entry->reply.size() > services_.options.reply_bytes_max) return entry;
+  File(*entry);
+  if (!services_.parts.cache->Insert(entry, flight_.epoch)) {
     services_.metrics.CountUnstorable();  // A purge came between.
+  } else if (entry->scope != Digest()) {
+    services_.parts.semantic->Stored(entry, flight_.asked.vector);
   }
   return entry;
+}
+
+// Where questions in other words look for the answer.
+void FlightCall::File(Entry& entry) const {
+  if (services_.parts.semantic == nullptr || flight_.asked.scope == Digest()) return;
+  entry.scope = flight_.asked.scope;
+  entry.question = flight_.asked.question.text;
+  entry.canonical = CanonicalDigest(entry.question);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "gateway/flight_reply.h"
+#include "gateway/semantic_lookup.h"
 #include "http/client.h"
 #include "http/io_thread.h"
 #include "reflex/types.h"
@@ -34,6 +35,7 @@ struct Flight {
   std::chrono::seconds ttl{0};
   std::string name_space;
   std::vector<std::string> tags;
+  SemanticQuestion asked;   // What the answer is filed under, beside its key; scope all zero: nothing else.
   std::uint64_t epoch = 0;  // The cache's, from before the call.
   bool listed = false;      // In the table of flights.
 

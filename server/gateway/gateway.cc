@@ -9,6 +9,7 @@
 
 #include "gateway/access.h"
 #include "gateway/admin.h"
+#include "gateway/audit.h"
 #include "gateway/chat.h"
 #include "gateway/chat_repeat.h"
 #include "gateway/client_keys.h"
@@ -19,6 +20,7 @@
 #include "gateway/metrics.h"
 #include "gateway/pass_through.h"
 #include "gateway/request_log.h"
+#include "gateway/semantic_hits.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
 #include "upstream/upstream.h"
@@ -56,6 +58,10 @@ Result<void> Check(const GatewayOptions& options, const GatewayParts& parts) {
                 "the time to live is " + std::to_string(options.ttl.count()) + " s; allowed is 1 s or more");
   }
   if (options.reply_bytes_max == 0) return Fail(ErrorCode::kInvalidArgument, "the limit of a stored reply is 0 bytes");
+  if (!(options.audits.share >= 0 && options.audits.share <= 1)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the share of audits is " + std::to_string(options.audits.share) + "; allowed is 0 to 1");
+  }
   if (parts.threads.empty() || parts.threads.size() != parts.upstreams.size()) {
     return Fail(ErrorCode::kInvalidArgument, "a gateway needs one upstream for each of its I/O threads");
   }
@@ -69,8 +75,9 @@ class Dispatcher final : public Gateway {
         parts_(std::move(parts)),
         tenants_(options_),
         client_keys_(std::move(keys)),
-        metrics_(*parts_.metrics, *parts_.cache, *parts_.clock),
-        services_{options_, parts_, tenants_, *client_keys_, metrics_, flights_} {
+        metrics_(*parts_.metrics, *parts_.cache, *parts_.clock, parts_.semantic),
+        audits_(options_.audits),
+        services_{options_, parts_, tenants_, *client_keys_, metrics_, flights_, semantic_hits_, audits_, threads_} {
     for (std::size_t i = 0; i < parts_.threads.size(); ++i) {
       auto state = std::make_unique<ThreadState>(options_.repeats_bytes_max);
       state->io = parts_.threads[i];
@@ -96,8 +103,10 @@ class Dispatcher final : public Gateway {
   const std::unique_ptr<ClientKeys> client_keys_;
   GatewayMetrics metrics_;
   Flights flights_;
-  const Services services_;
+  SemanticHits semantic_hits_;
+  Audits audits_;
   std::vector<std::unique_ptr<ThreadState>> threads_;  // As parts_.threads; each used by its thread alone.
+  const Services services_;
 };
 
 http::Task<void> Dispatcher::Handle(http::Exchange& exchange) {

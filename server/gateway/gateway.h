@@ -31,12 +31,12 @@ enum class TenantFrom : std::uint8_t {
   kOne,         // All who may call share.
 };
 
-// Checks of served semantic hits against the provider, in the background (docs/semantic.md). They cost calls, so they are off unless
-// a share is set.
+// Checks of served semantic hits against the provider, in the background (docs/semantic.md). They cost calls, so they are off
+// unless a share is set.
 struct AuditOptions {
-  double share = 0;                // Of semantic hits, 0 to 1; 0: off.
-  std::uint32_t per_minute = 10;   // At most so many audits in any minute; 0: none.
-  std::string judge_model;         // Compares the answers in one short call; empty: `compare_answers` does.
+  double share = 0;               // Of semantic hits, 0 to 1; 0: off.
+  std::uint32_t per_minute = 10;  // At most so many audits in any minute; 0: none.
+  std::string judge_model;        // Compares the answers in one short call; empty: `compare_answers` does.
 };
 
 struct GatewayOptions {
@@ -48,13 +48,13 @@ struct GatewayOptions {
   std::vector<std::string> cors_origins;    // Allowed Origin values; "*" for any; empty: none.
   std::vector<std::string> hosts;           // Further Host names allowed on our own paths.
   std::string admin_token;
-  bool admin_elsewhere = false;            // /ready, /metrics and admin calls only on the admin listener.
-  std::filesystem::path client_keys_file;  // Empty: no client keys.
-  bool key_opens_all = false;              // upstream.key_opens = all
-  bool exact_tier = true;                  // REFLEX_TIERS contains l1.
-  bool canonical_tier = true;              // REFLEX_TIERS contains l2; needs l1 and GatewayParts::semantic.
-  bool verified_tier = true;               // REFLEX_TIERS contains l3; needs l2.
-  bool semantic_with_tools = false;        // semantic.with_tools: also where tools are offered or were used.
+  bool admin_elsewhere = false;                 // /ready, /metrics and admin calls only on the admin listener.
+  std::filesystem::path client_keys_file;       // Empty: no client keys.
+  bool key_opens_all = false;                   // upstream.key_opens = all
+  bool exact_tier = true;                       // REFLEX_TIERS contains l1.
+  bool canonical_tier = true;                   // REFLEX_TIERS contains l2; needs l1 and GatewayParts::semantic.
+  bool verified_tier = true;                    // REFLEX_TIERS contains l3; needs l2.
+  bool semantic_with_tools = false;             // semantic.with_tools: also where tools are offered or were used.
   std::uint64_t question_bytes_max = 16 << 10;  // As SemanticOptions: longer questions are neither looked up nor filed.
   AuditOptions audits;
   std::chrono::seconds ttl{24 * 3600};
@@ -109,8 +109,8 @@ struct GatewayParts {
   Logger* logger = nullptr;
   RequestLog* request_log = nullptr;  // Null: off.
   Readiness* readiness = nullptr;
-  SemanticTier* semantic = nullptr;              // Null: no semantic tiers.
-  CompareAnswers compare_answers = nullptr;      // For audits without a judge model; empty: undecided, every time.
+  SemanticTier* semantic = nullptr;                    // Null: no semantic tiers.
+  CompareAnswers compare_answers = nullptr;            // For audits without a judge model; empty: undecided, every time.
   std::function<std::size_t()> model_queue = nullptr;  // Texts that wait for the model, for metrics; empty: no model. Thread-safe.
 };
 

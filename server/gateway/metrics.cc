@@ -8,7 +8,7 @@
 namespace reflex::gateway {
 namespace {
 
-constexpr std::array<std::string_view, kStages> kStageNames = {"key", "lookup", "upstream_head"};
+constexpr std::array<std::string_view, kStages> kStageNames = {"key", "lookup", "similar", "upstream_head"};
 constexpr std::array<std::string_view, kUpstreamFailures> kFailureNames = {"unreachable", "timeout",    "protocol",  "truncated",
                                                                            "status_429",  "status_4xx", "status_5xx"};
 constexpr std::array<std::string_view, 6> kClassNames = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -99,7 +99,7 @@ void AddCacheMetrics(base::MetricsRegistry& registry, const Cache& cache, Clock&
 
 }  // namespace
 
-GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cache, Clock& clock)
+GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cache, Clock& clock, const SemanticTier* semantic)
     : bytes_in_(registry.AddCounter("reflex_request_bytes_total", "Body bytes received from clients.")),
       bytes_out_(registry.AddCounter("reflex_reply_bytes_total", "Body bytes sent to clients.")),
       joined_(registry.AddCounter("reflex_joined_requests_total", "Requests that shared another request's upstream call.")),
@@ -128,6 +128,7 @@ GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cac
                              Label("kind", kFailureNames[i]));
   }
   AddCacheMetrics(registry, cache, clock);
+  if (semantic != nullptr) AddSemantic(registry, *semantic, clock);
 }
 
 void GatewayMetrics::CountRequest(Outcome outcome, int status, std::int64_t duration_ns, std::uint64_t bytes_in,

@@ -98,10 +98,21 @@ Result<std::chrono::seconds> ReadTtl(const http::Header* header, const GatewayOp
   return std::min(std::chrono::seconds(*seconds), options.ttl_max);
 }
 
-// Whether the exact tier is left. The semantic tiers of later versions are known words that select nothing here.
-Result<bool> ReadTiers(const http::Header* header, const GatewayOptions& options) {
-  if (header == nullptr) return options.exact_tier;
-  bool exact = false;
+// The tiers that are left. Each needs those before it.
+struct Tiers {
+  bool exact = true, canonical = true, verified = true;
+};
+
+Tiers Narrowed(Tiers tiers) {
+  tiers.canonical = tiers.canonical && tiers.exact;
+  tiers.verified = tiers.verified && tiers.canonical;
+  return tiers;
+}
+
+Result<Tiers> ReadTiers(const http::Header* header, const GatewayOptions& options) {
+  const Tiers set{options.exact_tier, options.canonical_tier, options.verified_tier};
+  if (header == nullptr) return Narrowed(set);
+  Tiers asked{false, false, false};
   std::string_view rest = header->value;
   for (bool more = true; more;) {
     const std::size_t comma = rest.find(',');
@@ -109,12 +120,16 @@ Result<bool> ReadTiers(const http::Header* header, const GatewayOptions& options
     more = comma != std::string_view::npos;
     if (more) rest.remove_prefix(comma + 1);
     if (http::EqualsIgnoringCase(word, "l1")) {
-      exact = true;
-    } else if (!http::EqualsIgnoringCase(word, "l2") && !http::EqualsIgnoringCase(word, "l3")) {
+      asked.exact = true;
+    } else if (http::EqualsIgnoringCase(word, "l2")) {
+      asked.canonical = true;
+    } else if (http::EqualsIgnoringCase(word, "l3")) {
+      asked.verified = true;
+    } else {
       return BadHeader("X-Reflex-Tiers", header->value, "allowed are l1, l2 and l3 with commas between");
     }
   }
-  return exact && options.exact_tier;
+  return Narrowed({asked.exact && set.exact, asked.canonical && set.canonical, asked.verified && set.verified});
 }
 
 Result<void> CheckWords(const Said& said) {
@@ -133,15 +148,17 @@ void Forbid(std::string_view why, CachePolicy& policy) {
   policy.reason = why;
 }
 
-void Apply(const Said& said, bool exact_tier, CachePolicy& policy) {
+void Apply(const Said& said, const Tiers& tiers, CachePolicy& policy) {
   const CacheDirectives& asked = said.directives;
   policy.only_if_cached = asked.only_if_cached;
   policy.no_transform = asked.no_transform;
   policy.max_age_s = asked.max_age_s;
   policy.min_fresh_s = asked.min_fresh_s;
   policy.max_stale_s = asked.max_stale_s;
+  policy.canonical = tiers.canonical && !asked.no_transform;
+  policy.verified = tiers.verified && !asked.no_transform;
   if (asked.no_store) return Forbid(reason::kNoStore, policy);
-  if (!exact_tier) return Forbid(reason::kTiers, policy);
+  if (!tiers.exact) return Forbid(reason::kTiers, policy);
   // RFC 9111 section 5.4: Pragma counts only where there is no Cache-Control.
   if (asked.no_cache || asked.max_age_s == 0 || (said.pragma_no_cache && !said.cache_control)) {
     policy.read = policy.join = false;
@@ -157,9 +174,9 @@ Result<CachePolicy> ReadPolicy(std::span<const http::Header> headers, const Gate
   REFLEX_TRY(const Said said, ReadFields(headers, policy));
   REFLEX_CHECK(CheckWords(said));
   REFLEX_TRY(policy.ttl, ReadTtl(said.ttl, options));
-  REFLEX_TRY(const bool exact_tier, ReadTiers(said.tiers, options));
+  REFLEX_TRY(const Tiers tiers, ReadTiers(said.tiers, options));
   if (said.name_space != nullptr) policy.name_space = said.name_space->value;
-  Apply(said, exact_tier, policy);
+  Apply(said, tiers, policy);
   return policy;
 }
 

@@ -24,6 +24,11 @@ struct CachePolicy {
   bool refresh = false;         // no-cache or max-age=0: ask the provider and store; status `refresh`.
   bool only_if_cached = false;  // Never ask the provider: without a usable entry (or with `read` false) 504, reason only-if-cached.
   bool no_transform = false;    // Exact tier and JSON only.
+  // Answers to other words: equal canonical texts (l2), and those the verifier accepts (l3, only with l2). The tiers the setting
+  // and X-Reflex-Tiers leave, none with no-transform. They say what may be served and whether the new answer is filed for others;
+  // `read` still decides whether anything is.
+  bool canonical = true;
+  bool verified = true;
   std::optional<std::int64_t> max_age_s;    // Entries up to this age.
   std::optional<std::int64_t> min_fresh_s;  // Entries that stay fresh for this long.
   std::optional<std::int64_t> max_stale_s;  // Entries that expired up to this long ago.

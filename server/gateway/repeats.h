@@ -20,6 +20,7 @@ class Repeats {
   struct Known {
     std::string bytes;
     Digest key;
+    Digest tenant;
     CachePolicy policy;  // Without the views, which only matter to a miss.
     upstream::Provider provider = upstream::Provider::kOpenAi;
     std::string model;

@@ -1,5 +1,6 @@
 #include "gateway/reply_head.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -44,6 +45,20 @@ void AddForm(bool events, ReplyFields& out) {
   out.Add("X-Accel-Buffering", "no");
 }
 
+// 0.987: three decimals, never rounded up to 1.
+std::string_view Thousandths(float value, ReplyFields& out) {
+  const float bounded = value > 0 ? std::min(value, 1.0F) : 0.0F;  // NaN gives 0.
+  const auto thousandths = static_cast<unsigned>(bounded * 1000);
+  const char text[] = {static_cast<char>('0' + thousandths / 1000), '.', static_cast<char>('0' + thousandths / 100 % 10),
+                       static_cast<char>('0' + thousandths / 10 % 10), static_cast<char>('0' + thousandths % 10)};
+  return out.Join({std::string_view(text, sizeof text)});
+}
+
+void AddCloseness(const Closeness& closeness, ReplyFields& out) {
+  out.Add("X-Reflex-Similarity", Thousandths(closeness.similarity, out));
+  if (closeness.score) out.Add("X-Reflex-Verify-Score", Thousandths(*closeness.score, out));
+}
+
 }  // namespace
 
 bool IsEventStream(std::span<const http::Header> headers) {
@@ -55,6 +70,7 @@ bool IsEventStream(std::span<const http::Header> headers) {
 void AddOutcome(const RequestContext& context, int upstream_status, ReplyFields& out) {
   if (context.outcome != Outcome::kOwn) out.Add("X-Reflex-Status", Name(context.outcome));
   if (!context.reason.empty()) out.Add("X-Reflex-Reason", context.reason);
+  if (context.closeness) AddCloseness(*context.closeness, out);
   if (context.forward) {
     std::array<char, kCacheStatusBytesMax> text;
     out.AddJoined("Cache-Status", {WriteForwardStatus(*context.forward, upstream_status, context.collapsed, text)});
@@ -85,20 +101,24 @@ void AddForwarded(RequestContext& context, int status, std::span<const http::Hea
   AddOutcome(context, status, out);
 }
 
-void AddHit(std::string_view request_id, const Entry& entry, std::int64_t now_ms, bool events, ReplyFields& out) {
+void AddHit(std::string_view request_id, const Entry& entry, std::int64_t now_ms, bool events, Outcome outcome,
+            const Closeness* closeness, ReplyFields& out) {
   AddForm(events, out);
   out.Add("X-Request-Id", request_id);
-  out.Add("X-Reflex-Status", Name(Outcome::kHit));
+  constexpr std::string_view kHit = "hit-";
+  const std::string_view status_name = Name(outcome);
+  out.Add("X-Reflex-Status", status_name);
   std::array<char, kCacheStatusBytesMax> status;
   // Whole seconds of freshness that are left, rounded down, negative as soon as it is stale.
   const std::int64_t left_ms = entry.expires_ms - now_ms;
   const std::int64_t ttl_s = left_ms >= 0 ? left_ms / 1000 : (left_ms - 999) / 1000;
-  out.AddJoined("Cache-Status", {WriteHitStatus(entry.key, ttl_s, status)});
+  out.AddJoined("Cache-Status", {WriteHitStatus(entry.key, ttl_s, status_name.substr(kHit.size()), status)});
   out.Add("Age", out.Decimal(static_cast<std::uint64_t>(AgeSeconds(entry.created_ms, now_ms))));
   std::array<char, 64> hex;
   out.AddJoined("X-Reflex-Entry", {WriteHex(entry.key, hex)});
   out.AddJoined("X-Reflex-Saved-Tokens",
                 {"in=", out.Decimal(entry.usage.input_tokens), ";out=", out.Decimal(entry.usage.output_tokens)});
+  if (closeness != nullptr) AddCloseness(*closeness, out);
   if (!entry.upstream_request_id.empty()) out.Add("X-Reflex-Upstream-Request-Id", entry.upstream_request_id);
 }
 

@@ -29,7 +29,8 @@ enum class BodyForm : std::uint8_t {
 // the provider's request id in the context.
 void AddForwarded(RequestContext& context, int status, std::span<const http::Header> headers, BodyForm form, ReplyFields& out);
 
-// The fields of a hit: nothing of the provider's head is replayed.
-void AddHit(std::string_view request_id, const Entry& entry, std::int64_t now_ms, bool events, ReplyFields& out);
+// The fields of a hit: nothing of the provider's head is replayed. REQUIRES: IsHit(outcome). `closeness` is null for exact hits.
+void AddHit(std::string_view request_id, const Entry& entry, std::int64_t now_ms, bool events, Outcome outcome,
+            const Closeness* closeness, ReplyFields& out);
 
 }  // namespace reflex::gateway

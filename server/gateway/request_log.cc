@@ -139,7 +139,7 @@ void Report(const Services& services, Outcome outcome, const RequestRecord& reco
 
 void FinishRequest(RequestContext& context) {
   const Services& services = context.services;
-  if (context.outcome == Outcome::kHit) services.metrics.CountSaved(context.saved_input_tokens, context.saved_output_tokens);
+  if (IsHit(context.outcome)) services.metrics.CountSaved(context.saved_input_tokens, context.saved_output_tokens);
   const http::RequestHead& head = context.head();
   Report(services, context.outcome,
          {

@@ -3,9 +3,11 @@
 #include <cstdint>
 
 #include "base/digest.h"
+#include "gateway/exact_hits.h"
 #include "gateway/repeats.h"
 #include "http/io_thread.h"
 #include "upstream/upstream.h"
+#include "wire/chat_question.h"
 #include "wire/chat_request.h"
 
 namespace reflex::gateway {
@@ -19,6 +21,8 @@ struct ThreadState {
   wire::ChatRequestReader reader;
   base::Sha256 hash;
   Repeats repeats;
+  wire::ChatQuestionReader question_reader;
+  ExactHits exact_hits;
 };
 
 }  // namespace reflex::gateway

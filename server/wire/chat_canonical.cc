@@ -20,6 +20,7 @@ constexpr char kObjectBegin = '{';
 constexpr char kObjectEnd = '}';
 constexpr char kListBegin = '[';
 constexpr char kListEnd = ']';
+constexpr char kLeftOut = 'q';
 
 constexpr std::size_t kKeepBytes = 1 << 20;
 constexpr std::size_t kKeepFields = 1 << 12;
@@ -60,7 +61,8 @@ bool IsDefault(std::string_view name, json::Value value) {
 
 }  // namespace
 
-std::string_view ChatCanonicalForm::Write(json::Value body) {
+std::string_view ChatCanonicalForm::Write(json::Value body, json::Value left_out) {
+  left_out_ = left_out ? left_out.begin() : kNothing;
   out_.clear();
   fields_.clear();
   WriteObject(body, Shape::kBody);
@@ -158,7 +160,12 @@ void ChatCanonicalForm::WriteScalar(json::Value value) {
     case json::Kind::kNull: out_ += kNull; return;
     case json::Kind::kFalse: out_ += kFalse; return;
     case json::Kind::kTrue: out_ += kTrue; return;
-    case json::Kind::kString: return WriteText(kString, value.text());
+    case json::Kind::kString:
+      if (value.begin() == left_out_) {
+        out_ += kLeftOut;
+        return;
+      }
+      return WriteText(kString, value.text());
     case json::Kind::kNumber:
       scratch_.clear();
       AppendDecimal(value.raw(), scratch_);

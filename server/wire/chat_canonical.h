@@ -15,11 +15,16 @@ namespace reflex::wire {
 class ChatCanonicalForm {
  public:
   // REQUIRES: `body` is an object. The view lives until the next call.
-  std::string_view Write(json::Value body);
+  std::string_view Write(json::Value body) { return Write(body, json::Value()); }
+  // The same with a mark in place of one string of the body, which no text can be mistaken for; all of it where `left_out` is
+  // absent.
+  std::string_view Write(json::Value body, json::Value left_out);
   // Gives back what an unusually large body made it hold.
   void Trim();
 
  private:
+  static constexpr std::uint32_t kNothing = 0xffffffff;
+
   // What an object is, and so what its members mean.
   enum class Shape : std::uint8_t { kBody, kMessage, kPart, kToolCall, kFlat };
 
@@ -40,7 +45,8 @@ class ChatCanonicalForm {
 
   std::string out_;
   std::string scratch_;
-  std::vector<Field> fields_;  // A stack: the fields of the objects being written.
+  std::uint32_t left_out_ = kNothing;  // Where the string begins that is left out.
+  std::vector<Field> fields_;          // A stack: the fields of the objects being written.
 };
 
 }  // namespace reflex::wire

@@ -13,10 +13,12 @@
 
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+#include "gateway/audit.h"
 #include "gateway/client_keys.h"
 #include "gateway/context.h"
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
+#include "gateway/semantic_hits.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
@@ -147,8 +149,8 @@ class World {
     state.upstream = &upstream;
     tenants = std::make_unique<TenantHasher>(options);
     client_keys = *ClientKeys::Open(options.client_keys_file, parts.threads);
-    metrics = std::make_unique<GatewayMetrics>(registry, *cache, clock);
-    services = std::make_unique<Services>(Services{options, parts, *tenants, *client_keys, *metrics, flights});
+    metrics = std::make_unique<GatewayMetrics>(registry, *cache, clock, parts.semantic);
+    services = std::make_unique<Services>(Services{options, parts, *tenants, *client_keys, *metrics, flights, semantic_hits, audits, states});
     thread_ = std::thread([this] { io.Run(); });
   }
 
@@ -174,6 +176,9 @@ class World {
   http::IoThread io;
   ThreadState state{1 << 20};
   Flights flights;
+  SemanticHits semantic_hits;
+  Audits audits{options.audits};
+  std::vector<std::unique_ptr<ThreadState>> states;
   GatewayParts parts;
   std::unique_ptr<TenantHasher> tenants;
   std::unique_ptr<ClientKeys> client_keys;

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/mutex.h"
+#include "gateway/context.h"
+#include "reflex/types.h"
+
+namespace reflex::gateway {
+
+// A semantic hit that was served, as feedback needs it.
+struct SemanticHit {
+  Digest tenant;
+  Digest scope;
+  Digest entry;
+  Outcome outcome = Outcome::kVerified;
+  std::string question;
+  std::string name_space;
+};
+
+// The last semantic hits, by the request id of their reply: 100,000 of them, or fewer where their questions are long, because all
+// of them together hold 64 MiB at most (100,000 questions of 200 bytes hold 50 MB). Thread-safe: one lock, held for a look only; an
+// exact hit never takes it.
+class SemanticHits {
+ public:
+  static constexpr std::size_t kKept = 100'000;
+  static constexpr std::size_t kBytesMax = 64 << 20;
+
+  explicit SemanticHits(std::size_t kept = kKept, std::size_t bytes_max = kBytesMax) : kept_max_(kept), bytes_max_(bytes_max) {}
+
+  // The oldest make room. A request id that is known already changes nothing.
+  void Add(std::string_view request_id, SemanticHit hit) EXCLUDES(mutex_);
+
+  struct Found {
+    SemanticHit hit;
+    bool first = false;  // Nobody asked before.
+  };
+  // The hit, if it is the tenant's. The first call for a hit says so: a report counts once.
+  std::optional<Found> Report(std::string_view request_id, const Digest& tenant) EXCLUDES(mutex_);
+
+  std::size_t size() const EXCLUDES(mutex_);
+  std::size_t bytes() const EXCLUDES(mutex_);
+
+ private:
+  struct Kept {
+    SemanticHit hit;
+    bool reported = false;
+  };
+  void DropOldest() REQUIRES(mutex_);
+  static std::size_t BytesOf(std::string_view request_id, const SemanticHit& hit);
+
+  const std::size_t kept_max_;
+  const std::size_t bytes_max_;
+  mutable base::Mutex mutex_;
+  std::unordered_map<std::string, Kept> hits_ GUARDED_BY(mutex_);
+  std::deque<std::string_view> order_ GUARDED_BY(mutex_);  // Oldest first: the keys of hits_, which do not move.
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace reflex::gateway
