@@ -18,6 +18,7 @@ Features CompareWith(const std::vector<text::Conflict>& conflicts, const Reading
   MeasureFacts(alignment, conflicts, features);
   MeasureLists(alignment, features);
   MeasureContext(alignment, features);
+  MeasureFrame(alignment, features);
   for (float& value : features) {
     if (!std::isfinite(value)) value = 0;  // A vector that is no number must not pass for agreement.
   }

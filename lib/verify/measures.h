@@ -39,6 +39,7 @@ void MeasureContainment(const Alignment& alignment, Features& out);
 void MeasureLeftovers(const Alignment& alignment, Features& out);
 void MeasureFacts(const Alignment& alignment, const std::vector<text::Conflict>& conflicts, Features& out);
 void MeasureContext(const Alignment& alignment, Features& out);
+void MeasureFrame(const Alignment& alignment, Features& out);
 void MeasureLists(const Alignment& alignment, Features& out);
 
 // Compare where the conflicts are known.

@@ -21,7 +21,9 @@ TEST(Lexicon, KnowsOtherNamesOfOneThing) {
 TEST(Lexicon, NeverTakesAFunctionWordForAName) {
   for (const char* word : {"it", "us", "i", "me", "you", "is", "the"}) {
     const LexiconEntry* entry = Lexicon::Get().Find(word);
-    if (entry) EXPECT_EQ(entry->canonical, word);
+    if (entry) {
+      EXPECT_EQ(entry->canonical, word);
+    }
   }
 }
 

@@ -31,7 +31,9 @@ TEST(Words, SpansPointIntoTheText) {
   for (const Word& word : SplitWords(text, 100)) {
     ASSERT_LT(word.span.begin, word.span.end);
     ASSERT_LE(word.span.end, text.size());
-    if (word.lower == "kubernetes") EXPECT_EQ(text.substr(word.span.begin, word.span.end - word.span.begin), "Kubernetes");
+    if (word.lower == "kubernetes") {
+      EXPECT_EQ(text.substr(word.span.begin, word.span.end - word.span.begin), "Kubernetes");
+    }
   }
 }
 
