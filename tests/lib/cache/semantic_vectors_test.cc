@@ -1,0 +1,257 @@
+#include <memory>
+#include <string>
+
+#include "cache/semantic_limits.h"
+#include "lib/cache/semantic_fixture.h"
+
+namespace reflex::cache {
+namespace {
+
+constexpr std::string_view kCached = "How do I reverse a linked list in Python?";
+constexpr std::string_view kTypo = "How do I revers a linked list in Python?";
+
+class SemanticVectors : public SemanticTest {
+ protected:
+  std::uint64_t Indexed() const { return tier_->Stats().index.vectors; }
+};
+
+TEST_F(SemanticVectors, SmallScopesHaveNone) {
+  Start();
+  Fill(16);
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 0u);
+  EXPECT_EQ(tier_->Stats().embedded_later, 0u);
+  EXPECT_EQ(Find("why is this sky blue").vector, nullptr);
+}
+
+TEST_F(SemanticVectors, AScopeThatGrowsIsEmbeddedBehind) {
+  Start();
+  Fill(16);
+  Store(kCached);
+  EXPECT_EQ(Indexed(), 0u);
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 17u);
+  EXPECT_EQ(tier_->Stats().embedded_later, 17u);
+  Fill(16);  // The same ones again.
+  jobs_.Run();
+  EXPECT_EQ(tier_->Stats().embedded_later, 17u);
+}
+
+TEST_F(SemanticVectors, ALargeScopeIsSearched) {
+  Start();
+  Fill(60);
+  Store(kCached);
+  jobs_.Run();
+  ASSERT_EQ(Indexed(), 61u);
+  const auto found = Find(kTypo);
+  ASSERT_NE(found.entry, nullptr);
+  EXPECT_EQ(found.entry->question, kCached);
+  EXPECT_EQ(found.layer, SimilarLayer::kVerified);
+  EXPECT_EQ(tier_->Stats().embedded, 1u);
+  const auto trap = Find("How do I reverse a linked list in Rust?");
+  EXPECT_EQ(trap.miss, SimilarMiss::kGuard);
+  EXPECT_EQ(tier_->Explain(Ask(kTypo)).scope_entries, 17u);
+  EXPECT_TRUE(tier_->Explain(Ask(kTypo)).embedded);
+  EXPECT_LE(tier_->Explain(Ask(kTypo)).candidates.size(), 16u);
+}
+
+TEST_F(SemanticVectors, TheVectorOfAMissStoresItsAnswer) {
+  SlowEmbedder model;
+  model_ = &model;
+  Start();
+  Fill(20);
+  jobs_.Run();
+  model.calls = 0;
+  const auto miss = Find(kCached);
+  ASSERT_EQ(miss.entry, nullptr);
+  ASSERT_NE(miss.vector, nullptr);
+  EXPECT_EQ(model.calls, 1);
+  Store(kCached, "a", miss.vector);
+  jobs_.Run();
+  EXPECT_EQ(model.calls, 1);
+  EXPECT_EQ(Indexed(), 21u);
+  EXPECT_NE(Find(kTypo).entry, nullptr);
+  EXPECT_EQ(model.calls, 2);
+}
+
+TEST_F(SemanticVectors, NothingIsEmbeddedWhereNothingCanBeCompared) {
+  SlowEmbedder model;
+  model_ = &model;
+  Start();
+  Fill(10);
+  Find(kCached);
+  Find(kCached, "empty");
+  jobs_.Run();
+  EXPECT_EQ(model.calls, 0);
+}
+
+TEST_F(SemanticVectors, AModelThatFailsIsAMissWithItsReason) {
+  SlowEmbedder model;
+  model_ = &model;
+  Start();
+  Fill(20);
+  jobs_.Run();
+  model.fails = ErrorCode::kBusy;
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kBusy);
+  model.fails = ErrorCode::kTimeout;
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kTimeout);
+  model.fails = ErrorCode::kTooLarge;
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kTooLong);
+  EXPECT_FALSE(logger_.Saw("semantic_lookup_failed"));
+  model.fails = ErrorCode::kInternal;
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kFailed);
+  EXPECT_TRUE(logger_.Saw("semantic_lookup_failed part=embed code=internal"));
+}
+
+TEST_F(SemanticVectors, TimeThatPassesInTheModelIsATimeout) {
+  SlowEmbedder model;
+  model_ = &model;
+  Start();
+  Fill(20);
+  Store(kCached);
+  jobs_.Run();
+  model.before = [this] { clock_.AdvanceMs(101); };
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kTimeout);
+  model.before = [this] { clock_.AdvanceMs(99); };
+  EXPECT_NE(Find(kTypo).entry, nullptr);
+}
+
+TEST_F(SemanticVectors, TextsTheModelHadNoTimeForAreTriedAgainLater) {
+  SlowEmbedder model;
+  model_ = &model;
+  Start();
+  model.fails = ErrorCode::kBusy;
+  Fill(17);
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 0u);
+  EXPECT_EQ(model.calls, 1);  // Then it waits.
+  model.fails.reset();
+  tier_->LooksWorthwhile(Scope("a"));
+  EXPECT_TRUE(jobs_.empty());
+  clock_.AdvanceMs(1'000);
+  tier_->LooksWorthwhile(Scope("a"));
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 17u);
+}
+
+TEST_F(SemanticVectors, AJobThatFoundNoRoomIsAskedForAgain) {
+  Start();
+  jobs_.refuse = true;
+  Fill(20);
+  EXPECT_TRUE(jobs_.empty());
+  jobs_.refuse = false;
+  Find(kCached, "empty");
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 20u);
+}
+
+TEST_F(SemanticVectors, WhatLeavesTheStoreLeavesTheIndex) {
+  Start();
+  Fill(30);
+  const EntryPtr entry = Store(kCached);
+  jobs_.Run();
+  ASSERT_EQ(Indexed(), 31u);
+  ASSERT_TRUE(cache_->Erase(entry->key));
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 30u);
+  EXPECT_EQ(Find(kTypo).entry, nullptr);
+}
+
+TEST_F(SemanticVectors, AnEntryThatLeavesBeforeItIsFiledIsNotInTheIndex) {
+  Start();
+  Fill(30);
+  jobs_.Run();
+  const EntryPtr entry = Store(kCached);
+  ASSERT_TRUE(cache_->Erase(entry->key));
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 30u);
+}
+
+TEST_F(SemanticVectors, AfterARestartTheIndexIsLoaded) {
+  Start();
+  Fill(30);
+  Store(kCached);
+  Store("Who was Charlemagne?", "small");
+  jobs_.Run();
+  Start();
+  EXPECT_EQ(Indexed(), 0u);
+  tier_->StartLoading();
+  EXPECT_TRUE(tier_->Stats().loading);
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kLoading);
+  EXPECT_NE(Find("who was charlemagne", "small").entry, nullptr);
+  EXPECT_NE(Find("how do i reverse a linked list in python").entry, nullptr);  // Canonical texts need no index.
+  Store("Is a whale heavier than a bus?");
+  jobs_.Run();
+  EXPECT_FALSE(tier_->Stats().loading);
+  EXPECT_EQ(Indexed(), 32u);
+  EXPECT_EQ(tier_->Stats().embedded_later, 1u);
+  EXPECT_EQ(tier_->Stats().vectors_dropped, 0u);
+  EXPECT_NE(Find(kTypo).entry, nullptr);
+}
+
+TEST_F(SemanticVectors, VectorsOfAnotherModelAreMadeAgain) {
+  Start();
+  Fill(30);
+  Store(kCached);
+  jobs_.Run();
+  SlowEmbedder model;
+  model_ = &model;
+  Start();
+  tier_->StartLoading();
+  jobs_.Run();
+  EXPECT_EQ(tier_->Stats().vectors_dropped, 31u);
+  EXPECT_EQ(tier_->Stats().embedded_later, 31u);
+  EXPECT_EQ(Indexed(), 31u);
+  EXPECT_NE(Find(kTypo).entry, nullptr);
+}
+
+TEST_F(SemanticVectors, DamagedBytesAreNoVector) {
+  Start();
+  Fill(30);
+  const EntryPtr entry = Store(kCached);
+  jobs_.Run();
+  std::string bytes = *store_->FindVector(entry->key);
+  bytes[70] = static_cast<char>(bytes[70] ^ 1);
+  ASSERT_TRUE(store_->PutVector(entry->key, bytes));
+  Start();
+  tier_->StartLoading();
+  jobs_.Run();
+  EXPECT_EQ(tier_->Stats().vectors_dropped, 1u);
+  EXPECT_EQ(Indexed(), 31u);
+}
+
+TEST_F(SemanticVectors, AJobThatOutlivesTheTierDoesNothing) {
+  Start();
+  Fill(20);
+  ASSERT_FALSE(jobs_.empty());
+  tier_.reset();
+  jobs_.Run();
+  ASSERT_TRUE(cache_->Clear());
+}
+
+TEST_F(SemanticVectors, WithScanMaxZeroEveryEntryHasOne) {
+  SemanticOptions options;
+  options.scan_max = 0;
+  Start(options);
+  Store(kCached);
+  jobs_.Run();
+  EXPECT_EQ(Indexed(), 1u);
+  EXPECT_NE(Find(kTypo).entry, nullptr);
+  EXPECT_EQ(tier_->Stats().embedded, 1u);
+}
+
+TEST_F(SemanticVectors, WithoutAnIndexLargeScopesAreComparedByCanonicalText) {
+  auto parts = PartsOf();
+  parts.index = nullptr;
+  auto made = SemanticTier::Create({}, std::move(parts));
+  ASSERT_TRUE(made);
+  tier_ = std::move(*made);
+  Fill(20);
+  Store(kCached);
+  EXPECT_TRUE(jobs_.empty());
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kNoCandidate);
+  EXPECT_NE(Find("how do i reverse a linked list in python").entry, nullptr);
+}
+
+}  // namespace
+}  // namespace reflex::cache
