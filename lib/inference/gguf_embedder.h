@@ -40,11 +40,11 @@ struct GgufOptions {
 // Whether this program was built with llama.cpp; where it was not, every call below answers kUnsupported and how to add it.
 bool HasLlama();
 
-// Opens an embedding model and makes its contexts. The file stays mapped while the embedder lives. The embedder starts no threads: a
-// caller that finds a context free runs what is queued, others wait for their part of it. It must outlive its calls.
-// A damaged file can end the process inside the model library: let CheckModel (inference/probe.h) look at a foreign file first.
-// Returns: kInvalidArgument for an option out of range, a folder, or a file that is no embedding model; kNotFound; kUnsupported
-// without llama.cpp or on a processor without AVX2, FMA, F16C and BMI2; kTooLarge when its contexts do not fit into memory.
+// Opens an embedding model and makes its contexts. The file stays mapped while the embedder lives. The embedder starts no threads:
+// a caller that finds a context free runs what is queued, others wait for their part of it. It must outlive its calls. A damaged
+// file can end the process inside the model library: let CheckModel (inference/probe.h) look at a foreign file first. Returns:
+// kInvalidArgument for an option out of range, a folder, or a file that is no embedding model; kNotFound; kUnsupported without
+// llama.cpp or on a processor without AVX2, FMA, F16C and BMI2; kTooLarge when its contexts do not fit into memory.
 Result<std::unique_ptr<Embedder>> OpenGguf(const std::filesystem::path& path, const GgufOptions& options);
 
 // The same for a cross-encoder, one with a rank head; `pooling` must be kFile.

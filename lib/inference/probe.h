@@ -34,21 +34,21 @@ struct ModelReport {
 struct ProbeOptions {
   ModelUse use = ModelUse::kEmbedder;
   Pooling pooling = Pooling::kFile;
-  // The program to start and its first arguments, as for execv; more follow. It hands those to RunProbe and ends with its result. The
-  // program of Reflex: {"/proc/self/exe", "model-probe"}.
+  // The program to start and its first arguments, as for execv; more follow. It hands those to RunProbe and ends with its result.
+  // The program of Reflex: {"/proc/self/exe", "model-probe"}.
   std::vector<std::string> command;
   // The child is killed after this. 1 s to 10 min.
   std::chrono::milliseconds limit{60'000};
 };
 
-// Looks at a model file in a child process, where a file that ends the model library ends no more than that: loads it, makes a context,
-// runs a sample. Blocks up to `limit`. Thread-safe.
-// Returns: kInvalidArgument for a folder or a file that is no such model (the message says what was wrong, or that the look at it ended
-// by a signal); kNotFound; kTimeout; kUnsupported as OpenGguf; kIo when the child cannot be started.
+// Looks at a model file in a child process, where a file that ends the model library ends no more than that: loads it, makes a
+// context, runs a sample. Blocks up to `limit`. Thread-safe. Returns: kInvalidArgument for a folder or a file that is no such model
+// (the message says what was wrong, or that the look at it ended by a signal); kNotFound; kTimeout; kUnsupported as OpenGguf; kIo
+// when the child cannot be started.
 Result<ModelReport> CheckModel(const std::filesystem::path& path, const ProbeOptions& options);
 
-// The child's part: takes the arguments after ProbeOptions::command, writes the answer to the descriptor `out`, returns the exit status.
-// May end the process by a signal; call it in a process that does nothing else.
+// The child's part: takes the arguments after ProbeOptions::command, writes the answer to the descriptor `out`, returns the exit
+// status. May end the process by a signal; call it in a process that does nothing else.
 int RunProbe(std::span<const std::string> arguments, int out);
 
 // The answer as text, "key value" lines; what RunProbe writes and CheckModel reads.
