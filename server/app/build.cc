@@ -3,15 +3,23 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <utility>
 
 #include "app/open_store.h"
 #include "app/secrets.h"
 #include "app/version.h"
+#include "vector/local_index.h"
 
 namespace reflex::app {
 namespace {
+
+// Jobs of the semantic tier that wait; a job that finds no room is asked for again. One at a time each come from the tier and from
+// each part of its index.
+constexpr std::size_t kBackgroundQueueMax = 4096;
+// Behind everything that somebody waits for.
+constexpr int kBackgroundNice = 10;
 
 Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
   if (url.empty()) return std::nullopt;
@@ -48,6 +56,30 @@ Result<void> BuildCache(Program& program) {
   program.pool = std::make_unique<base::WorkerPool>(settings.worker_threads, settings.worker_queue_max, 0);
   REFLEX_TRY(std::unique_ptr<EntryStore> store, OpenStorage(program));
   REFLEX_TRY(program.cache, Cache::Create(settings.memory, std::move(store), program.clock, *program.logger));
+  return {};
+}
+
+// After the cache and before anything uses its store.
+Result<void> BuildSemantic(Program& program) {
+  const Settings& settings = program.settings;
+  if (!settings.gateway.canonical_tier || program.cache->store() == nullptr) return {};
+  program.background = std::make_unique<base::WorkerPool>(settings.semantic_threads, kBackgroundQueueMax, kBackgroundNice);
+  const auto background = [pool = program.background.get()](std::function<void()> work) { return pool->Submit(std::move(work)); };
+  Embedder& embedder = program.models->main();
+  SemanticTier::Parts parts;
+  parts.cache = program.cache.get();
+  parts.store = program.cache->store();
+  if (settings.semantic.verify) {
+    parts.index = vector::LocalIndex::Create(embedder.dimension(), {},
+                                             StoredVectors(*parts.store, embedder.model_id(), embedder.dimension()), background);
+  }
+  parts.words = &program.models->words;
+  parts.model = program.models->model.get();
+  parts.reranker = program.models->reranker.get();
+  parts.clock = &program.clock;
+  parts.logger = program.logger.get();
+  parts.background = background;
+  REFLEX_TRY(program.semantic, SemanticTier::Create(settings.semantic, std::move(parts)));
   return {};
 }
 
@@ -91,6 +123,7 @@ Result<void> BuildGateway(Program& program) {
   parts.logger = program.logger.get();
   parts.request_log = program.request_log.get();
   parts.readiness = &program.readiness;
+  parts.semantic = program.semantic.get();
   const std::vector<http::IoThread*> threads = parts.threads;
   REFLEX_TRY(program.gateway, gateway::Gateway::Create(program.settings.gateway, std::move(parts)));
   REFLEX_TRY(program.server,
@@ -113,6 +146,7 @@ void Program::Start() {
     pthread_setname_np(threads.back().native_handle(), ("io-" + std::to_string(i)).c_str());
   }
   readiness.Set(gateway::Readiness::State::kServing);
+  if (semantic) semantic->StartLoading();
 }
 
 void Program::StopThreads() {
@@ -127,7 +161,12 @@ Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger
   auto program = std::make_unique<Program>();
   program->settings = std::move(settings);
   program->logger = std::move(logger);
+  // Models first: a wrong file is said before the store is opened.
+  if (program->settings.gateway.canonical_tier) {
+    REFLEX_TRY(program->models, OpenModels(program->settings.models));
+  }
   REFLEX_CHECK(BuildCache(*program));
+  REFLEX_CHECK(BuildSemantic(*program));
   REFLEX_CHECK(BuildIo(*program));
   REFLEX_CHECK(BuildUpstreams(*program));
   REFLEX_CHECK(BuildGateway(*program));

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/models.h"
 #include "app/request_log_writer.h"
 #include "app/settings.h"
 #include "base/metrics.h"
@@ -17,6 +18,7 @@
 #include "reflex/clock.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
+#include "reflex/semantic_tier.h"
 #include "upstream/upstream.h"
 
 namespace reflex::app {
@@ -30,7 +32,7 @@ struct Program {
   // Stops the I/O threads; what was built goes in reverse order.
   ~Program();
 
-  // Starts accepting, and the I/O threads.
+  // Starts accepting, the I/O threads, and the reading of stored vectors.
   void Start();
   // Ends the I/O threads. Idempotent.
   void StopThreads();
@@ -41,7 +43,10 @@ struct Program {
   base::MetricsRegistry metrics;
   gateway::Readiness readiness;
   std::unique_ptr<base::WorkerPool> pool;
+  std::unique_ptr<base::WorkerPool> background;  // What nobody waits for: the index and vectors behind requests. Null without tier.
+  std::unique_ptr<Models> models;                // Null without semantic tier, as is it.
   std::unique_ptr<Cache> cache;
+  std::unique_ptr<SemanticTier> semantic;
   std::string storage_problem;                    // Why nothing is stored on disk; empty when all is well.
   std::unique_ptr<RequestLogWriter> request_log;  // Null: off.
   upstream::ProviderTable providers;
@@ -54,7 +59,8 @@ struct Program {
 };
 
 // Builds everything from checked settings and binds the listeners; nothing runs before Program::Start.
-// Returns: kBusy (store or address in use), kNewerFormat, kInvalidArgument, kNotFound (a file that a setting names), kIo.
+// Returns: kBusy (store or address in use), kNewerFormat, kInvalidArgument, kNotFound (a file that a setting names), kIo; and what
+// OpenModels and SemanticTier::Create return.
 Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger> logger);
 
 // The one line a start prints: where it listens, where it stores, where it sends.

@@ -97,13 +97,47 @@ class Parser {
     AddOptional(*purge, "--namespace", line_.purge.name_space);
     AddOptional(*purge, "--tag", line_.purge.tag);
     AddOptional(*purge, "--older-than", older_than_);
-    CLI::App* entries = app_.add_subcommand("entries");
-    entries->fallthrough();
-    entries->allow_extras();
-    entries->require_subcommand(1);
+    CLI::App* entries = AddParent("entries");
     CLI::App* remove = AddCommand(*entries, "delete", Command::kEntriesDelete);
     remove->add_option("--url", line_.url);
     remove->add_option("key", line_.entry)->required();
+    AddModelCommands();
+  }
+
+  CLI::App* AddParent(const std::string& name) {
+    CLI::App* parent = app_.add_subcommand(name);
+    parent->fallthrough();
+    parent->allow_extras();
+    parent->require_subcommand(1);
+    return parent;
+  }
+
+  void AddModelCommands() {
+    CLI::App* explain = AddCommand(app_, "explain", Command::kExplain);
+    explain->add_option("--url", line_.url);
+    explain->add_option("--api-key", line_.api_key);
+    explain->add_flag("--json", line_.json);
+    explain->add_option("file", line_.file)->required();
+    CLI::App* check = AddCommand(*AddParent("models"), "check", Command::kModelsCheck);
+    check->add_flag("--json", line_.json);
+    check->add_option("file", line_.file)->required();
+    CLI::App* eval = AddParent("eval");
+    for (const EvalKind kind : {EvalKind::kPairs, EvalKind::kStream, EvalKind::kRequests}) AddEval(*eval, kind);
+  }
+
+  void AddEval(CLI::App& parent, EvalKind kind) {
+    CLI::App* eval = AddCommand(parent, std::string(Name(kind)), Command::kEval);
+    eval->callback([this, kind] {
+      line_.command = Command::kEval;
+      line_.eval.kind = kind;
+    });
+    eval->add_option("file", line_.eval.file)->required();
+    eval->add_option("--out", line_.eval.out);
+    eval->add_option("--model", line_.eval.model);
+    eval->add_option("--reranker", line_.eval.reranker);
+    eval->add_flag("--json", line_.eval.json);
+    if (kind == EvalKind::kPairs) eval->add_option("--features", line_.eval.features);
+    if (kind != EvalKind::kRequests) eval->add_option("--scores", line_.eval.scores);
   }
 
   void AddOptional(CLI::App& app, const std::string& name, std::optional<std::string>& value) {
@@ -125,7 +159,7 @@ class Parser {
       known = {"--config", "--help", "--version"};
       for (const Setting& setting : SettingsTable()) known.push_back(setting.FlagName());
     } else {
-      known = {"serve", "config", "health", "stats", "purge", "entries", "version"};
+      known = {"serve", "config", "health", "stats", "purge", "entries", "explain", "eval", "models", "version"};
     }
     // `--name=value`: the name is enough, the value may be a secret.
     const std::string name = is_flag ? extras[0].substr(0, extras[0].find('=')) : extras[0];

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/eval_rows.h"
 #include "app/settings.h"
 #include "reflex/result.h"
 
@@ -19,6 +20,9 @@ enum class Command : std::uint8_t {
   kStats,
   kPurge,
   kEntriesDelete,
+  kExplain,
+  kEval,
+  kModelsCheck,
   kHelp,
   kSettingsPage,  // Prints docs/configuration.md; for the build, not in --help.
 };
@@ -33,6 +37,17 @@ struct PurgeFilter {
   std::optional<std::chrono::milliseconds> older_than;
 };
 
+// What `reflex eval` is to try, and where the results go; empty: nowhere.
+struct EvalRequest {
+  EvalKind kind = EvalKind::kPairs;
+  std::string file;
+  std::string out;       // Predictions, a JSON line a row.
+  std::string features;  // The verifier's features, tab-separated; pairs only.
+  std::string scores;    // Scores and whether they were right, tab-separated.
+  std::string model, reranker;  // In place of the settings'.
+  bool json = false;     // The report as JSON.
+};
+
 // The command line, taken apart. Values of settings are not looked at yet.
 struct CommandLine {
   Command command = Command::kServe;
@@ -42,6 +57,10 @@ struct CommandLine {
   std::string url;  // health, stats, purge, entries: the Reflex to ask; empty: the one of these settings.
   PurgeFilter purge;
   std::string entry;  // entries delete: 64 hexadecimal digits.
+  EvalRequest eval;
+  std::string file;      // explain: a chat request, "-" for standard input. models check: a model.
+  std::string api_key;   // explain: the caller's credential.
+  bool json = false;     // explain, models check: the raw answer.
 };
 
 // `arguments` are those after the program's name. Returns: kInvalidArgument with the argument, its value and what is allowed.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "app/command_line.h"
 #include "app/settings.h"
 
@@ -15,5 +17,11 @@ int RunHealth(const CommandLine& line, const Settings& settings);
 int RunStats(const CommandLine& line, const Settings& settings);
 int RunPurge(const CommandLine& line, const Settings& settings);
 int RunEntriesDelete(const CommandLine& line, const Settings& settings);
+
+// Asks the running Reflex how it would answer the chat request in a file, as the caller with `credential`, and prints its reasons.
+int RunExplain(const CommandLine& line, const Settings& settings, const std::string& credential);
+
+// What a model file is, and whether this program can run it.
+int RunModelsCheck(const CommandLine& line);
 
 }  // namespace reflex::app

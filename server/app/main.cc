@@ -11,6 +11,7 @@
 
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "app/eval_command.h"
 #include "app/lifecycle.h"
 #include "app/pages.h"
 #include "app/version.h"
@@ -19,6 +20,8 @@
 namespace reflex::app {
 namespace {
 
+// Where clients of OpenAI's keep their credential; `reflex explain` asks as the caller that has it.
+constexpr std::string_view kCredentialVariable = "OPENAI_API_KEY";
 constexpr std::uint64_t kSettingsFileBytesMax = 1 << 20;
 
 int Refused(const Error& error) {
@@ -61,13 +64,23 @@ int RunConfig(const LoadedSettings& loaded) {
   return Print(ConfigPage(loaded));
 }
 
-int RunWithSettings(const CommandLine& line, LoadedSettings loaded) {
+std::string CredentialOf(const CommandLine& line, const char* const* environment) {
+  if (!line.api_key.empty()) return line.api_key;
+  for (const NamedValue& variable : ReadEnvironment(environment)) {
+    if (variable.name == kCredentialVariable) return variable.value;
+  }
+  return "";
+}
+
+int RunWithSettings(const CommandLine& line, LoadedSettings loaded, const char* const* environment) {
   switch (line.command) {
     case Command::kConfig: return RunConfig(loaded);
     case Command::kHealth: return RunHealth(line, loaded.settings);
     case Command::kStats: return RunStats(line, loaded.settings);
     case Command::kPurge: return RunPurge(line, loaded.settings);
     case Command::kEntriesDelete: return RunEntriesDelete(line, loaded.settings);
+    case Command::kExplain: return RunExplain(line, loaded.settings, CredentialOf(line, environment));
+    case Command::kEval: return RunEval(line, loaded.settings);
     default: return Serve(std::move(loaded));
   }
 }
@@ -82,9 +95,10 @@ int Main(int argc, const char* const* argv, const char* const* environment) {
   if (line->command == Command::kHelp) return Print(HelpPage());
   if (line->command == Command::kVersion) return Print("reflex " + std::string(Version()) + "\n");
   if (line->command == Command::kSettingsPage) return Print(SettingsPage());
+  if (line->command == Command::kModelsCheck) return RunModelsCheck(*line);
   Result<LoadedSettings> loaded = Load(*line, environment);
   if (!loaded) return Refused(loaded.error());
-  return RunWithSettings(*line, std::move(*loaded));
+  return RunWithSettings(*line, std::move(*loaded), environment);
 }
 
 }  // namespace reflex::app

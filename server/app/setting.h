@@ -25,6 +25,7 @@ enum class Kind : std::uint8_t {
   kBool,      // true or false.
   kCount,     // A whole number.
   kPercent,   // 0 to 100, with or without "%".
+  kShare,     // 0 to 1: "0.003" or "0.3%"; `min` and `max` in millionths.
   kBytes,     // "64MiB", "8GiB" or plain bytes.
   kDuration,  // "100ms", "10s", "5m", "24h", "7d".
   kChoice,    // One of a list.
@@ -32,7 +33,7 @@ enum class Kind : std::uint8_t {
 
 // Where a setting's value lives. The pointer's type must fit the kind.
 using Field = std::variant<std::string*, std::filesystem::path*, std::vector<std::string>*, bool*, std::uint16_t*, std::uint32_t*,
-                           std::uint64_t*, int*, std::chrono::milliseconds*, std::chrono::seconds*>;
+                           std::uint64_t*, int*, double*, std::chrono::milliseconds*, std::chrono::seconds*>;
 
 // One setting: everything the file, the environment, the flags, `reflex config`, `reflex --help` and docs/configuration.md say
 // about it comes from here. The default is what a default-made Settings holds.

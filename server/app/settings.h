@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/models.h"
 #include "app/setting.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
@@ -15,6 +16,7 @@
 #include "reflex/cache.h"
 #include "reflex/lmdb_options.h"
 #include "reflex/result.h"
+#include "reflex/semantic_tier.h"
 
 namespace reflex::app {
 
@@ -26,6 +28,8 @@ struct Settings {
   gateway::GatewayOptions gateway;
   MemoryOptions memory;
   store::LmdbOptions store;  // Its path is storage_path.
+  SemanticOptions semantic;
+  ModelSettings models;
 
   std::string bind_addr = "127.0.0.1";
   std::uint16_t port = 8080;
@@ -41,7 +45,8 @@ struct Settings {
   std::string upstream_key, anthropic_key, gemini_key;
   std::string key_opens = "listed";
 
-  std::string tiers = "l1";
+  std::string tiers = "l1,l2,l3";
+  std::uint32_t semantic_threads = 1;
   std::string tenant_from = "credential";
   std::filesystem::path tenant_secret_file;
 

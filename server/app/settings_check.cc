@@ -178,6 +178,10 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval
                                                                   : store::CommitMode::kOff;
   settings.gateway.exact_tier = settings.tiers.starts_with("l1");
+  settings.gateway.canonical_tier = settings.tiers.starts_with("l1,l2");
+  settings.gateway.verified_tier = settings.tiers == "l1,l2,l3";
+  settings.semantic.verify = settings.gateway.verified_tier;
+  settings.semantic.question_bytes_max = settings.gateway.question_bytes_max;
   settings.gateway.key_opens_all = settings.key_opens == "all";
   return CheckOpen(settings);
 }

@@ -1,5 +1,7 @@
 // Reads settings from their sources; what a value may be is in setting.cc, which settings there are in settings.cc.
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -98,10 +100,15 @@ Result<void> Loader::ReadTable(const toml::table& table, const std::string& pref
   return {};
 }
 
-// The node as text, as it would be given in the environment; nullopt for what no setting can be (a table, a date, a float).
+// The node as text, as it would be given in the environment; nullopt for what no setting can be (a table, a date, infinity).
 std::optional<std::string> ScalarText(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* number = node.as_floating_point(); number != nullptr && std::isfinite(number->get())) {
+    char text[400];
+    const auto [end, error] = std::to_chars(text, text + sizeof text, number->get(), std::chars_format::fixed);
+    if (error == std::errc()) return std::string(text, end);
+  }
   if (const auto* boolean = node.as_boolean()) return std::string(boolean->get() ? "true" : "false");
   return std::nullopt;
 }
