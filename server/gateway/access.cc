@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "gateway/admin.h"
+#include "gateway/caller_calls.h"
 #include "gateway/client_keys.h"
 #include "gateway/thread_state.h"
 #include "wire/reason.h"
@@ -73,6 +74,10 @@ std::optional<Problem> CheckListener(const RequestContext& context, bool own) {
   const std::string_view path = context.head().path;
   if (admin && !own) {
     return Refuse(404, reason::kNotFound, "unknown_url", "this address serves Reflex's own paths only; see docs/admin.md");
+  }
+  if (IsCallersPath(path)) {
+    if (!admin) return std::nullopt;
+    return Refuse(404, reason::kNotFound, "unknown_url", "this path is served where chat is");
   }
   if (!admin && own && context.services.options.admin_elsewhere && path != "/healthz") {
     return Refuse(404, reason::kNotFound, "unknown_url", "this path is served at server.admin_address");
@@ -152,7 +157,7 @@ std::optional<Problem> Admit(RequestContext& context) {
   if (own || with_key) {
     if (auto problem = CheckBrowser(context)) return problem;
   }
-  if (IsPreflight(context) || own) return std::nullopt;
+  if (IsPreflight(context) || (own && !IsCallersPath(context.head().path))) return std::nullopt;
   if (with_key && !context.services.options.key_opens_all) {
     if (auto problem = CheckPath(context)) return problem;
   }

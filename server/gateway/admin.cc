@@ -3,13 +3,16 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/digest.h"
 #include "gateway/access.h"
 #include "gateway/admin_calls.h"
+#include "gateway/caller_calls.h"
 #include "gateway/errors.h"
 #include "gateway/on_pool.h"
 #include "gateway/reply_fields.h"
+#include "gateway/semantic_metrics.h"
 #include "wire/error_body.h"
 #include "wire/reason.h"
 
@@ -55,6 +58,16 @@ Readying StateOf(const Readiness* readiness) {
   return {};
 }
 
+// What costs hits, but no request its answer.
+void AppendNotes(const std::vector<std::string>& notes, std::string& body) {
+  body.append(",\"notes\":[");
+  for (const std::string& note : notes) {
+    if (!body.ends_with('[')) body.push_back(',');
+    wire::AppendJsonString(note, body);
+  }
+  body.push_back(']');
+}
+
 http::Task<void> SendReadiness(RequestContext& context) {
   const GatewayParts& parts = context.services.parts;
   const Readying state = StateOf(parts.readiness);
@@ -67,7 +80,9 @@ http::Task<void> SendReadiness(RequestContext& context) {
     if (!state.serving) body.push_back(',');
     wire::AppendJsonString("store: " + degraded, body);
   }
-  body.append("]}");
+  body.push_back(']');
+  if (parts.semantic != nullptr) AppendNotes(SemanticNotes(*parts.semantic), body);
+  body.push_back('}');
   OwnReply reply{.status = state.serving ? 200 : 503, .reflex_status = state.serving ? "ready" : "not_ready", .body = body};
   if (!state.serving) reply.retry_after = "1";
   co_await SendOwn(context, reply);
@@ -76,8 +91,10 @@ http::Task<void> SendReadiness(RequestContext& context) {
 http::Task<void> SendMetrics(RequestContext& context) {
   const GatewayParts& parts = context.services.parts;
   std::string text;
-  const base::MetricsRegistry* const registry = parts.metrics;
-  std::function<void()> render = [&text, registry] { text = registry->Render(); };
+  std::function<void()> render = [&text, registry = parts.metrics, semantic = parts.semantic] {
+    text = registry->Render();
+    if (semantic != nullptr) AppendBudgets(*semantic, text);
+  };
   const bool ran = co_await RunBorrowing(context.exchange.io(), *parts.pool, render);
   // Most wanted when everything is busy: a full pool does not hide the numbers.
   if (!ran) render();
@@ -106,6 +123,7 @@ bool IsOwnPath(std::string_view path) {
 http::Task<void> HandleOwnPath(RequestContext& context) {
   const std::string_view path = context.head().path;
   context.outcome = Outcome::kOwn;
+  if (IsCallersPath(path)) return HandleCallersCall(context);
   if (path.starts_with(kAdminRoot)) return HasAdminToken(context) ? HandleAdminCall(context) : RefuseToken(context);
   if (!IsRead(context)) return SendMethodNotAllowed(context, kReadMethods);
   if (path == "/healthz") return SendHealth(context);

@@ -1,13 +1,14 @@
 #include "gateway/admin_calls.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "base/digest.h"
-#include "base/mutex.h"
 #include "gateway/errors.h"
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
@@ -59,8 +60,8 @@ std::string StatsJson(const Services& services) {
   const CacheStats stats = services.parts.cache->Stats();
   std::string out = "{";
   OpenMember("requests", out);
-  for (const Outcome outcome :
-       {Outcome::kHit, Outcome::kMiss, Outcome::kRefresh, Outcome::kBypass, Outcome::kError, Outcome::kOwn}) {
+  for (const Outcome outcome : {Outcome::kHit, Outcome::kCanonical, Outcome::kVerified, Outcome::kMiss, Outcome::kRefresh,
+                                Outcome::kBypass, Outcome::kError, Outcome::kOwn}) {
     AppendMember(Name(outcome), metrics.requests(outcome), out);
   }
   out.push_back('}');
@@ -167,27 +168,69 @@ std::uint64_t EntryCount(const Cache& cache) {
   return cache.has_store() ? std::max(stats.store.entries, stats.memory_entries) : stats.memory_entries;
 }
 
-// How many entries a purge would take. An entry can be shown twice, by memory and by the store, hence the keys.
-Result<std::uint64_t> CountMatches(Cache& cache, const PurgeRequest& request, std::int64_t now_ms) {
-  base::Mutex mutex;
-  std::unordered_set<Digest, DigestHash> keys;
+// How many entries a purge would take from memory alone.
+Result<std::uint64_t> CountInMemory(Cache& cache, const PurgeRule& rule) {
+  std::atomic<std::uint64_t> entries{0};
   const auto shown = cache.EraseIf([&](const Entry& entry) {
-    if (request.all || request.Matches(entry, now_ms)) {
-      base::MutexLock lock(mutex);
-      keys.insert(entry.key);
-    }
+    if (rule.Matches(entry)) ++entries;
     return false;
   });
   if (!shown) return std::unexpected(shown.error());
-  return keys.size();
+  return entries.load();
 }
 
-Result<std::uint64_t> RunPurge(Cache& cache, const PurgeRequest& request, std::int64_t now_ms) {
-  if (request.dry_run) return CountMatches(cache, request, now_ms);
-  if (!request.all) return cache.EraseIf([&](const Entry& entry) { return request.Matches(entry, now_ms); });
-  const std::uint64_t entries = EntryCount(cache);
-  REFLEX_CHECK(cache.Clear());
-  return entries;
+Result<std::uint64_t> CountOne(Cache& cache, const Digest& key) {
+  if (!cache.has_store()) return cache.FindInMemory(key) != nullptr ? 1 : 0;
+  const Result<EntryPtr> head = cache.store()->FindHead(key);
+  if (!head) return std::unexpected(head.error());
+  return *head != nullptr ? 1 : 0;
+}
+
+// Blocks.
+Result<std::uint64_t> CountPurge(Cache& cache, const PurgeRequest& request, std::int64_t now_ms) {
+  if (request.all) return EntryCount(cache);
+  if (request.entry) return CountOne(cache, *request.entry);
+  const PurgeRule rule = request.Rule(now_ms);
+  return cache.has_store() ? cache.store()->CountPurge(rule) : CountInMemory(cache, rule);
+}
+
+// What a purge that goes on behind tells its reply.
+struct PurgeCount {
+  std::atomic<bool> known{false};  // Release: `entries` is set.
+  std::atomic<std::uint64_t> entries{0};
+
+  void Set(std::uint64_t count) {
+    entries.store(count, std::memory_order_relaxed);
+    known.store(true, std::memory_order_release);
+  }
+};
+
+// Look-ups obey when it returns; `count` is set then or later, and `counted` called.
+Result<void> RunPurge(Cache& cache, const PurgeRequest& request, std::int64_t now_ms, const std::shared_ptr<PurgeCount>& count,
+                      const std::function<void()>& counted) {
+  if (!request.all && !request.entry) {
+    return cache.Purge(request.Rule(now_ms), [count, counted](std::uint64_t removed) {
+      count->Set(removed);
+      counted();
+    });
+  }
+  REFLEX_TRY(const std::uint64_t entries, CountPurge(cache, request, now_ms));
+  REFLEX_CHECK(request.all ? cache.Clear() : cache.Erase(*request.entry));
+  count->Set(entries);
+  counted();
+  return {};
+}
+
+// How long a purge's reply waits for the number.
+constexpr std::chrono::seconds kCountWait{1};
+
+std::string PurgePage(const PurgeCount& count, bool dry_run) {
+  const bool known = count.known.load(std::memory_order_acquire);
+  const std::string entries = known ? std::to_string(count.entries.load(std::memory_order_relaxed)) : "null";
+  std::string out = "{\"entries\":" + entries;
+  if (!dry_run) out.append(",\"erased\":").append(entries);
+  out.append(",\"dry_run\":").append(dry_run ? "true" : "false").append("}");
+  return out;
 }
 
 http::Task<void> Purge(RequestContext& context) {
@@ -204,18 +247,29 @@ http::Task<void> Purge(RequestContext& context) {
     co_await SendProblem(context, std::move(problem));
     co_return;
   }
-  Result<std::uint64_t> entries = std::uint64_t{0};
+  const auto count = std::make_shared<PurgeCount>();
+  http::Signal counted(context.exchange.io());
+  Result<void> done;
   const std::int64_t now_ms = context.services.parts.clock->WallMs();
-  Cache* const cache = context.services.parts.cache;
-  std::function<void()> work = [&entries, &request, cache, now_ms] { entries = RunPurge(*cache, *request, now_ms); };
+  std::function<void()> work = [&, cache = context.services.parts.cache, notify = counted.Notifier()] {
+    if (!request->dry_run) {
+      done = RunPurge(*cache, *request, now_ms, count, notify);
+    } else if (const auto entries = CountPurge(*cache, *request, now_ms)) {
+      count->Set(*entries);
+    } else {
+      done = std::unexpected(entries.error());
+    }
+  };
   const bool ran = co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work));
-  if (!ran || !entries) {
-    Problem problem = ran ? StoreFailed(entries.error()) : PoolIsFull();
+  if (!ran || !done) {
+    Problem problem = ran ? StoreFailed(done.error()) : PoolIsFull();
     co_await SendProblem(context, std::move(problem));
     co_return;
   }
-  const std::string text =
-      "{\"entries\":" + std::to_string(*entries) + ",\"dry_run\":" + (request->dry_run ? "true" : "false") + "}";
+  const http::SteadyTime limit = context.exchange.io().now() + kCountWait;
+  while (!count->known.load(std::memory_order_acquire) && co_await counted.Wait(limit)) {
+  }
+  const std::string text = PurgePage(*count, request->dry_run);
   const OwnReply reply{.body = text};
   co_await SendOwn(context, reply);
 }

@@ -113,7 +113,7 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
   }
   // An exact hit has none of this.
   if (self.Semantic()) {
-    self.asked_ = co_await ReadQuestion(context, *body);
+    self.asked_ = co_await ReadQuestion(context, *body, context.policy.read);
     if (context.policy.read && co_await self.ServeSimilar()) co_return;
   }
   if (context.policy.only_if_cached) co_return co_await self.OnlyIfCached();

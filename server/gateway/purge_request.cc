@@ -4,11 +4,14 @@
 #include <charconv>
 #include <utility>
 
+#include "base/digest.h"
+
 namespace reflex::gateway {
 namespace {
 
 constexpr std::string_view kAllowed =
-    "; allowed are \"all\": true, or \"model\", \"namespace\", \"tag\" (strings) and \"older_than_s\" (whole seconds), with "
+    "; allowed are \"all\": true, or \"entry\": what X-Reflex-Entry said, or \"model\", \"namespace\", \"tag\" (strings) and "
+    "\"older_than_s\" (whole seconds), with "
     "\"dry_run\": "
     "true or false beside them";
 
@@ -137,6 +140,7 @@ Result<void> Keep(std::string_view name, std::optional<T> value, std::string_vie
 
 struct Members {
   std::optional<bool> all, dry_run;
+  std::optional<std::string> entry;
 };
 
 Result<void> ReadMember(std::string_view name, Reader& reader, Members& members, PurgeRequest& request) {
@@ -145,17 +149,25 @@ Result<void> ReadMember(std::string_view name, Reader& reader, Members& members,
   if (name == "model") return Keep(name, reader.String(), "a string", request.model);
   if (name == "namespace") return Keep(name, reader.String(), "a string", request.name_space);
   if (name == "tag") return Keep(name, reader.String(), "a string", request.tag);
+  if (name == "entry") return Keep(name, reader.String(), "a string", members.entry);
   if (name == "older_than_s") return Keep(name, reader.Seconds(), "a whole number of seconds", request.older_than_s);
   return Bad("\"" + std::string(name.substr(0, 64)) + "\" is not known");
 }
 
 }  // namespace
 
-bool PurgeRequest::Matches(const Entry& entry, std::int64_t now_ms) const {
-  if (model && entry.model != *model) return false;
-  if (name_space && entry.name_space != *name_space) return false;
-  if (tag && std::ranges::find(entry.tags, *tag) == entry.tags.end()) return false;
-  return !older_than_s || entry.created_ms < now_ms - *older_than_s * 1000;
+bool PurgeRequest::Matches(const Entry& entry_to_judge, std::int64_t now_ms) const {
+  if (all) return true;
+  return entry ? entry_to_judge.key == *entry : Rule(now_ms).Matches(entry_to_judge);
+}
+
+PurgeRule PurgeRequest::Rule(std::int64_t now_ms) const {
+  PurgeRule rule;
+  rule.before_ms = older_than_s ? now_ms - *older_than_s * 1000 - 1 : now_ms;
+  rule.model = model;
+  rule.name_space = name_space;
+  rule.tag = tag;
+  return rule;
 }
 
 Result<PurgeRequest> ParsePurgeRequest(std::string_view body) {
@@ -175,9 +187,15 @@ Result<PurgeRequest> ParsePurgeRequest(std::string_view body) {
   if (!reader.AtEnd()) return Bad("something follows the object");
   request.all = members.all.value_or(false);
   request.dry_run = members.dry_run.value_or(false);
+  if (members.entry) {
+    const Result<Digest> key = base::DigestFromHex(*members.entry);
+    if (!key) return Bad("\"entry\" must be 64 hexadecimal digits");
+    request.entry = *key;
+  }
   const bool conditions = request.model || request.name_space || request.tag || request.older_than_s;
   if (request.all && conditions) return Bad("\"all\" stands beside a condition");
-  if (!request.all && !conditions) return Bad("the body says neither \"all\" nor a condition");
+  if (request.entry && (request.all || conditions)) return Bad("\"entry\" stands beside another condition");
+  if (!request.all && !request.entry && !conditions) return Bad("the body says neither \"all\" nor a condition");
   return request;
 }
 

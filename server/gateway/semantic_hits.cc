@@ -33,11 +33,17 @@ void SemanticHits::Add(std::string_view request_id, SemanticHit hit) {
   while (order_.size() > kept_max_ || bytes_ > bytes_max_) DropOldest();
 }
 
-std::optional<SemanticHits::Found> SemanticHits::Report(std::string_view request_id, const Digest& tenant) {
+std::optional<SemanticHit> SemanticHits::Find(std::string_view request_id, const Digest& tenant) const {
   base::MutexLock lock(mutex_);
   const auto at = hits_.find(std::string(request_id));
   if (at == hits_.end() || at->second.hit.tenant != tenant) return std::nullopt;
-  return Found{at->second.hit, !std::exchange(at->second.reported, true)};
+  return at->second.hit;
+}
+
+bool SemanticHits::TakeReport(std::string_view request_id) {
+  base::MutexLock lock(mutex_);
+  const auto at = hits_.find(std::string(request_id));
+  return at != hits_.end() && !std::exchange(at->second.reported, true);
 }
 
 std::size_t SemanticHits::size() const {

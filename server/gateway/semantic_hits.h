@@ -37,12 +37,10 @@ class SemanticHits {
   // The oldest make room. A request id that is known already changes nothing.
   void Add(std::string_view request_id, SemanticHit hit) EXCLUDES(mutex_);
 
-  struct Found {
-    SemanticHit hit;
-    bool first = false;  // Nobody asked before.
-  };
-  // The hit, if it is the tenant's. The first call for a hit says so: a report counts once.
-  std::optional<Found> Report(std::string_view request_id, const Digest& tenant) EXCLUDES(mutex_);
+  // The hit, if it is the tenant's.
+  std::optional<SemanticHit> Find(std::string_view request_id, const Digest& tenant) const EXCLUDES(mutex_);
+  // True the first time only: a hit counts as one report, however often it is reported. False too when it is forgotten by now.
+  bool TakeReport(std::string_view request_id) EXCLUDES(mutex_);
 
   std::size_t size() const EXCLUDES(mutex_);
   std::size_t bytes() const EXCLUDES(mutex_);

@@ -45,6 +45,8 @@ std::optional<Closeness> ClosenessOf(const SimilarFound& found) {
   return Closeness{found.similarity, found.score};
 }
 
+}  // namespace
+
 SimilarQuery QueryFor(const RequestContext& context, const SemanticQuestion& asked) {
   SimilarQuery query;
   query.scope = asked.scope;
@@ -56,8 +58,6 @@ SimilarQuery QueryFor(const RequestContext& context, const SemanticQuestion& ask
   };
   return query;
 }
-
-}  // namespace
 
 std::string_view ReasonOf(const SimilarFound& found) {
   switch (found.miss) {
@@ -77,7 +77,7 @@ std::string_view ReasonOf(const SimilarFound& found) {
   return reason::kFailed;
 }
 
-http::Task<SemanticQuestion> ReadQuestion(RequestContext& context, std::string_view body) {
+http::Task<SemanticQuestion> ReadQuestion(RequestContext& context, std::string_view body, bool counts) {
   const GatewayOptions& options = context.services.options;
   SemanticQuestion asked;
   if (body.size() <= options.parse_in_place_bytes_max) {
@@ -97,7 +97,7 @@ http::Task<SemanticQuestion> ReadQuestion(RequestContext& context, std::string_v
   if (asked.question.not_semantic.empty()) {
     const auto& base = context.thread.upstream->providers().base(context.provider);
     asked.scope = ScopeDigest(context, *base, asked.question.scope_form);
-  } else if (context.policy.read) {
+  } else if (counts) {
     NoteMiss(asked.question.not_semantic, context);
   }
   co_return asked;

@@ -22,7 +22,8 @@ struct SemanticQuestion {
 
 // Reads the question of `body`, which ChatRequestReader accepted. In place where the body is small, else on the pool; a full pool
 // makes it not semantic, reason busy. Call it only where there is a semantic tier and context.policy.canonical holds.
-http::Task<SemanticQuestion> ReadQuestion(RequestContext& context, std::string_view body);
+// `counts`: a question that is not semantic is a miss of the request, with that reason.
+http::Task<SemanticQuestion> ReadQuestion(RequestContext& context, std::string_view body, bool counts);
 
 // Looks for an answer to other words, on the pool. The entry and its layer, or null and why in context.reason (where the exact tier
 // had none to blame) and context.closeness. `asked.vector` gets what was learned. REQUIRES: asked.question.not_semantic is empty.
@@ -31,6 +32,9 @@ struct SemanticAnswer {
   Outcome outcome = Outcome::kVerified;
 };
 http::Task<SemanticAnswer> FindSimilar(RequestContext& context, SemanticQuestion& asked);
+
+// What is looked up. Views and references into both, which outlive the query.
+SimilarQuery QueryFor(const RequestContext& context, const SemanticQuestion& asked);
 
 // X-Reflex-Reason of a miss.
 std::string_view ReasonOf(const SimilarFound& found);
