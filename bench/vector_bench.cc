@@ -3,9 +3,10 @@
 //   vector_bench [--vectors=N] [--dimension=D] [--queries=N] [--graph-from=N] [--links=N] [--build-width=N] [--oversampling=N]
 //                [--file] [--no-graph] [--kernels]
 //
-// Vectors are made of 10,000 centres: the cosine of a vector and its centre is uniform in 0.6 to 0.95, and queries are made the same
-// way. They lie as f16, in an anonymous shared mapping (so that they do not count as the index's memory) or, with --file, in a mapped
-// file; Search converts what it fetches. --kernels prints the time to read a code, for each kind of code the processor can run.
+// Vectors are made of 10,000 centres: the cosine of a vector and its centre is uniform in 0.6 to 0.95, and queries are made the
+// same way. They lie as f16, in an anonymous shared mapping (so that they do not count as the index's memory) or, with --file, in a
+// mapped file; Search converts what it fetches. --kernels prints the time to read a code, for each kind of code the processor can
+// run.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -104,11 +105,14 @@ class Vectors {
       out[i] -= static_cast<float>(cross / own) * centre[i];
       square += static_cast<double>(out[i]) * out[i];
     }
-    const float along = cosine / static_cast<float>(std::sqrt(own)), across = std::sqrt(1 - cosine * cosine) / static_cast<float>(std::sqrt(square));
+    const float along = cosine / static_cast<float>(std::sqrt(own)),
+                across = std::sqrt(1 - cosine * cosine) / static_cast<float>(std::sqrt(square));
     for (std::size_t i = 0; i < dimension_; ++i) out[i] = along * centre[i] + across * out[i];
   }
 
-  void Get(std::size_t i, std::span<float> out) const { reflex::base::DecodeHalf({data_ + i * 2 * dimension_, 2 * dimension_}, out); }
+  void Get(std::size_t i, std::span<float> out) const {
+    reflex::base::DecodeHalf({data_ + i * 2 * dimension_, 2 * dimension_}, out);
+  }
 
  private:
   static constexpr std::size_t kCentres = 10'000;
@@ -160,8 +164,8 @@ void MeasureKernels(const Settings& settings) {
       }
       best = std::min(best, Seconds(start));
     }
-    std::printf("%-9s %.2f ns a code of %u bits\n", std::string(kernels.name).c_str(), best * 1e9 / static_cast<double>(settings.vectors / 512 * 512),
-                settings.dimension);
+    std::printf("%-9s %.2f ns a code of %u bits\n", std::string(kernels.name).c_str(),
+                best * 1e9 / static_cast<double>(settings.vectors / 512 * 512), settings.dimension);
   }
 }
 
@@ -180,15 +184,16 @@ void MeasureSearch(const LocalIndex& index, const Settings& settings, const std:
       if (!found) std::abort();
       all += exact[q].size();
       for (const auto& [similarity, i] : exact[q]) {
-        right += static_cast<std::size_t>(std::count_if(found->begin(), found->end(), [&](const auto& n) { return n.label == LabelOf(i); }));
+        right += static_cast<std::size_t>(
+            std::count_if(found->begin(), found->end(), [&](const auto& n) { return n.label == LabelOf(i); }));
       }
     }
     std::sort(times.begin(), times.end());
     best50 = std::min(best50, times[times.size() / 2]);
     best99 = std::min(best99, times[times.size() * 99 / 100]);
   }
-  std::printf("search: p50 %.3f ms, p99 %.3f ms (best of 5 runs of %zu), recall@5 %.4f, oversampling %zu\n", best50, best99, queries.size(),
-              static_cast<double>(right) / static_cast<double>(all), index.Oversampling(5));
+  std::printf("search: p50 %.3f ms, p99 %.3f ms (best of 5 runs of %zu), recall@5 %.4f, oversampling %zu\n", best50, best99,
+              queries.size(), static_cast<double>(right) / static_cast<double>(all), index.Oversampling(5));
   (void)settings;
 }
 
@@ -218,15 +223,16 @@ void Measure(Settings settings) {
     if (!index->Add({}, LabelOf(i), vector)) std::abort();
   }
   const double added = Seconds(start);
-  // Graphs are ready when no full block waits; small rests stay flat.
+  // Graphs are ready when no full block waits; the tail stays flat and is no segment.
   while (true) {
     const auto stats = index->Stats();
-    if (stats.segments == stats.graphs || (stats.segments - stats.graphs) * settings.index.graph_from < settings.index.graph_from) break;
+    if (stats.segments == stats.graphs) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const auto stats = index->Stats();
   std::printf("%zu x %u: added in %.2f s (%.2f us each), graphs ready after %.1f s: %lu segments, %lu graphs\n", settings.vectors,
-              settings.dimension, added, added * 1e6 / static_cast<double>(settings.vectors), Seconds(start), stats.segments, stats.graphs);
+              settings.dimension, added, added * 1e6 / static_cast<double>(settings.vectors), Seconds(start), stats.segments,
+              stats.graphs);
   std::fflush(stdout);
   MeasureSearch(*index, settings, queries, exact);
   std::printf("memory: RssAnon %.1f bytes an entry, by Stats %.1f\n",
@@ -243,21 +249,33 @@ int main(int count, char** arguments) {
     const std::size_t equals = argument.find('=');
     const std::string name = argument.substr(0, equals);
     const std::size_t value = equals == std::string::npos ? 0 : std::strtoull(argument.c_str() + equals + 1, nullptr, 10);
-    if (name == "--vectors") settings.vectors = value;
-    else if (name == "--dimension") settings.dimension = static_cast<std::uint32_t>(value);
-    else if (name == "--queries") settings.queries = std::max<std::size_t>(value, 2);
-    else if (name == "--graph-from") settings.index.graph_from = value;
-    else if (name == "--links") settings.index.graph.links = value;
-    else if (name == "--build-width") settings.index.graph.build_width = value;
-    else if (name == "--oversampling") settings.index.oversampling = value;
-    else if (name == "--file") settings.file = true;
-    else if (name == "--no-graph") settings.graph = false;
-    else if (name == "--kernels") settings.kernels = true;
+    if (name == "--vectors")
+      settings.vectors = value;
+    else if (name == "--dimension")
+      settings.dimension = static_cast<std::uint32_t>(value);
+    else if (name == "--queries")
+      settings.queries = std::max<std::size_t>(value, 2);
+    else if (name == "--graph-from")
+      settings.index.graph_from = value;
+    else if (name == "--links")
+      settings.index.graph.links = value;
+    else if (name == "--build-width")
+      settings.index.graph.build_width = value;
+    else if (name == "--oversampling")
+      settings.index.oversampling = value;
+    else if (name == "--file")
+      settings.file = true;
+    else if (name == "--no-graph")
+      settings.graph = false;
+    else if (name == "--kernels")
+      settings.kernels = true;
     else {
       std::printf("unknown argument %s\n", argument.c_str());
       return 1;
     }
   }
-  if (settings.kernels) MeasureKernels(settings);
-  else Measure(settings);
+  if (settings.kernels)
+    MeasureKernels(settings);
+  else
+    Measure(settings);
 }

@@ -34,7 +34,8 @@ bool HasF16c() {
 __attribute__((target("avx,f16c"))) std::size_t EncodeF16c(const float* values, std::size_t count, std::uint8_t* bytes) {
   std::size_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + 2 * i), _mm256_cvtps_ph(_mm256_loadu_ps(values + i), _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + 2 * i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(values + i), _MM_FROUND_TO_NEAREST_INT));
   }
   return i;
 }

@@ -6,8 +6,8 @@
 
 namespace reflex::base {
 
-// IEEE 754 half precision as it lies in files: two bytes a number, little endian on every machine. Both directions round to nearest,
-// ties to even; what is too large becomes infinite, NaN stays NaN. Conversions use F16C where the processor has it.
+// IEEE 754 half precision as it lies in files: two bytes a number, little endian on every machine. Both directions round to
+// nearest, ties to even; what is too large becomes infinite, NaN stays NaN. Conversions use F16C where the processor has it.
 
 // One number, portable. The slow one that judges the fast one.
 std::uint16_t HalfFromFloat(float value);

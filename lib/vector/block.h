@@ -27,7 +27,8 @@ void ScanCodes(const Kernels& kernels, const std::uint64_t* query, const char* c
   }
 }
 
-// Codes one after the other, searched by reading all of them; takes appends until it is full. 12 to 16 bytes an entry beside the code.
+// Codes one after the other, searched by reading all of them; takes appends until it is full. 12 to 16 bytes an entry beside the
+// code.
 //
 // Concurrency: one writer at a time (Append, Remove, Find). Scan and the accessors beside it, from any thread, see the first `size`
 // entries, where the size was read under the writer's lock; those never change, and none ever moves.

@@ -14,7 +14,8 @@ Result<double> CheckedNorm(std::span<const float> vector, std::size_t dimension)
   // In double the square of any float neither overflows nor vanishes, and a NaN or an infinity stays one.
   double square = 0;
   for (const float value : vector) square += static_cast<double>(value) * value;
-  if (!std::isfinite(square)) return Fail(ErrorCode::kInvalidArgument, "a vector with a NaN or infinite number; all must be finite");
+  if (!std::isfinite(square))
+    return Fail(ErrorCode::kInvalidArgument, "a vector with a NaN or infinite number; all must be finite");
   if (square == 0) return Fail(ErrorCode::kInvalidArgument, "a vector of zeros; one number at least must not be zero");
   return std::sqrt(square);
 }

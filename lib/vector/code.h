@@ -15,7 +15,8 @@ constexpr std::size_t WordsOf(std::size_t dimension) { return (dimension + 63) /
 // infinite, or all are zero.
 Result<double> CheckedNorm(std::span<const float> vector, std::size_t dimension);
 
-// One bit a dimension, set where the number is above zero; bits past the last dimension are 0. `code` has WordsOf(vector.size()) words.
+// One bit a dimension, set where the number is above zero; bits past the last dimension are 0. `code` has WordsOf(vector.size())
+// words.
 void SignCode(std::span<const float> vector, std::uint64_t* code);
 
 }  // namespace reflex::vector

@@ -11,7 +11,14 @@
 #define NO_MANUAL_VECTORIZATION
 #endif
 #endif
+// Its labels lie behind the links, at multiples of 4: the processor allows that, the sanitizer does not.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((no_sanitize("alignment"))), apply_to = function)
+#endif
 #include <hnswlib/hnswlib.h>
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
 
 #include "vector/block.h"
 

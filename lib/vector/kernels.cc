@@ -21,7 +21,8 @@ int DistancePortable(const void* a, const void* b, const void* words) {
   const auto* left = static_cast<const char*>(a);
   const auto* right = static_cast<const char*>(b);
   int bits = 0;
-  for (std::size_t i = 0; i < *static_cast<const std::size_t*>(words); ++i) bits += std::popcount(Load(left + 8 * i) ^ Load(right + 8 * i));
+  for (std::size_t i = 0; i < *static_cast<const std::size_t*>(words); ++i)
+    bits += std::popcount(Load(left + 8 * i) ^ Load(right + 8 * i));
   return bits;
 }
 
@@ -52,7 +53,8 @@ void DotsPortable(const float* a, const float* b, std::size_t count, float* ab, 
 
 REFLEX_POPCNT inline int PopcntOf(const char* a, const char* b, std::size_t words) {
   std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < words; ++i) bits += static_cast<std::uint64_t>(__builtin_popcountll(Load(a + 8 * i) ^ Load(b + 8 * i)));
+  for (std::size_t i = 0; i < words; ++i)
+    bits += static_cast<std::uint64_t>(__builtin_popcountll(Load(a + 8 * i) ^ Load(b + 8 * i)));
   return static_cast<int>(bits);
 }
 
@@ -64,14 +66,15 @@ REFLEX_POPCNT int DistancePopcnt(const void* a, const void* b, const void* words
   return PopcntOf(left, right, *static_cast<const std::size_t*>(words));
 }
 
-REFLEX_POPCNT void ScanPopcnt(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words, std::size_t count,
-                              std::uint16_t* out) {
+REFLEX_POPCNT void ScanPopcnt(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words,
+                              std::size_t count, std::uint16_t* out) {
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistancePopcnt(query, codes + i * stride, &words));
 }
 
 // Bits set in each byte: two lookups of four bits [Mula, Kurz, Lemire: Faster Population Counts Using AVX2 Instructions, 2016].
 REFLEX_AVX2 inline __m256i BitsOfBytes(__m256i value) {
-  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i table =
+      _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
   const __m256i low = _mm256_set1_epi8(15);
   return _mm256_add_epi8(_mm256_shuffle_epi8(table, _mm256_and_si256(value, low)),
                          _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(value, 4), low)));
@@ -84,8 +87,9 @@ REFLEX_AVX2 inline int DistanceAvx2Of(const char* a, const char* b, std::size_t 
     // A byte takes 31 times 8 bits before it overflows.
     __m256i bytes = _mm256_setzero_si256();
     for (int round = 0; round < 31 && i + 4 <= words; ++round, i += 4) {
-      bytes = _mm256_add_epi8(bytes, BitsOfBytes(_mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + 8 * i)),
-                                                                  _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * i)))));
+      bytes =
+          _mm256_add_epi8(bytes, BitsOfBytes(_mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + 8 * i)),
+                                                              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 8 * i)))));
     }
     total = _mm256_add_epi64(total, _mm256_sad_epu8(bytes, _mm256_setzero_si256()));
   }
@@ -133,7 +137,8 @@ REFLEX_AVX512 inline int DistanceAvx512Of(const char* a, const char* b, std::siz
   __m512i total = _mm512_setzero_si512();
   std::size_t i = 0;
   for (; i + 8 <= words; i += 8) {
-    total = _mm512_add_epi64(total, _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_loadu_si512(a + 8 * i), _mm512_loadu_si512(b + 8 * i))));
+    total = _mm512_add_epi64(total,
+                             _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_loadu_si512(a + 8 * i), _mm512_loadu_si512(b + 8 * i))));
   }
   if (i < words) {
     const auto mask = static_cast<__mmask8>((1u << (words - i)) - 1);
@@ -147,8 +152,8 @@ REFLEX_AVX512 int DistanceAvx512(const void* a, const void* b, const void* words
   return DistanceAvx512Of(static_cast<const char*>(a), static_cast<const char*>(b), *static_cast<const std::size_t*>(words));
 }
 
-REFLEX_AVX512 void ScanAvx512(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words, std::size_t count,
-                              std::uint16_t* out) {
+REFLEX_AVX512 void ScanAvx512(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words,
+                              std::size_t count, std::uint16_t* out) {
   const char* bytes = reinterpret_cast<const char*>(query);
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistanceAvx512Of(bytes, codes + i * stride, words));
 }

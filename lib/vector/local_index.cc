@@ -20,6 +20,11 @@ namespace {
 
 bool Between(std::uint64_t value, std::uint64_t low, std::uint64_t high) { return value >= low && value <= high; }
 
+std::size_t GraphFrom(const LocalIndexOptions& options, std::size_t words) {
+  if (options.graph_from != 0) return options.graph_from;
+  return words <= 6 ? 131'072 : std::max<std::size_t>(32'768, 131'072 * 6 / words);
+}
+
 // Of a query of length 1; NaN when the stored vector has no direction.
 float Cosine(const Kernels& kernels, std::span<const float> query, std::span<const float> stored) {
   float cross = 0, square = 0;
@@ -40,7 +45,8 @@ float Cosine(const Kernels& kernels, std::span<const float> query, std::span<con
 class LocalIndex::Core {
  public:
   Core(std::uint32_t dimension, const LocalIndexOptions& options, Background background)
-      : dimension_(dimension), partitions_{WordsOf(dimension), options.graph_from, options.graph, &BestKernels(WordsOf(dimension))},
+      : dimension_(dimension),
+        partitions_{WordsOf(dimension), GraphFrom(options, WordsOf(dimension)), options.graph, &BestKernels(WordsOf(dimension))},
         merges_(std::make_shared<MergeQueue>(std::move(background), options.slice)) {}
 
   std::shared_ptr<Partition> Find(const Digest& scope) const {
@@ -96,10 +102,12 @@ class LocalIndex::Core {
   const std::shared_ptr<MergeQueue> merges_;
 };
 
-std::unique_ptr<LocalIndex> LocalIndex::Create(std::uint32_t dimension, LocalIndexOptions options, Fetch fetch, Background background) {
+std::unique_ptr<LocalIndex> LocalIndex::Create(std::uint32_t dimension, LocalIndexOptions options, Fetch fetch,
+                                               Background background) {
   const bool allowed = Between(dimension, 1, 65'535) && Between(options.vectors_max, 1, std::uint64_t{1} << 31) &&
-                       Between(options.graph_from, 64, 1u << 20) && Between(options.graph.links, 2, 256) &&
-                       Between(options.graph.build_width, 1, 10'000) && options.slice >= 1 && fetch && background;
+                       (options.graph_from == 0 || Between(options.graph_from, 64, 1u << 20)) &&
+                       Between(options.graph.links, 2, 256) && Between(options.graph.build_width, 1, 10'000) &&
+                       options.slice >= 1 && fetch && background;
   if (!allowed) return nullptr;
   return std::unique_ptr<LocalIndex>(
       new LocalIndex(std::make_shared<Core>(dimension, options, std::move(background)), options, std::move(fetch)));
@@ -150,9 +158,8 @@ std::uint64_t LocalIndex::Count(const Digest& scope) const {
 std::size_t LocalIndex::Oversampling(std::size_t k) const {
   const std::size_t chosen = options_.oversampling;
   if (chosen != 0) return std::max(chosen, k);
-  // Short codes are coarse (docs/index.md).
-  const std::size_t least = dimension() >= 256 ? 128 : 256;
-  return std::max(k, std::clamp<std::size_t>(4 * k, least, 256));
+  // The fewest that were measured to find 0.99 of the five nearest with some room (docs/index.md).
+  return std::max<std::size_t>(k, 256);
 }
 
 Result<std::vector<Neighbor>> LocalIndex::Search(const Digest& scope, std::span<const float> vector, std::size_t k) const {
@@ -178,9 +185,10 @@ Result<std::vector<Neighbor>> LocalIndex::Search(const Digest& scope, std::span<
     found.push_back({hit.label, std::clamp(similarity, -1.0f, 1.0f)});
   }
   const std::size_t kept = std::min(k, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(), [](const Neighbor& a, const Neighbor& b) {
-    return a.similarity != b.similarity ? a.similarity > b.similarity : a.label < b.label;
-  });
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(kept), found.end(),
+                    [](const Neighbor& a, const Neighbor& b) {
+                      return a.similarity != b.similarity ? a.similarity > b.similarity : a.label < b.label;
+                    });
   found.resize(kept);
   return found;
 }

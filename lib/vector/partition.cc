@@ -72,7 +72,8 @@ void Partition::MakeRoom() {
   if (live * 4 > options_.graph_from * 3) {
     auto sealed = std::make_shared<Segments>(*sealed_);
     sealed->blocks.push_back(tail_);
-    next = std::make_shared<Block>(options_.words, std::min(options_.graph_from, std::max(kFirstCapacity, options_.graph_from / 16)));
+    next =
+        std::make_shared<Block>(options_.words, std::min(options_.graph_from, std::max(kFirstCapacity, options_.graph_from / 16)));
     sealed_ = std::move(sealed);
     needs_merge_.store(true, std::memory_order_relaxed);
   } else {

@@ -22,7 +22,8 @@ struct PartitionOptions {
   const Kernels* kernels = nullptr;
 };
 
-// The sealed part of a partition: full blocks that wait for a graph, and graphs from small to large. Entries die, nothing else changes.
+// The sealed part of a partition: full blocks that wait for a graph, and graphs from small to large. Entries die, nothing else
+// changes.
 struct Segments {
   std::vector<std::shared_ptr<Block>> blocks;
   std::vector<std::shared_ptr<Graph>> graphs;
@@ -45,7 +46,7 @@ class Merge {
     std::uint32_t index;
   };
 
-  const PartitionOptions& options_;
+  const PartitionOptions options_;  // Copied: a merge may outlive the index by a slice.
   Segments sources_;
   std::vector<Place> places_;
   std::size_t done_ = 0;
@@ -55,8 +56,8 @@ class Merge {
 
 // The vectors of one scope: a tail that takes what is added, and sealed segments. A label is live in one of them at most.
 //
-// Concurrency: all functions from any thread, except that one merge runs at a time. A search holds the lock to copy two pointers and a
-// number; an add to look its label up and to copy its code, and, when the tail doubles, to copy the tail.
+// Concurrency: all functions from any thread, except that one merge runs at a time. A search holds the lock to copy two pointers
+// and a number; an add to look its label up and to copy its code, and, when the tail doubles, to copy the tail.
 class Partition {
  public:
   enum class Added { kNew, kReplaced, kRetired };
@@ -89,7 +90,7 @@ class Partition {
   void MakeRoom() REQUIRES(mutex_);
   void Judge() REQUIRES(mutex_);
 
-  const PartitionOptions& options_;
+  const PartitionOptions options_;  // Copied: a merge may outlive the index by a slice.
   mutable base::Mutex mutex_;
   std::shared_ptr<Block> tail_ GUARDED_BY(mutex_);
   std::shared_ptr<const Segments> sealed_ GUARDED_BY(mutex_);

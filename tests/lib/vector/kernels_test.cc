@@ -32,7 +32,8 @@ TEST(Kernels, AllSetsGiveTheDistancesOfThePortableOne) {
 TEST(Kernels, AllBitsDifferInTheLongestCode) {
   const std::size_t words = 1023;
   const std::vector<std::uint64_t> zeros(words), ones(words, ~std::uint64_t{0});
-  for (const Kernels& kernels : AllKernels()) EXPECT_EQ(kernels.distance(zeros.data(), ones.data(), &words), 65'472) << kernels.name;
+  for (const Kernels& kernels : AllKernels())
+    EXPECT_EQ(kernels.distance(zeros.data(), ones.data(), &words), 65'472) << kernels.name;
 }
 
 TEST(Kernels, DotProductsAgree) {

@@ -184,9 +184,11 @@ TEST(LocalIndex, RefusesWhatHasNoDirection) {
   const auto refused = [&] {
     const auto added = world.index->Add(world.scope, 1, bad);
     const auto found = world.index->Search(world.scope, bad, 1);
-    return !added && added.error().code == ErrorCode::kInvalidArgument && !found && found.error().code == ErrorCode::kInvalidArgument;
+    return !added && added.error().code == ErrorCode::kInvalidArgument && !found &&
+           found.error().code == ErrorCode::kInvalidArgument;
   };
-  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+  for (const float value :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
     bad[63] = value;
     EXPECT_TRUE(refused()) << value;
   }

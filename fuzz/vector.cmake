@@ -1,0 +1,1 @@
+reflex_fuzzer(vector_index reflex_vector)
