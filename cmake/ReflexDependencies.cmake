@@ -43,5 +43,4 @@ endif()
 if(REFLEX_BENCH)
   find_package(benchmark REQUIRED)
 endif()
-# llama.cpp, for models in files. Until it is found nothing of it is built.
-add_library(reflex_llama INTERFACE)
+include(ReflexLlama)

@@ -26,6 +26,9 @@ struct GgufOptions {
   std::string prefix;
   // Texts that are embedded at the same time, one thread each: the callers' threads. 1 to 64.
   std::uint32_t contexts = 2;
+  // Pair scorers only: the second text of a pair gets a segment of its own, where the file has one. False for a model that was
+  // trained with one segment for both.
+  bool segments = true;
   // Callers that wait for a context; one more is refused with kBusy. 1 to 4,096.
   std::uint32_t queue_max = 64;
   // Short texts that wait are embedded together up to this many pieces; longer texts go alone through a context of their own. 16 to

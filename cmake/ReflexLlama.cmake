@@ -1,0 +1,25 @@
+# Gives the target reflex_llama: llama.cpp, for models in files, or nothing.
+#   REFLEX_LLAMA=off   nothing of it is built; models in files are refused with a sentence (default)
+#   REFLEX_LLAMA=auto  an installed package of a tested version, else pinned sources, built once into build/llama
+set(REFLEX_LLAMA "off" CACHE STRING "Models in files, through llama.cpp: off or auto")
+set_property(CACHE REFLEX_LLAMA PROPERTY STRINGS off auto)
+# Compiles and passes its tests with these; they share one soname and differ in structures, so a program says which it was built for.
+set(llama_versions 0.5.0...<0.8.0)
+set(llama_prefix ${CMAKE_SOURCE_DIR}/build/llama)
+
+add_library(reflex_llama INTERFACE)
+if(REFLEX_LLAMA STREQUAL "auto")
+  find_package(llama ${llama_versions} CONFIG QUIET)
+  if(NOT llama_FOUND)
+    execute_process(COMMAND ${CMAKE_SOURCE_DIR}/tools/build_llama.sh ${llama_prefix} RESULT_VARIABLE llama_status)
+    if(NOT llama_status EQUAL 0)
+      message(FATAL_ERROR "llama.cpp could not be built; without models in files: -DREFLEX_LLAMA=off")
+    endif()
+    find_package(llama ${llama_versions} CONFIG REQUIRED PATHS ${llama_prefix} NO_DEFAULT_PATH)
+  endif()
+  message(STATUS "reflex: llama.cpp ${LLAMA_VERSION} from ${llama_DIR}")
+  target_link_libraries(reflex_llama INTERFACE llama Threads::Threads)
+  target_compile_definitions(reflex_llama INTERFACE REFLEX_HAVE_LLAMA=1 REFLEX_LLAMA_BUILT="${LLAMA_VERSION}")
+elseif(NOT REFLEX_LLAMA STREQUAL "off")
+  message(FATAL_ERROR "REFLEX_LLAMA is \"${REFLEX_LLAMA}\"; allowed are off and auto")
+endif()
