@@ -54,7 +54,18 @@ std::optional<Embedding> PairJudge::OwnVectors(const Digest& key, const std::vec
   return bytes && !bytes->empty() ? ReadRecord(*bytes, maker_, spans) : std::nullopt;
 }
 
-Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached) const {
+Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached, std::optional<float> similarity) const {
+  if (!similarity) return JudgeWithVectors(question, key, cached);
+  Judgement judgement;
+  judgement.verdict.competent = verify::IsCompetent(question.reading) && verify::IsCompetent(cached);
+  if (judgement.verdict.competent) judgement.verdict.conflicts = text::FindConflicts(question.reading, cached);
+  // Most candidates end here, and vectors of words take longer than guards.
+  if (judgement.verdict.competent && judgement.verdict.conflicts.empty()) judgement = JudgeWithVectors(question, key, cached);
+  judgement.similarity = *similarity;
+  return judgement;
+}
+
+Judgement PairJudge::JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const {
   const auto spans = verify::WordSpans(cached);
   Judgement judgement;
   if (question.by_model) {

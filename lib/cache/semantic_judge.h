@@ -26,7 +26,7 @@ struct Question {
 
 struct Judgement {
   verify::Verdict verdict;
-  float similarity = 0;   // Cosine of the text vectors it was judged with.
+  float similarity = 0;   // Cosine of the text vectors: the known one, or of those it was judged with.
   bool by_model = false;  // Judged with the model's word vectors and weights; else with the built-in ones.
 };
 
@@ -51,10 +51,12 @@ class PairJudge {
   // The model's word vectors of a cached question, from the store; nothing where there are none that fit.
   std::optional<Embedding> OwnVectors(const Digest& key, const std::vector<TextSpan>& spans) const;
 
-  // Judges one candidate. Reads its stored vectors when question.by_model is there.
-  Judgement Judge(Question& question, const Digest& key, const verify::Reading& cached) const;
+  // Judges one candidate. Reads its stored vectors when question.by_model is there. With a known similarity a candidate that a guard
+  // vetoes is not embedded at all.
+  Judgement Judge(Question& question, const Digest& key, const verify::Reading& cached, std::optional<float> similarity) const;
 
  private:
+  Judgement JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const;
   PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<verify::Verifier> own);
 
   EntryStore& store_;

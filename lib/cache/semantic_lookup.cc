@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/digest.h"
 #include "cache/semantic_limits.h"
 #include "text/canonical.h"
 #include "text/present.h"
@@ -73,7 +74,7 @@ bool Lookup::ReadMembers() {
 // Equal canonical texts; the digest only points at them.
 bool Lookup::TryCanonical() {
   canonical_ = text::CanonicalText(query_.question);
-  canonical_digest_ = CanonicalDigest(query_.question);
+  canonical_digest_ = base::HashBytes(canonical_);  // CanonicalDigest, without reading the text again.
   std::vector<Digest> keys;
   if (small_) {
     for (const ScopeMember& member : members_) {
@@ -108,9 +109,9 @@ bool Lookup::ReadQuestion() {
   return InTime();
 }
 
-void Lookup::AddCandidate(EntryPtr head, float similarity) {
+void Lookup::AddCandidate(EntryPtr head, std::optional<float> similarity) {
   Candidate candidate;
-  candidate.judgement.similarity = similarity;
+  candidate.similarity = similarity;
   CandidateView* const view = Trace(*head);
   if (view != nullptr) candidate.row = trace_->candidates.size() - 1;
   if (!Usable(*head)) return;
@@ -130,7 +131,7 @@ bool Lookup::GatherSmall() {
       const auto vector = parts_.store.FindVector(member.key);
       any_vector = vector && !vector->empty();
     }
-    AddCandidate(std::move(*head), 0);
+    AddCandidate(std::move(*head), std::nullopt);
   }
   return !any_vector || EmbedForIndex();
 }
@@ -185,9 +186,8 @@ bool Lookup::JudgeAll() {
   const double thresholds[] = {ThresholdOf(false), ThresholdOf(true)};
   for (Candidate& candidate : candidates_) {
     if (!InTime()) return false;
-    const float similarity = candidate.judgement.similarity;
-    candidate.judgement = parts_.judge.Judge(*question_, candidate.head->key, verify::Read(candidate.head->question));
-    if (similarity != 0) candidate.judgement.similarity = similarity;
+    const verify::Reading cached = verify::Read(candidate.head->question);
+    candidate.judgement = parts_.judge.Judge(*question_, candidate.head->key, cached, candidate.similarity);
     candidate.threshold = thresholds[candidate.judgement.by_model ? 1 : 0];
     candidate.accepted = candidate.judgement.verdict.Accepts(candidate.threshold);
     if (trace_ == nullptr) continue;

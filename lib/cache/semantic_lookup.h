@@ -42,6 +42,7 @@ class Lookup {
  private:
   struct Candidate {
     EntryPtr head;
+    std::optional<float> similarity;  // As the index said.
     Judgement judgement;
     double threshold = 2;
     bool accepted = false;
@@ -66,7 +67,7 @@ class Lookup {
   bool MissBy(std::string_view what, const Error& error);
   bool InTime();
   bool Usable(const Entry& entry) const;
-  void AddCandidate(EntryPtr head, float similarity);
+  void AddCandidate(EntryPtr head, std::optional<float> similarity);
   bool EmbedForIndex();
   // Fetches the entry whole, checks it again and serves it.
   bool Serve(const Entry& head, SimilarLayer layer, float similarity, float score);
