@@ -157,6 +157,9 @@ class SemanticTier {
     std::unique_ptr<VectorIndex> index;
     Embedder* words = nullptr;       ///< Quick: the built-in table, whose word vectors the built-in verifier was trained on.
     Embedder* model = nullptr;       ///< Null: `words` also makes the vectors of the index.
+    /// A verifier trained with the word vectors of `model`, in the text form of docs/canonical.md; must name the model's id. Empty: all
+    /// pairs are judged with the built-in word vectors and weights. Copied.
+    std::string_view model_verifier;
     PairScorer* reranker = nullptr;  ///< May be null.
     Clock* clock = nullptr;
     Logger* logger = nullptr;
@@ -165,8 +168,8 @@ class SemanticTier {
   };
   /// Takes over the store's SetOnRemoved: call it before the store's first use. The destructor waits for the background job that
   /// runs, if any; jobs that have not begun by then do nothing, whenever they run.
-  /// Returns: kInvalidArgument for an option, a missing part, or an index whose dimension is not the embedder's; kCorrupt when the
-  /// program's own verifier cannot be read.
+  /// Returns: kInvalidArgument for an option, a missing part, a `model_verifier` that cannot be read or is of another model, or an
+  /// index whose dimension is not the embedder's; kNewerFormat; kCorrupt when the program's own verifier cannot be read.
   static Result<std::unique_ptr<SemanticTier>> Create(const SemanticOptions& options, Parts parts);
   virtual ~SemanticTier() = default;
 

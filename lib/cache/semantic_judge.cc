@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "verify/model.h"
@@ -25,10 +26,19 @@ PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify
     : store_(store), words_(words), model_(model), builtin_(std::move(builtin)), own_(std::move(own)),
       maker_(VectorMaker::Of(embedder().model_id(), embedder().dimension())) {}
 
-Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model) {
+Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model, std::string_view model_verifier) {
   const auto& builtin = verify::Model::Builtin();
   if (!builtin) return Fail(ErrorCode::kCorrupt, "the program's verifier cannot be read: " + builtin.error().message);
   std::optional<verify::Verifier> own;
+  if (!model_verifier.empty()) {
+    if (model == nullptr) return Fail(ErrorCode::kInvalidArgument, "a verifier for a model is given, but no model");
+    REFLEX_TRY(auto weights, verify::Model::Parse(model_verifier));
+    if (weights.embedder() != model->model_id()) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "the verifier was trained with the model \"" + weights.embedder() + "\", not with \"" + model->model_id() + "\"");
+    }
+    own.emplace(std::move(weights));
+  }
   return PairJudge(store, words, model, verify::Verifier(*builtin), std::move(own));
 }
 

@@ -34,8 +34,9 @@ struct Judgement {
 // else with the built-in ones. Thread-safe, immutable.
 class PairJudge {
  public:
-  // `model` may be null. All outlive the object. Returns: kCorrupt for a built-in verifier that cannot be read.
-  static Result<PairJudge> Create(EntryStore& store, Embedder& words, Embedder* model);
+  // `model` may be null, `model_verifier` empty. The references outlive the object. Returns: kCorrupt for a built-in verifier that
+  // cannot be read; kInvalidArgument, kNewerFormat for the model's.
+  static Result<PairJudge> Create(EntryStore& store, Embedder& words, Embedder* model, std::string_view model_verifier);
 
   // The embedder whose vectors the index has.
   Embedder& embedder() const { return model_ != nullptr ? *model_ : words_; }

@@ -160,7 +160,7 @@ class Tier final : public SemanticTier {
 Result<std::unique_ptr<SemanticTier>> SemanticTier::Create(const SemanticOptions& options, Parts parts) {
   REFLEX_CHECK(Check(options));
   REFLEX_CHECK(Check(parts));
-  REFLEX_TRY(auto judge, cache::PairJudge::Create(*parts.store, *parts.words, parts.model));
+  REFLEX_TRY(auto judge, cache::PairJudge::Create(*parts.store, *parts.words, parts.model, parts.model_verifier));
   return std::make_unique<Tier>(options, std::move(parts), std::move(judge));
 }
 

@@ -92,6 +92,7 @@ class SemanticTest : public ::testing::Test {
     parts.store = store_;
     parts.words = &words_;
     parts.model = model_;
+    parts.model_verifier = model_verifier_;
     parts.reranker = reranker_;
     parts.clock = &clock_;
     parts.logger = &logger_;
@@ -152,6 +153,7 @@ class SemanticTest : public ::testing::Test {
   Jobs jobs_;
   inference::StaticEmbedder words_;
   SlowEmbedder* model_ = nullptr;
+  std::string model_verifier_;
   PairScorer* reranker_ = nullptr;
   std::unique_ptr<Cache> cache_;
   EntryStore* store_ = nullptr;

@@ -1,8 +1,13 @@
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 
-#include "cache/semantic_limits.h"
+#include "cache/semantic_record.h"
 #include "lib/cache/semantic_fixture.h"
+#include "verify/reading.h"
+
+extern "C" const char reflex_data_verifier_begin[], reflex_data_verifier_end[];
 
 namespace reflex::cache {
 namespace {
@@ -251,6 +256,68 @@ TEST_F(SemanticVectors, WithoutAnIndexLargeScopesAreComparedByCanonicalText) {
   EXPECT_TRUE(jobs_.empty());
   EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kNoCandidate);
   EXPECT_NE(Find("how do i reverse a linked list in python").entry, nullptr);
+}
+
+// The program's own weights under the name of the model: what is tested is which vectors and weights are used, not how good they are.
+std::string VerifierFor(std::string_view model) {
+  std::string text(reflex_data_verifier_begin, reflex_data_verifier_end);
+  const std::size_t begin = text.find("embedder "), end = text.find('\n', begin);
+  return text.replace(begin, end - begin, "embedder " + std::string(model));
+}
+
+TEST_F(SemanticVectors, WithWeightsForTheModelItsWordVectorsAreJudged) {
+  SlowEmbedder model;
+  model_ = &model;
+  model_verifier_ = VerifierFor("slow-1");
+  Start();
+  Fill(30);
+  const EntryPtr entry = Store(kCached);
+  jobs_.Run();
+  model.calls = 0;
+  constexpr std::string_view kOther = "What is the way to reverse a singly linked list with Python?";
+  const auto score = [&] { return tier_->Explain(Ask(kOther)).candidates.at(0).score; };
+  const float with_rows = score();
+  EXPECT_EQ(model.calls, 1);
+  ASSERT_GT(with_rows, 0);
+  // Rows that say nothing: the score changes, so it was them that were judged.
+  const verify::Reading reading = verify::Read(kCached);
+  const auto spans = verify::WordSpans(reading);
+  const VectorMaker maker = VectorMaker::Of("slow-1", model.dimension());
+  Embedding blank = *ReadRecord(*store_->FindVector(entry->key), maker, spans);
+  std::fill(blank.words.begin(), blank.words.end(), 0.0f);
+  ASSERT_TRUE(store_->PutVector(entry->key, WriteRecord(maker, blank, spans, true)));
+  EXPECT_GT(std::abs(score() - with_rows), 1e-4f);
+  // A record without words: the built-in vectors judge, which are the same here but for rounding.
+  ASSERT_TRUE(store_->PutVector(entry->key, WriteRecord(maker, blank, spans, false)));
+  EXPECT_NEAR(score(), with_rows, 1e-2f * with_rows);
+}
+
+TEST_F(SemanticVectors, ASmallScopeIsEmbeddedOnlyWhereItHasVectors) {
+  SlowEmbedder model;
+  model_ = &model;
+  model_verifier_ = VerifierFor("slow-1");
+  Start();
+  Fill(17);
+  Store(kCached, "small");
+  jobs_.Run();
+  model.calls = 0;
+  EXPECT_NE(Find(kTypo, "small").entry, nullptr);
+  EXPECT_EQ(model.calls, 0);
+  ASSERT_TRUE(cache_->Erase(Make("describe a volcano")->key));
+  ASSERT_TRUE(cache_->Erase(Make("describe a piano")->key));
+  Find(kTypo);
+  EXPECT_EQ(model.calls, 1);
+}
+
+TEST_F(SemanticVectors, WeightsOfAnotherModelAreRefused) {
+  SlowEmbedder model;
+  model_ = &model;
+  model_verifier_ = VerifierFor("other");
+  const auto made = SemanticTier::Create({}, PartsOf());
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().message, "the verifier was trained with the model \"other\", not with \"slow-1\"");
+  model_ = nullptr;
+  EXPECT_EQ(SemanticTier::Create({}, PartsOf()).error().code, ErrorCode::kInvalidArgument);
 }
 
 }  // namespace
