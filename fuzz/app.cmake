@@ -1,1 +1,2 @@
 reflex_fuzzer(settings reflex_app)
+reflex_fuzzer(eval_rows reflex_app)

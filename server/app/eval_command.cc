@@ -165,6 +165,18 @@ void AddNamed(Decisions decisions, EvalReport& report) {
   if (!names.empty()) report.AddText("wrong_ids", "decided wrong, the first " + std::to_string(count), names);
 }
 
+// Two texts that differ in spacing alone offer nothing new.
+std::string OneSpaced(std::string_view text) {
+  std::string plain;
+  for (const char c : text) {
+    const bool space = c == ' ' || (c >= '\t' && c <= '\r');
+    if (!space) plain += c;
+    if (space && !plain.empty() && plain.back() != ' ') plain += ' ';
+  }
+  if (plain.ends_with(' ')) plain.pop_back();
+  return plain;
+}
+
 // What a stream offers and what was taken of it; words of docs/quality.md.
 void AddStreamLabels(Decisions decisions, EvalReport& report) {
   std::set<std::string> classes, texts;
@@ -173,7 +185,7 @@ void AddStreamLabels(Decisions decisions, EvalReport& report) {
   bool has_phrases = false;
   for (const EvalDecision& decision : decisions) {
     const EvalRow& row = *decision.row;
-    const bool known = classes.contains(row.answer_class), exact = texts.contains(row.a);
+    const bool known = classes.contains(row.answer_class), exact = texts.contains(OneSpaced(row.a));
     const auto phrase = std::pair(row.answer_class, row.phrase);
     has_phrases = has_phrases || !row.phrase.empty();
     possible += known ? 1 : 0;
@@ -187,7 +199,7 @@ void AddStreamLabels(Decisions decisions, EvalReport& report) {
       wrong_semantic += IsSemantic(decision) ? 1 : 0;
     }
     classes.insert(row.answer_class);
-    texts.insert(row.a);
+    texts.insert(OneSpaced(row.a));
     phrases.insert(phrase);
   }
   const auto hits = Count(decisions, IsHit);

@@ -13,12 +13,12 @@ namespace reflex::app {
 
 // The files of models and how they are run; docs/configuration.md explains each.
 struct ModelSettings {
-  std::filesystem::path path;  // Empty: the built-in table alone.
+  std::filesystem::path path = {};  // Empty: the built-in table alone.
   std::string pooling = "file";
-  std::string prefix;
+  std::string prefix = {};
   std::uint32_t contexts = 2;
   std::uint32_t queue_max = 64;
-  std::filesystem::path reranker_path;  // Empty: none.
+  std::filesystem::path reranker_path = {};  // Empty: none.
 };
 
 // What turns texts into vectors and judges pairs.

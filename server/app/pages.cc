@@ -20,14 +20,17 @@ Usage:
                                       Remove the answers that meet all conditions given;
                                       with --dry-run only count them
   reflex entries delete KEY           Remove one answer; KEY is its X-Reflex-Entry
-  reflex explain FILE [--url URL]     Ask the running Reflex how it would answer the chat request in FILE (- for
-                                      standard input), and why; as the caller of OPENAI_API_KEY or --api-key
-  reflex eval pairs    FILE           What the cache would make of questions of your own, lines of
-  reflex eval stream   FILE           {"id","a","b"}, {"id","prompt"} or, with whole chat requests, {"id","a","b"};
-  reflex eval requests FILE           with labels ("same", "class") also how often it is right. Needs no provider.
-                                      [--out FILE] [--json] [--model FILE] [--reranker FILE] [--features FILE]
-                                      [--scores FILE]: docs/eval.md
-  reflex models check FILE            Tell what a model file is and whether this program can run it
+  reflex explain FILE [--url URL] [--api-key KEY]
+                                      How the running Reflex would answer the chat request in
+                                      FILE (-: standard input), and why; as the caller of
+                                      --api-key, else of OPENAI_API_KEY
+  reflex eval pairs|stream|requests FILE [--out FILE] [--json] [--model FILE] [--reranker FILE]
+              [--features FILE] [--scores FILE]
+                                      What the cache makes of questions of your own, lines of
+                                      {"id","a","b"}, {"id","prompt"} or, with whole chat
+                                      requests, {"id","a","b"}; with labels ("same", "class") also
+                                      how often it is right. Needs no provider (docs/eval.md)
+  reflex models check FILE [--json]   What a model file is, and whether this program can run it
   reflex version                      Show the version
 
 stats, purge and entries ask the running Reflex; with none running they open the store themselves.

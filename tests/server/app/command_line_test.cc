@@ -115,5 +115,35 @@ TEST(CommandLine, AnEntryIsSixtyFourDigits) {
   EXPECT_NE(Refusal({"entries", "delete"}), "");
 }
 
+TEST(CommandLine, EvalTakesAKindAFileAndWhereResultsGo) {
+  const CommandLine line =
+      Parsed({"eval", "stream", "q.jsonl", "--out", "p", "--scores", "s", "--json", "--model", "m", "--tiers", "l1,l2"});
+  EXPECT_EQ(line.command, Command::kEval);
+  EXPECT_EQ(line.eval.kind, EvalKind::kStream);
+  EXPECT_EQ(line.eval.file, "q.jsonl");
+  EXPECT_EQ(line.eval.out, "p");
+  EXPECT_EQ(line.eval.scores, "s");
+  EXPECT_EQ(line.eval.model, "m");
+  EXPECT_TRUE(line.eval.json);
+  EXPECT_EQ(line.flags.size(), 1u);
+  EXPECT_EQ(Parsed({"eval", "pairs", "q", "--features", "f"}).eval.features, "f");
+  EXPECT_EQ(Parsed({"eval", "requests", "q"}).eval.kind, EvalKind::kRequests);
+  EXPECT_NE(Refusal({"eval"}), "");
+  EXPECT_NE(Refusal({"eval", "pairs"}), "");
+  EXPECT_NE(Refusal({"eval", "stream", "q", "--features", "f"}), "");
+}
+
+TEST(CommandLine, ExplainAndModelsCheckTakeAFile) {
+  const CommandLine explain = Parsed({"explain", "-", "--url", "http://h", "--api-key", "k", "--json"});
+  EXPECT_EQ(explain.command, Command::kExplain);
+  EXPECT_EQ(explain.file, "-");
+  EXPECT_EQ(explain.url, "http://h");
+  EXPECT_EQ(explain.api_key, "k");
+  EXPECT_TRUE(explain.json);
+  EXPECT_EQ(Parsed({"models", "check", "m.gguf"}).command, Command::kModelsCheck);
+  EXPECT_NE(Refusal({"models", "check"}), "");
+  EXPECT_NE(Refusal({"explain"}), "");
+}
+
 }  // namespace
 }  // namespace reflex::app

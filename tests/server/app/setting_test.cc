@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "app/settings.h"
 
@@ -43,6 +45,23 @@ TEST(Setting, ShownSizesAndDurationsReadBackAsThemselves) {
   EXPECT_EQ(ShowDuration(std::chrono::seconds(75)), "75s");
 }
 
+TEST(Setting, SharesAreDecimalsOrPercentages) {
+  const auto row = std::ranges::find(SettingsTable(), "semantic.audit_share", &Setting::key);
+  ASSERT_NE(row, SettingsTable().end());
+  Settings settings;
+  for (const auto& [text, value] : {std::pair("0", 0.0), std::pair("1", 1.0), std::pair("0.003", 0.003), std::pair("0.3%", 0.003),
+                                    std::pair("12.5 %", 0.125), std::pair(".5", 0.5), std::pair("100%", 1.0)}) {
+    ASSERT_TRUE(Assign(*row, settings, {text})) << text;
+    EXPECT_DOUBLE_EQ(settings.gateway.audits.share, value) << text;
+    Settings again;
+    ASSERT_TRUE(Assign(*row, again, {Show(*row, settings)})) << Show(*row, settings);
+    EXPECT_EQ(again.gateway.audits.share, settings.gateway.audits.share);
+  }
+  for (const char* bad : {"", "%", "-0.1", "1.1", "101%", "1e-3", "nan", "inf", "0,5", "0.5x", "+0.5", "0x1"}) {
+    EXPECT_FALSE(Assign(*row, settings, {bad})) << bad;
+  }
+}
+
 TEST(Setting, NamesFollowFromTheKeyAndAreUnique) {
   std::set<std::string> keys, variables, flags;
   for (const Setting& setting : SettingsTable()) {
@@ -58,7 +77,8 @@ TEST(Setting, NamesFollowFromTheKeyAndAreUnique) {
   }
   for (const char* name : {"REFLEX_PORT", "REFLEX_BIND_ADDR", "REFLEX_STORAGE_PATH", "REFLEX_L1_CAPACITY", "REFLEX_TIERS",
                            "REFLEX_IO_THREADS", "REFLEX_UPSTREAM", "REFLEX_ANTHROPIC_UPSTREAM", "REFLEX_GEMINI_UPSTREAM",
-                           "REFLEX_UPSTREAM_KEY", "REFLEX_CLIENT_KEYS_FILE", "REFLEX_TENANT_SECRET_FILE", "REFLEX_MEMORY_BYTES"}) {
+                           "REFLEX_UPSTREAM_KEY", "REFLEX_CLIENT_KEYS_FILE", "REFLEX_TENANT_SECRET_FILE", "REFLEX_MEMORY_BYTES",
+                           "REFLEX_MAX_WRONG_HITS", "REFLEX_MODEL_PATH", "REFLEX_RERANKER_PATH", "REFLEX_RERANKER_THRESHOLD"}) {
     EXPECT_TRUE(variables.contains(name)) << name;
   }
   EXPECT_TRUE(flags.contains("--memory-bytes"));

@@ -119,9 +119,31 @@ TEST(Settings, ABadValueNamesSettingValueSourceAndWhatIsAllowed) {
   ExpectMentions(Refusal(LoadFlags({{"--log-level", "loud"}})), {"log.level", "loud", "debug, info, warning, error"});
   ExpectMentions(Refusal(LoadFlags({{"--upstream", "api.openai.com"}})),
                  {"upstream.openai", "api.openai.com", "http:// or https://"});
-  ExpectMentions(Refusal(LoadVariables({{"REFLEX_TIERS", "l1,l2"}})), {"cache.tiers", "l1,l2", "allowed: l1"});
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_TIERS", "l2"}})), {"cache.tiers", "l2", "allowed: \"l1\", \"l1,l2\" or"});
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_MAX_WRONG_HITS", "0.3"}})), {"cache.max_wrong_hits", "0.3", "from 0.0005 to 0.2"});
+  ExpectMentions(Refusal(LoadFile("semantic.audit_share = nan\n")), {"semantic.audit_share", "from 0 to 1"});
   ExpectMentions(Refusal(LoadVariables({{"REFLEX_PORT", ""}})), {"server.port", "\"\"", "whole number"});
   ExpectMentions(Refusal(LoadFlags({{"--storage-commit", "sometimes"}})), {"storage.commit", "each, interval, off"});
+}
+
+TEST(Settings, TiersAndSharesReachTheParts) {
+  const auto all = LoadVariables({});
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_TRUE(all->settings.gateway.verified_tier && all->settings.semantic.verify);
+  EXPECT_EQ(all->settings.semantic.max_wrong_hits, 0.003);
+  const auto two =
+      LoadVariables({{"REFLEX_TIERS", "l1,l2"}, {"REFLEX_MAX_WRONG_HITS", "2%"}, {"REFLEX_RERANKER_THRESHOLD", "0.75"}});
+  ASSERT_TRUE(two) << two.error().message;
+  EXPECT_TRUE(two->settings.gateway.exact_tier && two->settings.gateway.canonical_tier);
+  EXPECT_FALSE(two->settings.gateway.verified_tier || two->settings.semantic.verify);
+  EXPECT_EQ(two->settings.semantic.max_wrong_hits, 0.02);
+  EXPECT_EQ(two->settings.semantic.reranker_threshold, 0.75);
+  const auto one = LoadFile("cache.tiers = \"l1\"\ncache.max_wrong_hits = 0.01\nsemantic.question_bytes_max = \"4KiB\"\n");
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_TRUE(one->settings.gateway.exact_tier);
+  EXPECT_FALSE(one->settings.gateway.canonical_tier);
+  EXPECT_EQ(one->settings.semantic.max_wrong_hits, 0.01);
+  EXPECT_EQ(one->settings.semantic.question_bytes_max, 4096u);
 }
 
 TEST(Settings, AWrongTypeInTheFileIsABadValue) {
