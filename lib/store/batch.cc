@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <lmdb.h>
+
+#include "store/limits.h"
+#include "store/pieces.h"
 
 namespace reflex::store {
 namespace {
@@ -33,6 +37,8 @@ class Cursor {
   Cursor(const Cursor&) = delete;
   Cursor& operator=(const Cursor&) = delete;
 
+  MDB_cursor* get() const { return cursor_; }
+  int code() const { return code_; }
   int Get(MDB_val& key, MDB_val& data, MDB_cursor_op op) { return code_ != 0 ? code_ : mdb_cursor_get(cursor_, &key, &data, op); }
 
  private:
@@ -42,9 +48,14 @@ class Cursor {
 
 }  // namespace
 
-std::uint64_t Batch::FileBytes(std::uint64_t bytes) {
-  // Each piece has its node; the rows in the key and expiry tables are 74 and 26 bytes in pages that are two thirds full.
-  return bytes + (bytes / kPieceBytes + 2) * kNodeBytes + 150;
+std::uint64_t Batch::FileBytes(std::uint64_t bytes, bool scoped) {
+  // Each piece has its node; the rows in the key, expiry and scope tables are 74, 26 and 106 bytes in pages that are two thirds full.
+  return bytes + (bytes / kPieceBytes + 2) * kNodeBytes + 150 + (scoped ? 160 : 0);
+}
+
+std::uint64_t Batch::RowBytes(std::uint64_t bytes) {
+  // Beyond half a page a row has pages of its own.
+  return bytes > kPieceBytes ? (bytes / 4096 + 1) * 4096 + 100 : bytes * 3 / 2 + 100;
 }
 
 int Batch::FindRecord(const Digest& key, std::optional<KeyRecord>& record) {
@@ -65,7 +76,37 @@ int Batch::RemovePieces(std::uint64_t first_id, std::uint32_t pieces) {
   return 0;
 }
 
+int Batch::FindPlace(const KeyRecord& record, std::optional<ScopePlace>& place) {
+  std::uint64_t id = record.first_id;
+  MDB_val name = Value(id), piece{};
+  const int code = mdb_get(transaction_.txn(), environment_.values(), &name, &piece);
+  if (code == 0) place = DecodeScopePlace(View(piece));
+  return NotFoundIsFine(code);
+}
+
+int Batch::RemovePlace(const Digest& key, const ScopePlace& place) {
+  removed_.push_back({place.scope, key});
+  const std::string bytes = EncodeScopeRow(place.scope, place.canonical, key);
+  MDB_val row = Value(bytes);
+  return NotFoundIsFine(mdb_del(transaction_.txn(), environment_.scopes(), &row, nullptr));
+}
+
+int Batch::RemoveVector(const Digest& key) {
+  MDB_val name = Value(key);
+  return NotFoundIsFine(mdb_del(transaction_.txn(), environment_.vectors(), &name, nullptr));
+}
+
 int Batch::Remove(const Digest& key, const KeyRecord& record) {
+  std::optional<ScopePlace> place;
+  if (const int code = FindPlace(record, place); code != 0) return code;
+  if (place) {
+    if (const int code = RemovePlace(key, *place); code != 0) return code;
+  }
+  if (const int code = RemoveVector(key); code != 0) return code;
+  return RemoveEntry(key, record);
+}
+
+int Batch::RemoveEntry(const Digest& key, const KeyRecord& record) {
   MDB_val name = Value(key);
   if (const int code = NotFoundIsFine(mdb_del(transaction_.txn(), environment_.keys(), &name, nullptr)); code != 0) return code;
   const std::string expiry = EncodeExpiryKey(record.expires_ms, record.first_id);
@@ -109,11 +150,20 @@ int Batch::Append(const Digest& key, std::string_view bytes, std::int64_t expire
 int Batch::Put(const Entry& entry) {
   std::optional<KeyRecord> old;
   if (const int code = FindRecord(entry.key, old); code != 0) return code;
+  std::optional<ScopePlace> old_place, place;
+  if (HasScope(entry)) place = ScopePlace{entry.scope, entry.canonical};
   if (old) {
-    if (const int code = Remove(entry.key, *old); code != 0) return code;
+    if (const int code = FindPlace(*old, old_place); code != 0) return code;
+    // The same question in the same scope keeps its row and its vector.
+    const bool stays = old_place == place && old->first_id >= state_.floor;
+    if (const int code = stays ? RemoveEntry(entry.key, *old) : Remove(entry.key, *old); code != 0) return code;
+    if (!stays) old_place.reset();
   }
   const std::string_view bytes = state_.encoder.Encode(entry);
-  return Append(entry.key, bytes, entry.expires_ms, Checksum(bytes));
+  if (const int code = Append(entry.key, bytes, entry.expires_ms, Checksum(bytes)); code != 0 || !place || old_place) return code;
+  const std::string row = EncodeScopeRow(entry.scope, entry.canonical, entry.key);
+  MDB_val name = Value(row), nothing{};
+  return mdb_put(transaction_.txn(), environment_.scopes(), &name, &nothing, 0);
 }
 
 int Batch::Erase(const Digest& key, std::optional<std::uint64_t> checksum) {
@@ -193,12 +243,12 @@ int Batch::MoveToNewest(const Oldest& oldest) {
     if (code != 0) return code;
     bytes.append(View(data));
   }
-  if (const int code = Remove(oldest.key, record); code != 0) return code;
   // Damaged: a second chance would only carry the damage on.
   if (bytes.size() != record.bytes || Checksum(bytes) != record.checksum) {
     counters_.corrupt_values.Add();
-    return 0;
+    return Remove(oldest.key, record);
   }
+  if (const int code = RemoveEntry(oldest.key, record); code != 0) return code;
   return Append(oldest.key, bytes, record.expires_ms, record.checksum);
 }
 
@@ -208,7 +258,7 @@ int Batch::EvictOldest(bool may_spare, Eviction& eviction) {
   if (const int code = FindOldest(oldest); code != 0) return NotFoundIsFine(code);
   eviction.bytes = 1;
   if (!oldest.record) return RemovePieces(oldest.id, 1);
-  eviction.bytes = FileBytes(oldest.record->bytes);
+  eviction.bytes = FileBytes(oldest.record->bytes, true);
   const bool read_lately = marks_.TestAndClear(oldest.id);
   eviction.spared = read_lately && may_spare && oldest.id >= state_.floor;
   if (eviction.spared) return MoveToNewest(oldest);
@@ -222,6 +272,71 @@ int Batch::ReclaimOldest(bool& found) {
   found = code == 0 && oldest.id < state_.floor;
   if (!found) return NotFoundIsFine(code);
   return oldest.record ? Remove(oldest.key, *oldest.record) : RemovePieces(oldest.id, 1);
+}
+
+int Batch::PutVector(const Digest& key, std::string_view bytes) {
+  std::optional<KeyRecord> record;
+  if (const int code = FindRecord(key, record); code != 0 || !record || record->first_id < state_.floor) return code;
+  MDB_val name = Value(key), data = Value(bytes);
+  return mdb_put(transaction_.txn(), environment_.vectors(), &name, &data, 0);
+}
+
+int Batch::PutNote(std::string_view key, std::string_view value) {
+  const std::string bytes = EncodeNote(key, value);
+  MDB_val name = Value(key), data = Value(bytes);
+  return mdb_put(transaction_.txn(), environment_.notes(), &name, &data, 0);
+}
+
+int Batch::EraseNote(std::string_view key) {
+  MDB_val name = Value(key);
+  return NotFoundIsFine(mdb_del(transaction_.txn(), environment_.notes(), &name, nullptr));
+}
+
+int Batch::PutRule(std::uint64_t number, const StoredRule& rule) {
+  const std::string key = EncodeRuleKey(number), bytes = EncodeRule(rule);
+  MDB_val name = Value(key), data = Value(bytes);
+  return mdb_put(transaction_.txn(), environment_.rules(), &name, &data, 0);
+}
+
+int Batch::EraseRule(std::uint64_t number) {
+  const std::string key = EncodeRuleKey(number);
+  MDB_val name = Value(key);
+  return NotFoundIsFine(mdb_del(transaction_.txn(), environment_.rules(), &name, nullptr));
+}
+
+int Batch::Sweep(const Slice& slice, const Condemn& condemn, std::uint64_t& position, bool& last) {
+  std::vector<std::pair<Digest, KeyRecord>> doomed;
+  {
+    Cursor values(transaction_.txn(), environment_.values()), heads(transaction_.txn(), environment_.values());
+    if (heads.code() != 0) return heads.code();
+    position = std::max(slice.position, state_.floor);
+    last = false;
+    for (std::uint64_t looked = 0; looked < slice.look_max && doomed.size() < slice.remove_max; ++looked) {
+      MDB_val id = Value(position), piece{};
+      const int code = values.Get(id, piece, MDB_SET_RANGE);
+      if (code != 0 && code != MDB_NOTFOUND) return code;
+      if (code == 0) std::memcpy(&position, id.mv_data, sizeof position);
+      last = code == MDB_NOTFOUND || position >= slice.end;
+      if (last) break;
+      const auto key = DecodeKey(View(piece));
+      std::optional<KeyRecord> record;
+      if (key) {
+        if (const int found = FindRecord(*key, record); found != 0) return found;
+      }
+      // A piece that begins no entry is stepped over alone.
+      if (!record || record->first_id != position) {
+        ++position;
+        continue;
+      }
+      const auto head = ReadHead(heads.get(), *key, *record);
+      if (!head || condemn(*head, position)) doomed.emplace_back(*key, *record);
+      position += record->pieces;
+    }
+  }
+  for (const auto& [key, record] : doomed) {
+    if (const int code = Remove(key, record); code != 0) return code;
+  }
+  return 0;
 }
 
 }  // namespace reflex::store

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "reflex/types.h"
 #include "store/counters.h"
@@ -20,6 +23,8 @@ struct WriterPosition {
   std::uint64_t condemned = 0;
   // Bytes left on the last page of the value table, as far as appending goes: the next piece is cut to fill them.
   std::uint64_t tail_room = 0;
+  // Number of the next row in the rule table.
+  std::uint64_t next_rule = 1;
 };
 
 // What the writer carries from one transaction to the next.
@@ -53,8 +58,34 @@ class Batch {
   // Removes the oldest entry if it lies below the floor; `found` says whether there was one.
   int ReclaimOldest(bool& found);
 
-  // What a value of so many bytes takes of the file, its rows in the three tables included.
-  static std::uint64_t FileBytes(std::uint64_t bytes);
+  // Keeps the bytes if there is such an entry.
+  int PutVector(const Digest& key, std::string_view bytes);
+  int PutNote(std::string_view key, std::string_view value);
+  int EraseNote(std::string_view key);
+  int PutRule(std::uint64_t number, const StoredRule& rule);
+  int EraseRule(std::uint64_t number);
+  // Looks at the next entries in order of id, from `position` on and below `end`, and removes those that `condemn` asks for: at
+  // most `look_max` of the one and `remove_max` of the other. Moves `position` on; `last` says that nothing is left.
+  using Condemn = std::function<bool(const Entry& head, std::uint64_t first_id)>;
+  struct Slice {
+    std::uint64_t position = 0;
+    std::uint64_t end = 0;
+    std::uint64_t look_max = 0;
+    std::uint64_t remove_max = 0;
+  };
+  int Sweep(const Slice& slice, const Condemn& condemn, std::uint64_t& position, bool& last);
+
+  // Entries with a scope that this batch took out of it; one that was put back is among them.
+  struct Removed {
+    Digest scope;
+    Digest key;
+  };
+  const std::vector<Removed>& removed() const { return removed_; }
+
+  // What a value of so many bytes takes of the file, its rows in the other tables included.
+  static std::uint64_t FileBytes(std::uint64_t bytes, bool scoped);
+  // The same for a vector or a note.
+  static std::uint64_t RowBytes(std::uint64_t bytes);
 
  private:
   struct Oldest {
@@ -64,7 +95,13 @@ class Batch {
   };
 
   int FindRecord(const Digest& key, std::optional<KeyRecord>& record);
+  int FindPlace(const KeyRecord& record, std::optional<ScopePlace>& place);
+  // The entry and all that is kept for it.
   int Remove(const Digest& key, const KeyRecord& record);
+  // The entry, but neither its place in a scope nor its vector: it is about to be written again.
+  int RemoveEntry(const Digest& key, const KeyRecord& record);
+  int RemovePlace(const Digest& key, const ScopePlace& place);
+  int RemoveVector(const Digest& key);
   int RemovePieces(std::uint64_t first_id, std::uint32_t pieces);
   int Append(const Digest& key, std::string_view bytes, std::int64_t expires_ms, std::uint64_t checksum);
   int FindOldest(Oldest& oldest);
@@ -76,6 +113,7 @@ class Batch {
   WriterState& state_;
   StoreCounters& counters_;
   ReadMarks& marks_;
+  std::vector<Removed> removed_;
 };
 
 }  // namespace reflex::store

@@ -10,7 +10,7 @@ namespace reflex::store {
 // What StoreStats shows, kept by whoever does it.
 struct StoreCounters {
   base::Counter puts, puts_dropped, commits, evictions, expirations, corrupt_values, write_errors;
-  base::Gauge entries, used_bytes, file_bytes;
+  base::Gauge entries, used_bytes, file_bytes, notes, note_bytes;
 };
 
 // Which entries of the file a reader may see. Clear hides all of them at once, before the writer comes to it: until the writer
@@ -20,6 +20,8 @@ struct Visibility {
   std::atomic<std::uint64_t> clears_asked{0};
   std::atomic<std::uint64_t> clears_done{0};
   std::atomic<std::uint64_t> floor{0};
+  // Whether entries below the floor may still lie in the file, so that rows of the scope table need a second look.
+  std::atomic<bool> reclaiming{true};
 
   // False while a Clear is on its way; otherwise whether entries from `first_id` on are to be seen.
   bool FileVisible() const { return clears_done.load(std::memory_order_acquire) == clears_asked.load(std::memory_order_acquire); }

@@ -15,6 +15,7 @@
 #include <lmdb.h>
 
 #include "store/file_check.h"
+#include "store/record.h"
 
 namespace reflex::store {
 namespace {
@@ -41,10 +42,19 @@ std::uint64_t TablePages(MDB_txn* txn, Environment::Table table) {
   return stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
 }
 
+std::uint64_t IndexPages(MDB_txn* txn, const Environment& environment) {
+  std::uint64_t pages = 0;
+  for (const auto table : {environment.keys(), environment.expiry(), environment.scopes(), environment.vectors(),
+                           environment.notes(), environment.rules()}) {
+    pages += TablePages(txn, table);
+  }
+  return pages;
+}
+
 // Meta pages, the free list (table 0), and ours.
 std::uint64_t AllPages(MDB_txn* txn, const Environment& environment) {
   return 2 + TablePages(txn, 0) + TablePages(txn, environment.main()) + TablePages(txn, environment.values()) +
-         TablePages(txn, environment.keys()) + TablePages(txn, environment.expiry());
+         IndexPages(txn, environment);
 }
 
 }  // namespace
@@ -65,7 +75,7 @@ Result<std::unique_ptr<Environment>> Environment::Open(const Options& options) {
   const std::string what = "cannot open the store in " + options.path.string();
   if (const int code = mdb_env_create(&environment->env_); code != 0) return std::unexpected(LmdbError(what, code));
   MDB_env* env = environment->env_;
-  mdb_env_set_maxdbs(env, 4);
+  mdb_env_set_maxdbs(env, 7);
   mdb_env_set_maxreaders(env, kReadersMax);
   mdb_env_set_mapsize(env, options.map_bytes);
   // Reads are of random pages: reading ahead would only fill memory.
@@ -89,6 +99,10 @@ Result<void> Environment::OpenTables() {
   if (code == 0) code = mdb_dbi_open(txn, kValuesName, MDB_CREATE | MDB_INTEGERKEY, &values_);
   if (code == 0) code = mdb_dbi_open(txn, kKeysName, MDB_CREATE, &keys_);
   if (code == 0) code = mdb_dbi_open(txn, kExpiryName, MDB_CREATE, &expiry_);
+  if (code == 0) code = mdb_dbi_open(txn, kScopesName, MDB_CREATE, &scopes_);
+  if (code == 0) code = mdb_dbi_open(txn, kVectorsName, MDB_CREATE, &vectors_);
+  if (code == 0) code = mdb_dbi_open(txn, kNotesName, MDB_CREATE, &notes_);
+  if (code == 0) code = mdb_dbi_open(txn, kRulesName, MDB_CREATE, &rules_);
   if (code == 0) code = GetNumber(txn, main_, kFloorName, floor_);
   if (code == MDB_NOTFOUND) code = 0;
   MDB_stat stat{};
@@ -101,6 +115,14 @@ Result<void> Environment::OpenTables() {
     std::uint64_t last;
     std::memcpy(&last, key.mv_data, sizeof last);
     next_id_ = last + 1;
+  }
+  if (cursor != nullptr) mdb_cursor_close(cursor);
+  cursor = nullptr;
+  if (code == 0) code = mdb_cursor_open(txn, rules_, &cursor);
+  if (code == 0 && mdb_cursor_get(cursor, &key, &data, MDB_LAST) == 0) {
+    const auto number = DecodeRuleKey({static_cast<const char*>(key.mv_data), key.mv_size});
+    // A damaged one would only make the next key sort elsewhere.
+    next_rule_ = number && *number < kIdMax ? *number + 1 : kIdMax;
   }
   if (cursor != nullptr) mdb_cursor_close(cursor);
   next_id_ = std::max({next_id_, floor_, std::uint64_t{1}});
@@ -123,6 +145,9 @@ void Environment::Close(Reader* reader) {
   if (reader == nullptr) return;
   // With MDB_NOTLS the cursor of a read transaction is closed by hand, in either order.
   if (reader->values != nullptr) mdb_cursor_close(reader->values);
+  for (MDB_cursor* cursor : reader->cursors) {
+    if (cursor != nullptr) mdb_cursor_close(cursor);
+  }
   if (reader->txn != nullptr) mdb_txn_abort(reader->txn);
   delete reader;
 }
@@ -159,7 +184,8 @@ Result<PageCounts> Environment::CountPages() {
   const ReadLease lease(*this);
   if (lease.error() != 0) return std::unexpected(LmdbError("cannot count the store's pages", lease.error()));
   counts.live = AllPages(lease.txn(), *this);
-  counts.index = TablePages(lease.txn(), keys_) + TablePages(lease.txn(), expiry_);
+  counts.index = IndexPages(lease.txn(), *this);
+  counts.notes = TablePages(lease.txn(), notes_);
   MDB_cursor* cursor = nullptr;
   if (const int code = mdb_cursor_open(lease.txn(), 0, &cursor); code != 0) {
     return std::unexpected(LmdbError("cannot read the store's free list", code));
@@ -206,9 +232,20 @@ ReadLease::ReadLease(Environment& environment) : environment_(environment) {
   if (error_ != 0) Environment::Close(std::exchange(reader_, nullptr));
 }
 
+MDB_cursor* ReadLease::Cursor(Environment::Table table) {
+  MDB_cursor*& cursor = reader_->cursors[table];
+  if (!reader_->renewed[table]) {
+    error_ = cursor != nullptr ? mdb_cursor_renew(reader_->txn, cursor) : mdb_cursor_open(reader_->txn, table, &cursor);
+    if (error_ != 0) return nullptr;
+    reader_->renewed[table] = true;
+  }
+  return cursor;
+}
+
 ReadLease::~ReadLease() {
   if (reader_ == nullptr) return;
   mdb_txn_reset(reader_->txn);
+  reader_->renewed.fill(false);
   const std::size_t start = IdleIndex();
   for (std::size_t i = 0; i < environment_.idle_.size(); ++i) {
     Environment::Reader* empty = nullptr;

@@ -20,7 +20,8 @@ struct PageCounts {
   std::uint64_t page_bytes = 4096;
   std::uint64_t file = 0;      // In the file.
   std::uint64_t live = 0;      // In use by the tables.
-  std::uint64_t index = 0;     // Of those, in the key and expiry tables.
+  std::uint64_t index = 0;     // Of those, in other tables than that of values.
+  std::uint64_t notes = 0;     // Of those, in the note table.
   std::uint64_t reusable = 0;  // Free, and no reader still sees what was on them.
   bool pinned = false;         // A reader of an older state keeps free pages from being reused.
 };
@@ -28,7 +29,7 @@ struct PageCounts {
 // An error of LMDB as ours: kFull for a full map or disk, kCorrupt for damage it noticed, else kIo or kInternal.
 Error LmdbError(std::string_view what, int code);
 
-// An open LMDB environment with the store's three tables (docs/store.md) and a pool of idle read transactions. Readers are
+// An open LMDB environment with the store's tables (docs/store.md) and a pool of idle read transactions. Readers are
 // thread-safe; one thread at a time writes.
 class Environment {
  public:
@@ -49,12 +50,17 @@ class Environment {
   Table values() const { return values_; }
   Table keys() const { return keys_; }
   Table expiry() const { return expiry_; }
+  Table scopes() const { return scopes_; }
+  Table vectors() const { return vectors_; }
+  Table notes() const { return notes_; }
+  Table rules() const { return rules_; }
   Table main() const { return main_; }
 
   // What the file said at open.
   std::uint64_t next_id() const { return next_id_; }
   std::uint64_t floor() const { return floor_; }
   std::uint64_t entries() const { return entries_; }
+  std::uint64_t next_rule() const { return next_rule_; }
 
   // For the writer thread, outside a transaction.
   Result<PageCounts> CountPages();
@@ -64,9 +70,14 @@ class Environment {
 
  private:
   friend class ReadLease;
+  // Two of LMDB's own, and seven.
+  static constexpr std::size_t kTablesMax = 9;
   struct Reader {
     MDB_txn* txn = nullptr;
     MDB_cursor* values = nullptr;
+    // By table; made when first used, valid in the present transaction where `renewed` says so.
+    std::array<MDB_cursor*, kTablesMax> cursors{};
+    std::array<bool, kTablesMax> renewed{};
   };
   Environment() = default;
   Result<void> OpenTables();
@@ -74,10 +85,11 @@ class Environment {
   static void Close(Reader* reader);
 
   MDB_env* env_ = nullptr;
-  Table main_ = 0, values_ = 0, keys_ = 0, expiry_ = 0;
+  Table main_ = 0, values_ = 0, keys_ = 0, expiry_ = 0, scopes_ = 0, vectors_ = 0, notes_ = 0, rules_ = 0;
   std::uint64_t next_id_ = 1;
   std::uint64_t floor_ = 0;
   std::uint64_t entries_ = 0;
+  std::uint64_t next_rule_ = 1;
   // Renewing a finished read transaction costs neither a lock nor memory. Each place holds one or null; taken with exchange.
   std::array<std::atomic<Reader*>, 32> idle_{};
 };
@@ -94,6 +106,8 @@ class ReadLease {
   int error() const { return error_; }
   MDB_txn* txn() const { return reader_->txn; }
   MDB_cursor* values() const { return reader_->values; }
+  // A cursor of any table, at no place; null when there is no memory, then error() is set.
+  MDB_cursor* Cursor(Environment::Table table);
 
  private:
   Environment& environment_;

@@ -85,6 +85,18 @@ struct Node {
   std::uint64_t data_bytes = 0;
 };
 
+struct NamedTable {
+  std::string_view name;
+  std::uint16_t flags = 0;
+};
+constexpr std::array<NamedTable, 7> kTables{{{kValuesName, kIntegerKey},
+                                             {kKeysName},
+                                             {kExpiryName},
+                                             {kScopesName},
+                                             {kVectorsName},
+                                             {kNotesName},
+                                             {kRulesName}}};
+
 enum class Order { kBytes, kInteger };
 
 // Keys of a page lie in [low, high); null is no bound.
@@ -101,7 +113,7 @@ class Checker {
   bool CheckRest();
   std::uint32_t format() const { return format_; }
   bool has_format() const { return has_format_; }
-  bool has_tables() const { return values_ && keys_ && expiry_; }
+  bool has_tables() const { return std::ranges::all_of(tables_, [](const auto& tree) { return tree.has_value(); }); }
   bool is_new() const { return txnid_ == 0 && main_.root == kNoPage && free_.root == kNoPage; }
   std::uint64_t pages_checked() const { return pages_checked_; }
   const std::string& problem() const { return problem_; }
@@ -141,7 +153,7 @@ class Checker {
   std::uint64_t last_page_ = 0;
   std::uint64_t txnid_ = 0;
   Tree free_, main_;
-  std::optional<Tree> values_, keys_, expiry_;
+  std::array<std::optional<Tree>, kTables.size()> tables_;
   std::uint32_t format_ = 0;
   bool has_format_ = false;
   bool has_foreign_table_ = false;
@@ -206,10 +218,10 @@ bool Checker::CheckHead() {
 }
 
 bool Checker::CheckRest() {
-  if (values_ && values_->flags != kIntegerKey) return Bad(main_.root, "gives the value table impossible flags");
-  if ((keys_ && keys_->flags != 0) || (expiry_ && expiry_->flags != 0)) return Bad(main_.root, "gives a table impossible flags");
-  for (const auto& tree : {values_, keys_, expiry_}) {
-    if (tree && !WalkTree(*tree, Table::kNamed)) return false;
+  for (std::size_t i = 0; i < kTables.size(); ++i) {
+    if (!tables_[i]) continue;
+    if (tables_[i]->flags != kTables[i].flags) return Bad(main_.root, "gives a table impossible flags");
+    if (!WalkTree(*tables_[i], Table::kNamed)) return false;
   }
   // Last, so that a free page in use is found as one.
   return WalkTree(free_, Table::kFree);
@@ -383,13 +395,9 @@ bool Checker::CheckFreeRecord(std::uint64_t page, const Node& node, std::string_
 bool Checker::ReadMainRecord(std::uint64_t page, const Node& node, std::string_view data) {
   if ((node.flags & kSubTree) != 0) {
     if (data.size() != kTreeBytes) return Bad(page, "has a table record of another size");
-    const Tree tree = LoadTree(data.data());
-    if (node.key == kValuesName) {
-      values_ = tree;
-    } else if (node.key == kKeysName) {
-      keys_ = tree;
-    } else if (node.key == kExpiryName) {
-      expiry_ = tree;
+    const auto known = std::ranges::find(kTables, node.key, &NamedTable::name);
+    if (known != kTables.end()) {
+      tables_[static_cast<std::size_t>(known - kTables.begin())] = LoadTree(data.data());
     } else {
       // Judged when the format is known: a newer one may have more tables.
       has_foreign_table_ = true;

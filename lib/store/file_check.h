@@ -8,12 +8,16 @@
 namespace reflex::store {
 
 // Format number this program writes; docs/store.md lists them.
-constexpr std::uint32_t kFormat = 1;
-// Names in LMDB's main table: the format number with its complement (4 bytes each) and the three tables.
+constexpr std::uint32_t kFormat = 2;
+// Names in LMDB's main table: the format number with its complement (4 bytes each) and the tables.
 constexpr char kFormatName[] = "reflex.format";
 constexpr char kValuesName[] = "values";
 constexpr char kKeysName[] = "keys";
 constexpr char kExpiryName[] = "expiry";
+constexpr char kScopesName[] = "scopes";
+constexpr char kVectorsName[] = "vectors";
+constexpr char kNotesName[] = "notes";
+constexpr char kRulesName[] = "rules";
 
 enum class CheckDepth {
   kHead,   // Meta pages, the main table and the format: microseconds.

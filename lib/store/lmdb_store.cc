@@ -2,20 +2,22 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-#include <lmdb.h>
-
 #include "base/mutex.h"
 #include "store/environment.h"
+#include "store/file_reader.h"
+#include "store/limits.h"
 #include "store/opener.h"
 #include "store/record.h"
+#include "store/rules.h"
 #include "store/store_folder.h"
 #include "store/writer.h"
 
@@ -24,11 +26,8 @@ namespace {
 
 constexpr std::uint64_t kLimitBytesMin = 4ull << 20;
 constexpr std::uint64_t kLimitBytesMax = 64ull << 40;
-constexpr std::uint64_t kEraseSliceEntries = 256;
 constexpr std::chrono::seconds kEraseCommitLimit{30};
 constexpr std::chrono::seconds kOpenRetry{1};
-
-std::string_view View(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
 
 Result<void> Validate(const LmdbOptions& options) {
   const auto bad = [](std::string what) { return Fail(ErrorCode::kInvalidArgument, std::move(what)); };
@@ -61,6 +60,7 @@ class LmdbStore::Impl {
         logger_(logger),
         folder_(std::move(folder)),
         queue_({options.queue_bytes, options.queue_entries, options.commit == CommitMode::kEachWrite}),
+        reader_(visibility_, queue_, counters_, marks_, logger),
         physical_bytes_(PhysicalBytes()) {
     trouble_.Set("the store's file is being checked", false);
     thread_ = std::thread([this] { Run(); });
@@ -80,30 +80,35 @@ class LmdbStore::Impl {
   Result<void> Put(EntryPtr entry);
   Result<void> Clear();
   Result<std::uint64_t> EraseIf(const Condemn& condemn);
+  Result<std::vector<ScopeMember>> FindMembers(const Digest& scope, const Digest* canonical, std::size_t limit);
+  Result<EntryPtr> FindHead(const Digest& key);
+  Result<EntryPtr> FindHeadByLabel(std::uint64_t label);
+  Result<void> PutVector(const Digest& key, std::string bytes);
+  Result<std::string> FindVector(const Digest& key);
+  bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read);
+  Result<void> VisitScopes(const VisitMember& visit);
+  Result<void> Purge(const PurgeRule& rule, RuleBook::Removed removed);
+  Result<std::uint64_t> CountPurge(const PurgeRule& rule);
+  Result<void> PutNote(std::string_view key, std::string value);
+  Result<std::string> FindNote(std::string_view key);
+  Result<void> EraseNote(std::string_view key);
+  Result<void> VisitNotes(std::string_view prefix, const VisitNote& visit);
+  void SetOnRemoved(OnRemoved on_removed) { listener_.Set(std::move(on_removed)); }
   StoreStats Stats() const;
   WriteQueue& queue() { return queue_; }
   const Trouble& trouble() const { return trouble_; }
   bool FindsInPlace() const { return static_cast<std::uint64_t>(counters_.file_bytes.Value()) < physical_bytes_ / 2; }
 
  private:
-  struct Condemned {
-    Digest key;
-    std::uint64_t checksum = 0;
-  };
-  struct Slice {
-    std::vector<std::pair<Entry, std::uint64_t>> heads;  // With their checksums.
-    std::vector<Condemned> broken;
-    bool last = false;
-  };
+  using VisitHead = std::function<Result<void>(const Entry& head, const KeyRecord& record)>;
 
   void Run();
   bool OpenWhenPossible();
   void SetOpened(Result<void> opened);
-  Result<EntryPtr> FindInFile(Environment& environment, const Digest& key);
-  int ReadPieces(const ReadLease& lease, const KeyRecord& record, std::uint64_t bytes_max, std::string& bytes) const;
-  EntryPtr Damaged(const Digest& key, std::uint64_t checksum);
-  Result<Slice> ReadHeads(Environment& environment, std::optional<Digest>& after);
-  void ReadHead(const ReadLease& lease, const Digest& key, std::string_view record_bytes, Slice& slice) const;
+  // The file for a reader: null when it is to be seen as empty. Returns: kUnavailable.
+  Result<Environment*> OpenFile() const;
+  Result<void> RefusesPuts();
+  Result<void> VisitHeads(const VisitHead& visit);
 
   const LmdbOptions options_;
   Clock& clock_;
@@ -114,6 +119,9 @@ class LmdbStore::Impl {
   StoreCounters counters_;
   ReadMarks marks_;
   Trouble trouble_;
+  RuleBook rules_;
+  Listener listener_;
+  FileReader reader_;
   const std::uint64_t physical_bytes_;
 
   // Owned by the thread; readers see it once it is published, release to acquire, and until the thread has ended.
@@ -166,8 +174,11 @@ void LmdbStore::Impl::Run() {
     return;
   }
   visibility_.floor.store(owned_->floor(), std::memory_order_release);
+  if (auto loaded = reader_.LoadRules(*owned_, rules_); !loaded) {
+    logger_.Log(LogLevel::kError, "store_purges_lost error=\"" + loaded.error().message + "\"");
+  }
   {
-    Writer writer({options_, clock_, logger_, folder_, *owned_, queue_, visibility_, counters_, marks_, trouble_});
+    Writer writer({options_, clock_, logger_, folder_, *owned_, queue_, visibility_, counters_, marks_, trouble_, rules_, listener_});
     logger_.Log(LogLevel::kInfo, "store_opened path=" + options_.path.string() + " entries=" + std::to_string(owned_->entries()));
     trouble_.Clear();
     environment_.store(owned_.get(), std::memory_order_release);
@@ -193,63 +204,73 @@ Result<void> LmdbStore::Impl::WaitOpen() {
   return *opened_;
 }
 
-Result<EntryPtr> LmdbStore::Impl::Find(const Digest& key) {
-  if (auto pending = queue_.Pending(key)) return std::move(*pending);
-  if (!visibility_.FileVisible()) return EntryPtr();
+Result<Environment*> LmdbStore::Impl::OpenFile() const {
+  if (!visibility_.FileVisible()) return nullptr;
   Environment* environment = environment_.load(std::memory_order_acquire);
-  if (environment == nullptr) {
-    if (failed_.load(std::memory_order_relaxed)) return Fail(ErrorCode::kUnavailable, "the store is not open");
-    return EntryPtr();
+  if (environment == nullptr && failed_.load(std::memory_order_relaxed)) {
+    return Fail(ErrorCode::kUnavailable, "the store is not open");
   }
-  return FindInFile(*environment, key);
+  return environment;
 }
 
-Result<EntryPtr> LmdbStore::Impl::FindInFile(Environment& environment, const Digest& key) {
-  std::string bytes;
-  KeyRecord record;
-  {
-    const ReadLease lease(environment);
-    if (lease.error() != 0) return std::unexpected(LmdbError("cannot read the store", lease.error()));
-    MDB_val name{key.bytes.size(), const_cast<std::uint8_t*>(key.bytes.data())}, data{};
-    int code = mdb_get(lease.txn(), environment.keys(), &name, &data);
-    if (code == MDB_NOTFOUND) return EntryPtr();
-    if (code != 0) return std::unexpected(LmdbError("cannot read the store", code));
-    const auto parsed = DecodeKeyRecord(View(data));
-    if (!parsed) return Damaged(key, 0);
-    record = *parsed;
-    if (!visibility_.Visible(record.first_id)) return EntryPtr();
-    code = ReadPieces(lease, record, record.bytes, bytes);
-    if (code != 0 && code != MDB_NOTFOUND) return std::unexpected(LmdbError("cannot read the store", code));
+Result<EntryPtr> LmdbStore::Impl::Find(const Digest& key) {
+  const RuleBook::View rules = rules_.Look();
+  if (auto pending = queue_.Pending(key)) {
+    if (pending->entry != nullptr && rules.HidesPending(*pending->entry, pending->order)) return EntryPtr();
+    return std::move(pending->entry);
   }
-  if (bytes.size() != record.bytes || Checksum(bytes) != record.checksum) return Damaged(key, record.checksum);
-  auto entry = DecodeEntry(bytes);
-  // The checksum covers the key inside; comparing it keeps a damaged key table from answering for another entry.
-  if (!entry || entry->key != key) return Damaged(key, record.checksum);
-  marks_.Set(record.first_id);
-  return std::make_shared<const Entry>(std::move(*entry));
+  REFLEX_TRY(Environment* const environment, OpenFile());
+  return environment != nullptr ? reader_.Find(*environment, key, rules) : EntryPtr();
 }
 
-int LmdbStore::Impl::ReadPieces(const ReadLease& lease, const KeyRecord& record, std::uint64_t bytes_max,
-                                std::string& bytes) const {
-  std::uint64_t id = record.first_id;
-  MDB_val key{sizeof id, &id}, data{};
-  int code = mdb_cursor_get(lease.values(), &key, &data, MDB_SET_KEY);
-  for (std::uint32_t piece = 0; code == 0; code = mdb_cursor_get(lease.values(), &key, &data, MDB_NEXT)) {
-    std::uint64_t found;
-    std::memcpy(&found, key.mv_data, sizeof found);
-    if (found != record.first_id + piece || bytes.size() + data.mv_size > record.bytes) return MDB_NOTFOUND;
-    if (piece == 0) bytes.reserve(record.pieces == 1 || bytes_max < record.bytes ? data.mv_size : record.bytes);
-    bytes.append(View(data));
-    if (++piece == record.pieces || bytes.size() >= bytes_max) return 0;
+Result<EntryPtr> LmdbStore::Impl::FindHead(const Digest& key) {
+  const RuleBook::View rules = rules_.Look();
+  if (const auto pending = queue_.Pending(key)) {
+    if (pending->entry == nullptr || rules.HidesPending(*pending->entry, pending->order)) return EntryPtr();
+    return HeadOf(*pending->entry);
   }
-  return code;
+  REFLEX_TRY(Environment* const environment, OpenFile());
+  return environment != nullptr ? reader_.FindHead(*environment, key, rules) : EntryPtr();
 }
 
-EntryPtr LmdbStore::Impl::Damaged(const Digest& key, std::uint64_t checksum) {
-  counters_.corrupt_values.Add();
-  logger_.Log(LogLevel::kWarning, "store_value_damaged action=erase");
-  queue_.EraseDamaged(key, checksum);
-  return nullptr;
+Result<EntryPtr> LmdbStore::Impl::FindHeadByLabel(std::uint64_t label) {
+  const RuleBook::View rules = rules_.Look();
+  EntryPtr lowest;
+  for (const auto& [key, pending] : queue_.PendingByLabel(label)) {
+    if (pending.entry == nullptr || rules.HidesPending(*pending.entry, pending.order)) continue;
+    lowest = HeadOf(*pending.entry);
+    break;
+  }
+  REFLEX_TRY(Environment* const environment, OpenFile());
+  if (environment == nullptr) return lowest;
+  REFLEX_TRY(EntryPtr stored, reader_.FindHeadByLabel(*environment, label, rules));
+  if (stored != nullptr && (lowest == nullptr || stored->key < lowest->key)) lowest = std::move(stored);
+  return lowest;
+}
+
+Result<std::vector<ScopeMember>> LmdbStore::Impl::FindMembers(const Digest& scope, const Digest* canonical, std::size_t limit) {
+  std::vector<ScopeMember> members;
+  if (scope == Digest{} || limit == 0) return members;
+  // What is pending first: what the writer commits meanwhile is then found in the file.
+  members = queue_.PendingMembers(scope, canonical, limit);
+  REFLEX_TRY(Environment* const environment, OpenFile());
+  if (environment == nullptr) return members;
+  REFLEX_TRY(const std::vector<ScopeMember> stored, reader_.FindMembers(*environment, scope, canonical, limit));
+  if (members.empty()) return stored;
+  members.insert(members.end(), stored.begin(), stored.end());
+  std::sort(members.begin(), members.end(), [](const ScopeMember& a, const ScopeMember& b) {
+    return std::tie(a.canonical, a.key) < std::tie(b.canonical, b.key);
+  });
+  members.erase(std::unique(members.begin(), members.end()), members.end());
+  if (members.size() > limit) members.resize(limit);
+  return members;
+}
+
+Result<void> LmdbStore::Impl::RefusesPuts() {
+  const bool failed = failed_.load(std::memory_order_relaxed);
+  if (!failed && !trouble_.refuses_puts()) return {};
+  counters_.puts_dropped.Add();
+  return Fail(failed ? ErrorCode::kUnavailable : ErrorCode::kFull, "the store takes no entries: " + trouble_.text());
 }
 
 Result<void> LmdbStore::Impl::Put(EntryPtr entry) {
@@ -258,11 +279,7 @@ Result<void> LmdbStore::Impl::Put(EntryPtr entry) {
     counters_.puts_dropped.Add();
     return Fail(ErrorCode::kTooLarge, "an entry of " + std::to_string(bytes) + " bytes is too large for the store");
   }
-  if (failed_.load(std::memory_order_relaxed) || trouble_.refuses_puts()) {
-    counters_.puts_dropped.Add();
-    const bool failed = failed_.load(std::memory_order_relaxed);
-    return Fail(failed ? ErrorCode::kUnavailable : ErrorCode::kFull, "the store takes no entries: " + trouble_.text());
-  }
+  REFLEX_CHECK(RefusesPuts());
   auto queued = queue_.Put(std::move(entry), visibility_.clears_asked.load(std::memory_order_acquire));
   if (!queued) counters_.puts_dropped.Add();
   return queued;
@@ -274,73 +291,144 @@ Result<void> LmdbStore::Impl::Clear() {
   return {};
 }
 
-void LmdbStore::Impl::ReadHead(const ReadLease& lease, const Digest& key, std::string_view record_bytes, Slice& slice) const {
-  const auto record = DecodeKeyRecord(record_bytes);
-  if (!record) return slice.broken.push_back({key, 0});
-  if (!visibility_.Visible(record->first_id)) return;
-  std::string bytes;
-  for (std::uint64_t want = 1;; want = bytes.size() + 1) {
-    bytes.clear();
-    if (ReadPieces(lease, *record, want, bytes) != 0) return slice.broken.push_back({key, record->checksum});
-    auto head = DecodeEntryHead(bytes);
-    if (head && head->key == key) return slice.heads.emplace_back(std::move(*head), record->checksum), void();
-    const bool more = !head && head.error().code == ErrorCode::kTooLarge && bytes.size() < record->bytes;
-    if (!more) return slice.broken.push_back({key, record->checksum});
-  }
+Result<void> LmdbStore::Impl::PutVector(const Digest& key, std::string bytes) {
+  REFLEX_CHECK(CheckVector(bytes));
+  REFLEX_CHECK(RefusesPuts());
+  auto queued = queue_.PutVector(key, std::move(bytes));
+  if (!queued) counters_.puts_dropped.Add();
+  return queued;
 }
 
-// One slice in key order, in a read transaction of its own.
-Result<LmdbStore::Impl::Slice> LmdbStore::Impl::ReadHeads(Environment& environment, std::optional<Digest>& after) {
-  Slice slice;
-  const ReadLease lease(environment);
-  MDB_cursor* cursor = nullptr;
-  int code = lease.error() != 0 ? lease.error() : mdb_cursor_open(lease.txn(), environment.keys(), &cursor);
-  if (code != 0) return std::unexpected(LmdbError("cannot read the store", code));
-  MDB_val name{}, data{};
-  if (after) {
-    name = {after->bytes.size(), after->bytes.data()};
-    const Digest from = *after;
-    code = mdb_cursor_get(cursor, &name, &data, MDB_SET_RANGE);
-    if (code == 0 && View(name) == std::string_view(reinterpret_cast<const char*>(from.bytes.data()), from.bytes.size())) {
-      code = mdb_cursor_get(cursor, &name, &data, MDB_NEXT);
-    }
-  } else {
-    code = mdb_cursor_get(cursor, &name, &data, MDB_FIRST);
-  }
-  for (std::uint64_t i = 0; code == 0 && i < kEraseSliceEntries; ++i) {
-    if (const auto key = DecodeKey(View(name))) {
-      after = *key;
-      ReadHead(lease, *key, View(data), slice);
-    }
-    code = mdb_cursor_get(cursor, &name, &data, MDB_NEXT);
-  }
-  mdb_cursor_close(cursor);
-  slice.last = code != 0;
-  if (code != 0 && code != MDB_NOTFOUND) return std::unexpected(LmdbError("cannot read the store", code));
-  return slice;
+Result<std::string> LmdbStore::Impl::FindVector(const Digest& key) {
+  if (const auto pending = queue_.Pending(key); pending && pending->entry == nullptr) return std::string();
+  REFLEX_TRY(Environment* const environment, OpenFile());
+  return environment != nullptr ? reader_.FindVector(*environment, key) : std::string();
 }
 
-Result<std::uint64_t> LmdbStore::Impl::EraseIf(const Condemn& condemn) {
+bool LmdbStore::Impl::ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) {
+  const auto environment = OpenFile();
+  return environment && *environment != nullptr && reader_.ReadVectorByLabel(**environment, label, read);
+}
+
+Result<void> LmdbStore::Impl::VisitScopes(const VisitMember& visit) {
+  std::string after;
+  for (bool last = false; !last;) {
+    REFLEX_TRY(Environment* const environment, OpenFile());
+    if (environment == nullptr) return {};
+    REFLEX_TRY(const auto slice, reader_.ReadMembers(*environment, after));
+    for (const auto& [scope, member] : slice.members) {
+      if (!visit(scope, member)) return {};
+    }
+    last = slice.last;
+  }
+  return {};
+}
+
+// What is still queued becomes part of the file first, so that one pass sees everything put before this call.
+Result<void> LmdbStore::Impl::VisitHeads(const VisitHead& visit) {
   Environment* environment = environment_.load(std::memory_order_acquire);
   if (environment == nullptr) return Fail(ErrorCode::kUnavailable, "the store is not open yet");
-  // What is still queued becomes part of the file first, so that one pass sees everything put before this call.
   if (auto flushed = queue_.Flush(kEraseCommitLimit); !flushed && flushed.error().code == ErrorCode::kTimeout) {
     return std::unexpected(std::move(flushed).error());
   }
-  std::uint64_t erased = 0;
   std::optional<Digest> after;
   for (bool last = !visibility_.FileVisible(); !last;) {
-    REFLEX_TRY(const Slice slice, ReadHeads(*environment, after));
-    for (const auto& [head, checksum] : slice.heads) {
-      if (!condemn(head)) continue;
-      REFLEX_CHECK(queue_.EraseSame(head.key, checksum));
-      ++erased;
-    }
-    for (const Condemned& broken : slice.broken) REFLEX_CHECK(queue_.EraseSame(broken.key, broken.checksum));
+    REFLEX_TRY(const FileReader::Slice slice, reader_.ReadHeads(*environment, after));
+    for (const auto& [head, record] : slice.heads) REFLEX_CHECK(visit(head, record));
+    for (const auto& broken : slice.broken) REFLEX_CHECK(queue_.EraseSame(broken.key, broken.checksum));
     last = slice.last;
   }
+  return {};
+}
+
+Result<std::uint64_t> LmdbStore::Impl::EraseIf(const Condemn& condemn) {
+  std::uint64_t erased = 0;
+  REFLEX_CHECK(VisitHeads([&](const Entry& head, const KeyRecord& record) -> Result<void> {
+    if (!condemn(head)) return {};
+    ++erased;
+    return queue_.EraseSame(head.key, record.checksum);
+  }));
   REFLEX_CHECK(queue_.Flush(kEraseCommitLimit));
   return erased;
+}
+
+Result<void> LmdbStore::Impl::Purge(const PurgeRule& rule, RuleBook::Removed removed) {
+  if (failed_.load(std::memory_order_relaxed)) return Fail(ErrorCode::kUnavailable, "the store is not open");
+  const std::uint64_t order = queue_.NextOrder();
+  REFLEX_TRY(const std::uint64_t id, rules_.Add(rule, order, std::move(removed)));
+  queue_.Purge(id, order);
+  return {};
+}
+
+Result<std::uint64_t> LmdbStore::Impl::CountPurge(const PurgeRule& rule) {
+  const RuleBook::View rules = rules_.Look();
+  std::uint64_t count = 0;
+  REFLEX_CHECK(VisitHeads([&](const Entry& head, const KeyRecord& record) -> Result<void> {
+    if (rule.Matches(head) && !rules.HidesStored(head, record.first_id)) ++count;
+    return {};
+  }));
+  return count;
+}
+
+Result<void> LmdbStore::Impl::PutNote(std::string_view key, std::string value) {
+  REFLEX_CHECK(CheckNote(key, value));
+  REFLEX_CHECK(RefusesPuts());
+  const auto notes = static_cast<std::uint64_t>(counters_.notes.Value()) + queue_.pending_notes();
+  const auto bytes = static_cast<std::uint64_t>(counters_.note_bytes.Value());
+  // Calls that come together may pass the bounds by one each.
+  if ((notes >= kNotesMax || bytes > options_.limit_bytes / 8) && !FindNote(key)) {
+    return Fail(ErrorCode::kFull, notes >= kNotesMax ? "the store holds 200,000 notes, the most it may"
+                                                     : "the notes take an eighth of the store, the most they may");
+  }
+  auto queued = queue_.PutNote(key, std::move(value));
+  if (!queued) counters_.puts_dropped.Add();
+  return queued;
+}
+
+Result<std::string> LmdbStore::Impl::FindNote(std::string_view key) {
+  std::optional<std::string> value;
+  if (auto pending = queue_.PendingNote(key)) {
+    value = std::move(*pending);
+  } else {
+    // A Clear on its way is about entries: notes stay.
+    Environment* environment = environment_.load(std::memory_order_acquire);
+    if (environment == nullptr) return Fail(ErrorCode::kUnavailable, "the store is not open");
+    REFLEX_TRY(value, reader_.FindNote(*environment, key));
+  }
+  if (!value) return Fail(ErrorCode::kNotFound, "there is no such note");
+  return std::move(*value);
+}
+
+Result<void> LmdbStore::Impl::EraseNote(std::string_view key) {
+  REFLEX_CHECK(CheckNote(key, {}));
+  if (failed_.load(std::memory_order_relaxed)) return Fail(ErrorCode::kUnavailable, "the store is not open");
+  return queue_.EraseNote(key);
+}
+
+Result<void> LmdbStore::Impl::VisitNotes(std::string_view prefix, const VisitNote& visit) {
+  // What is pending first, as in FindMembers; from there on the two are merged in order of key.
+  const auto pending = queue_.PendingNotes(prefix);
+  auto next = pending.begin();
+  Environment* environment = environment_.load(std::memory_order_acquire);
+  if (environment == nullptr) return Fail(ErrorCode::kUnavailable, "the store is not open");
+  std::string after;
+  for (bool last = false; !last;) {
+    REFLEX_TRY(const FileReader::NoteSlice slice, reader_.ReadNotes(*environment, prefix, after));
+    for (const auto& [key, value] : slice.notes) {
+      for (; next != pending.end() && next->first < key; ++next) {
+        if (next->second && !visit(next->first, *next->second)) return {};
+      }
+      const bool replaced = next != pending.end() && next->first == key;
+      if (!replaced && !visit(key, value)) return {};
+      after = key;
+    }
+    // Damaged rows may have made a slice empty before the end; there is no key to go on from.
+    last = slice.last || slice.notes.empty();
+  }
+  for (; next != pending.end(); ++next) {
+    if (next->second && !visit(next->first, *next->second)) return {};
+  }
+  return {};
 }
 
 StoreStats LmdbStore::Impl::Stats() const {
@@ -378,25 +466,33 @@ Result<void> LmdbStore::Erase(const Digest& key) { return impl_->queue().Erase(k
 Result<void> LmdbStore::Clear() { return impl_->Clear(); }
 Result<std::uint64_t> LmdbStore::EraseIf(const Condemn& condemn) { return impl_->EraseIf(condemn); }
 Result<void> LmdbStore::Flush(std::chrono::milliseconds limit) { return impl_->queue().Flush(limit); }
-Result<std::vector<ScopeMember>> LmdbStore::FindScope(const Digest&, std::size_t) { return std::vector<ScopeMember>(); }
-Result<std::vector<Digest>> LmdbStore::FindCanonical(const Digest&, const Digest&, std::size_t) { return std::vector<Digest>(); }
-Result<EntryPtr> LmdbStore::FindHead(const Digest& key) { return impl_->Find(key); }
-Result<EntryPtr> LmdbStore::FindHeadByLabel(std::uint64_t) { return EntryPtr(); }
-Result<void> LmdbStore::PutVector(const Digest&, std::string) { return Fail(ErrorCode::kUnavailable, "no vectors yet"); }
-Result<std::string> LmdbStore::FindVector(const Digest&) { return std::string(); }
-bool LmdbStore::ReadVectorByLabel(std::uint64_t, const std::function<void(std::string_view)>&) { return false; }
-Result<void> LmdbStore::VisitScopes(const VisitMember&) { return {}; }
-void LmdbStore::SetOnRemoved(OnRemoved) {}
-Result<void> LmdbStore::Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) {
-  REFLEX_TRY(const std::uint64_t erased, impl_->EraseIf([&](const Entry& head) { return rule.Matches(head); }));
-  if (removed) removed(erased);
-  return {};
+Result<std::vector<ScopeMember>> LmdbStore::FindScope(const Digest& scope, std::size_t limit) {
+  return impl_->FindMembers(scope, nullptr, limit);
 }
-Result<std::uint64_t> LmdbStore::CountPurge(const PurgeRule&) { return Fail(ErrorCode::kUnavailable, "no counting yet"); }
-Result<void> LmdbStore::PutNote(std::string_view, std::string) { return Fail(ErrorCode::kUnavailable, "no notes yet"); }
-Result<std::string> LmdbStore::FindNote(std::string_view) { return Fail(ErrorCode::kUnavailable, "no notes yet"); }
-Result<void> LmdbStore::EraseNote(std::string_view) { return Fail(ErrorCode::kUnavailable, "no notes yet"); }
-Result<void> LmdbStore::VisitNotes(std::string_view, const VisitNote&) { return {}; }
+Result<std::vector<Digest>> LmdbStore::FindCanonical(const Digest& scope, const Digest& canonical, std::size_t limit) {
+  REFLEX_TRY(const std::vector<ScopeMember> members, impl_->FindMembers(scope, &canonical, limit));
+  std::vector<Digest> keys;
+  keys.reserve(members.size());
+  for (const ScopeMember& member : members) keys.push_back(member.key);
+  return keys;
+}
+Result<EntryPtr> LmdbStore::FindHead(const Digest& key) { return impl_->FindHead(key); }
+Result<EntryPtr> LmdbStore::FindHeadByLabel(std::uint64_t label) { return impl_->FindHeadByLabel(label); }
+Result<void> LmdbStore::PutVector(const Digest& key, std::string bytes) { return impl_->PutVector(key, std::move(bytes)); }
+Result<std::string> LmdbStore::FindVector(const Digest& key) { return impl_->FindVector(key); }
+bool LmdbStore::ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) {
+  return impl_->ReadVectorByLabel(label, read);
+}
+Result<void> LmdbStore::VisitScopes(const VisitMember& visit) { return impl_->VisitScopes(visit); }
+void LmdbStore::SetOnRemoved(OnRemoved on_removed) { impl_->SetOnRemoved(std::move(on_removed)); }
+Result<void> LmdbStore::Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) {
+  return impl_->Purge(rule, std::move(removed));
+}
+Result<std::uint64_t> LmdbStore::CountPurge(const PurgeRule& rule) { return impl_->CountPurge(rule); }
+Result<void> LmdbStore::PutNote(std::string_view key, std::string value) { return impl_->PutNote(key, std::move(value)); }
+Result<std::string> LmdbStore::FindNote(std::string_view key) { return impl_->FindNote(key); }
+Result<void> LmdbStore::EraseNote(std::string_view key) { return impl_->EraseNote(key); }
+Result<void> LmdbStore::VisitNotes(std::string_view prefix, const VisitNote& visit) { return impl_->VisitNotes(prefix, visit); }
 StoreStats LmdbStore::Stats() const { return impl_->Stats(); }
 StoreHealth LmdbStore::Health() const { return {impl_->trouble().text()}; }
 

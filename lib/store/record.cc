@@ -13,8 +13,13 @@ namespace reflex::store {
 namespace {
 
 constexpr std::uint8_t kCompressed = 1;
+constexpr std::uint8_t kScoped = 2;
 // Smaller bodies rarely shrink by more than the frame costs.
 constexpr std::size_t kCompressFromBytes = 256;
+constexpr std::size_t kFlagsOffset = sizeof(Digest);
+constexpr std::size_t kScopeOffset = kFlagsOffset + 1 + 4;
+constexpr std::size_t kScopeEnd = kScopeOffset + 2 * sizeof(Digest);
+constexpr std::uint8_t kRuleModel = 1, kRuleNamespace = 2, kRuleTag = 4;
 constexpr std::size_t kHeadLengthOffset = sizeof(Digest) + 1;
 // No stored reply is larger; guards the buffer a damaged length would ask for.
 constexpr std::uint64_t kBodyBytesMax = 1ull << 30;
@@ -27,6 +32,10 @@ void AppendLittleEndian(T value, std::string& out) {
     out.push_back(static_cast<char>(rest & 0xff));
     rest = static_cast<Unsigned>(rest >> 4 >> 4);
   }
+}
+
+void AppendDigest(const Digest& digest, std::string& out) {
+  out.append(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
 }
 
 void AppendText(std::string_view text, std::string& out) {
@@ -58,6 +67,12 @@ class ByteReader {
     rest_.remove_prefix(size);
     return taken;
   }
+  Digest ReadDigest() {
+    Digest digest;
+    const std::string_view raw = Bytes(sizeof digest.bytes);
+    if (ok_) std::memcpy(digest.bytes.data(), raw.data(), raw.size());
+    return digest;
+  }
   std::string Text() { return std::string(Bytes(Number<std::uint32_t>())); }
 
   bool ok() const { return ok_; }
@@ -79,13 +94,17 @@ struct Head {
 Result<Head> ParseHead(std::string_view bytes) {
   ByteReader reader(bytes);
   Head head;
-  const std::string_view key = reader.Bytes(sizeof(Digest));
-  if (reader.ok()) std::memcpy(head.entry.key.bytes.data(), key.data(), key.size());
+  head.entry.key = reader.ReadDigest();
   head.flags = reader.Number<std::uint8_t>();
   const auto head_bytes = reader.Number<std::uint32_t>();
   if (!reader.ok() || head_bytes > bytes.size()) return Fail(ErrorCode::kTooLarge, "the entry's head is not all there");
   reader = ByteReader(bytes.substr(0, head_bytes));
   reader.Bytes(kHeadLengthOffset + sizeof head_bytes);
+  const bool scoped = (head.flags & kScoped) != 0;
+  if (scoped) {
+    head.entry.scope = reader.ReadDigest();
+    head.entry.canonical = reader.ReadDigest();
+  }
   head.entry.created_ms = reader.Number<std::int64_t>();
   head.entry.expires_ms = reader.Number<std::int64_t>();
   head.entry.usage.input_tokens = reader.Number<std::uint32_t>();
@@ -95,9 +114,11 @@ Result<Head> ParseHead(std::string_view bytes) {
   head.entry.upstream_request_id = reader.Text();
   const auto tags = reader.Number<std::uint32_t>();
   for (std::uint32_t i = 0; i < tags && reader.ok(); ++i) head.entry.tags.push_back(reader.Text());
+  if (scoped) head.entry.question = reader.Text();
   head.reply_bytes = reader.Number<std::uint32_t>();
   head.layout_bytes = reader.Number<std::uint32_t>();
-  if (!reader.ok() || !reader.rest().empty() || (head.flags & ~kCompressed) != 0) {
+  if (!reader.ok() || !reader.rest().empty() || (head.flags & ~(kCompressed | kScoped)) != 0 ||
+      scoped != (head.entry.scope != Digest{})) {
     return Fail(ErrorCode::kCorrupt, "the entry's head does not parse");
   }
   head.body = bytes.substr(head_bytes);
@@ -192,7 +213,13 @@ EntryEncoder::~EntryEncoder() = default;
 std::string_view EntryEncoder::Encode(const Entry& entry) {
   bytes_.clear();
   bytes_.append(reinterpret_cast<const char*>(entry.key.bytes.data()), entry.key.bytes.size());
-  bytes_.append(5, '\0');  // Flags and the head's length, filled in below.
+  const bool scoped = entry.scope != Digest{};
+  bytes_.push_back(static_cast<char>(scoped ? kScoped : 0));
+  bytes_.append(4, '\0');  // The head's length, filled in below.
+  if (scoped) {
+    AppendDigest(entry.scope, bytes_);
+    AppendDigest(entry.canonical, bytes_);
+  }
   AppendLittleEndian(entry.created_ms, bytes_);
   AppendLittleEndian(entry.expires_ms, bytes_);
   AppendLittleEndian(entry.usage.input_tokens, bytes_);
@@ -202,6 +229,7 @@ std::string_view EntryEncoder::Encode(const Entry& entry) {
   AppendText(entry.upstream_request_id, bytes_);
   AppendLittleEndian(static_cast<std::uint32_t>(entry.tags.size()), bytes_);
   for (const std::string& tag : entry.tags) AppendText(tag, bytes_);
+  if (scoped) AppendText(entry.question, bytes_);
   AppendLittleEndian(static_cast<std::uint32_t>(entry.reply.size()), bytes_);
   AppendLittleEndian(static_cast<std::uint32_t>(entry.layout.size()), bytes_);
   std::string length;
@@ -221,7 +249,7 @@ void EntryEncoder::AppendBody(const Entry& entry) {
         ZSTD_compressCCtx(compressor_->context, bytes_.data() + start, bytes_.size() - start, body_.data(), size, zstd_level_);
     if (!ZSTD_isError(packed) && packed < size) {
       bytes_.resize(start + packed);
-      bytes_[sizeof(Digest)] = static_cast<char>(kCompressed);
+      bytes_[kFlagsOffset] = static_cast<char>(bytes_[kFlagsOffset] | kCompressed);
       return;
     }
     bytes_.resize(start);
@@ -251,6 +279,87 @@ Result<Entry> DecodeEntry(std::string_view bytes) {
 Result<Entry> DecodeEntryHead(std::string_view front) {
   REFLEX_TRY(Head head, ParseHead(front));
   return std::move(head.entry);
+}
+
+std::optional<ScopePlace> DecodeScopePlace(std::string_view front) {
+  if (front.size() < kScopeEnd || (static_cast<std::uint8_t>(front[kFlagsOffset]) & kScoped) == 0) return std::nullopt;
+  ByteReader reader(front.substr(kScopeOffset));
+  ScopePlace place;
+  place.scope = reader.ReadDigest();
+  place.canonical = reader.ReadDigest();
+  return place;
+}
+
+std::string EncodeScopeRow(const Digest& scope, const Digest& canonical, const Digest& key) {
+  std::string bytes;
+  bytes.reserve(3 * sizeof(Digest));
+  AppendDigest(scope, bytes);
+  AppendDigest(canonical, bytes);
+  AppendDigest(key, bytes);
+  return bytes;
+}
+
+std::optional<ScopeRow> DecodeScopeRow(std::string_view bytes) {
+  if (bytes.size() != 3 * sizeof(Digest)) return std::nullopt;
+  ByteReader reader(bytes);
+  ScopeRow row;
+  row.scope = reader.ReadDigest();
+  row.member.canonical = reader.ReadDigest();
+  row.member.key = reader.ReadDigest();
+  return row;
+}
+
+std::string EncodeNote(std::string_view key, std::string_view value) {
+  std::string bytes;
+  AppendLittleEndian(Checksum(std::string(key).append(value)), bytes);
+  return bytes.append(value);
+}
+
+std::optional<std::string_view> DecodeNote(std::string_view key, std::string_view bytes) {
+  ByteReader reader(bytes);
+  const auto checksum = reader.Number<std::uint64_t>();
+  if (!reader.ok() || Checksum(std::string(key).append(reader.rest())) != checksum) return std::nullopt;
+  return reader.rest();
+}
+
+std::string EncodeRule(const StoredRule& stored) {
+  std::string bytes;
+  const PurgeRule& rule = stored.rule;
+  AppendLittleEndian(rule.before_ms, bytes);
+  AppendLittleEndian(stored.until_id, bytes);
+  bytes.push_back(static_cast<char>((rule.model ? kRuleModel : 0) | (rule.name_space ? kRuleNamespace : 0) | (rule.tag ? kRuleTag : 0)));
+  for (const auto& text : {rule.model, rule.name_space, rule.tag}) {
+    if (text) AppendText(*text, bytes);
+  }
+  AppendLittleEndian(Checksum(bytes), bytes);
+  return bytes;
+}
+
+std::optional<StoredRule> DecodeRule(std::string_view bytes) {
+  if (bytes.size() < sizeof(std::uint64_t)) return std::nullopt;
+  const std::string_view content = bytes.substr(0, bytes.size() - sizeof(std::uint64_t));
+  if (ByteReader(bytes.substr(content.size())).Number<std::uint64_t>() != Checksum(content)) return std::nullopt;
+  ByteReader reader(content);
+  StoredRule stored;
+  stored.rule.before_ms = reader.Number<std::int64_t>();
+  stored.until_id = reader.Number<std::uint64_t>();
+  const auto flags = reader.Number<std::uint8_t>();
+  if ((flags & kRuleModel) != 0) stored.rule.model = reader.Text();
+  if ((flags & kRuleNamespace) != 0) stored.rule.name_space = reader.Text();
+  if ((flags & kRuleTag) != 0) stored.rule.tag = reader.Text();
+  if (!reader.ok() || !reader.rest().empty() || flags > (kRuleModel | kRuleNamespace | kRuleTag)) return std::nullopt;
+  return stored;
+}
+
+std::string EncodeRuleKey(std::uint64_t number) {
+  std::string bytes;
+  AppendBigEndian(number, bytes);
+  return bytes;
+}
+
+std::optional<std::uint64_t> DecodeRuleKey(std::string_view bytes) {
+  if (bytes.size() != sizeof(std::uint64_t)) return std::nullopt;
+  return ReadBigEndian(bytes);
 }
 
 std::optional<Digest> DecodeKey(std::string_view front) {

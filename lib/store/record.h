@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "reflex/entry_store.h"
 #include "reflex/result.h"
 #include "reflex/types.h"
 
@@ -66,6 +67,40 @@ Result<Entry> DecodeEntry(std::string_view bytes);
 // Reads all but reply and layout from the front of an entry's bytes. Returns: kCorrupt; kTooLarge when the front does not reach
 // that far and more of it is needed.
 Result<Entry> DecodeEntryHead(std::string_view front);
+
+// Where an entry lies in the scopes, from its first piece: nothing when it has no scope, or the piece is too short to be one.
+struct ScopePlace {
+  Digest scope;
+  Digest canonical;
+
+  friend bool operator==(const ScopePlace&, const ScopePlace&) = default;
+};
+std::optional<ScopePlace> DecodeScopePlace(std::string_view front);
+
+// Key of the scope table: scope, canonical, entry key; the whole row, it has no data.
+std::string EncodeScopeRow(const Digest& scope, const Digest& canonical, const Digest& key);
+struct ScopeRow {
+  Digest scope;
+  ScopeMember member;
+};
+std::optional<ScopeRow> DecodeScopeRow(std::string_view bytes);
+
+// Data of the note table: a checksum over key and value, then the value.
+std::string EncodeNote(std::string_view key, std::string_view value);
+// The value inside `bytes`; empty when it is damaged.
+std::optional<std::string_view> DecodeNote(std::string_view key, std::string_view bytes);
+
+// Data of the rule table: a purge and the id it reaches to, under a checksum. Its key is EncodeRuleKey.
+struct StoredRule {
+  PurgeRule rule;
+  std::uint64_t until_id = 0;  // Entries from this id on came after the purge.
+
+  friend bool operator==(const StoredRule&, const StoredRule&) = default;
+};
+std::string EncodeRule(const StoredRule& rule);
+std::optional<StoredRule> DecodeRule(std::string_view bytes);
+std::string EncodeRuleKey(std::uint64_t number);
+std::optional<std::uint64_t> DecodeRuleKey(std::string_view bytes);
 
 // The key at the front of an entry's first piece; empty when the piece is too short to hold one.
 std::optional<Digest> DecodeKey(std::string_view front);

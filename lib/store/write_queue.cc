@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/limits.h"
+
 namespace reflex::store {
 namespace {
 
@@ -14,11 +16,13 @@ constexpr std::chrono::seconds kRoomLimit{10};
 
 WriteQueue::WriteQueue(const Limits& limits) : limits_(limits) {}
 
-std::uint64_t WriteQueue::Bytes(const WriteOp& op) { return kOpBytes + (op.entry != nullptr ? op.entry->MemoryBytes() : 0); }
+std::uint64_t WriteQueue::Bytes(const WriteOp& op) {
+  return kOpBytes + (op.entry != nullptr ? op.entry->MemoryBytes() : 0) + op.name.size() + op.bytes.size();
+}
 
 bool WriteQueue::Reserve(std::uint64_t bytes) {
   const bool bytes_fit = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limits_.bytes;
-  const bool count_fits = count_.fetch_add(1, std::memory_order_relaxed) + 1 <= limits_.entries;
+  const bool count_fits = count_.fetch_add(1, std::memory_order_acq_rel) + 1 <= limits_.entries;
   if (bytes_fit && count_fits) return true;
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   count_.fetch_sub(1, std::memory_order_relaxed);
@@ -41,10 +45,23 @@ Result<void> WriteQueue::WaitForRoom(std::uint64_t bytes) {
 }
 
 void WriteQueue::SetPending(const WriteOp& op) {
+  if (op.entry != nullptr && HasScope(*op.entry)) {
+    ScopeShard& members = ScopeShardOf(op.entry->scope);
+    base::MutexLock lock(members.mutex);
+    members.rows.insert({op.entry->scope, op.entry->canonical, op.key, op.order});
+  }
   Shard& shard = ShardOf(op.key);
   base::MutexLock lock(shard.mutex);
   PendingOp& pending = shard.ops[op.key];
   if (op.order > pending.order) pending = {op.entry, op.order};
+}
+
+void WriteQueue::SetPendingNote(const WriteOp& op) {
+  base::MutexLock lock(notes_mutex_);
+  PendingNoteOp& pending = notes_[op.name];
+  if (op.order < pending.order) return;
+  pending.order = op.order;
+  pending.value = op.kind == WriteOp::Kind::kNote ? std::optional(op.bytes) : std::nullopt;
 }
 
 void WriteQueue::Push(WriteOp op) {
@@ -112,23 +129,118 @@ void WriteQueue::Clear(std::uint64_t number) {
   Push(std::move(op));
 }
 
-std::optional<EntryPtr> WriteQueue::Pending(const Digest& key) const {
+Result<void> WriteQueue::PutVector(const Digest& key, std::string bytes) {
+  WriteOp op;
+  op.kind = WriteOp::Kind::kVector;
+  op.key = key;
+  op.bytes = std::move(bytes);
+  if (!Reserve(Bytes(op))) return ::reflex::Fail(ErrorCode::kFull, "the store's queue is full");
+  Push(std::move(op));
+  return {};
+}
+
+Result<void> WriteQueue::PutNote(std::string_view key, std::string value) {
+  WriteOp op;
+  op.kind = WriteOp::Kind::kNote;
+  op.name = key;
+  op.bytes = std::move(value);
+  if (!Reserve(Bytes(op))) return ::reflex::Fail(ErrorCode::kFull, "the store's queue is full");
+  op.order = NextOrder();
+  SetPendingNote(op);
+  Push(std::move(op));
+  return {};
+}
+
+Result<void> WriteQueue::EraseNote(std::string_view key) {
+  WriteOp op;
+  op.kind = WriteOp::Kind::kEraseNote;
+  op.name = key;
+  REFLEX_CHECK(WaitForRoom(Bytes(op)));
+  op.order = NextOrder();
+  SetPendingNote(op);
+  Push(std::move(op));
+  return {};
+}
+
+void WriteQueue::Purge(std::uint64_t rule, std::uint64_t order) {
+  WriteOp op;
+  op.kind = WriteOp::Kind::kPurge;
+  op.rule = rule;
+  op.order = order;
+  bytes_.fetch_add(kOpBytes, std::memory_order_relaxed);
+  count_.fetch_add(1, std::memory_order_acq_rel);
+  Push(std::move(op));
+}
+
+std::optional<WriteQueue::PendingOp> WriteQueue::Pending(const Digest& key) const {
   const Shard& shard = ShardOf(key);
   base::MutexLock lock(shard.mutex);
   const auto found = shard.ops.find(key);
   if (found == shard.ops.end()) return std::nullopt;
-  return found->second.entry;
+  return found->second;
 }
 
-std::vector<EntryPtr> WriteQueue::PendingEntries() const {
-  std::vector<EntryPtr> entries;
-  for (const Shard& shard : shards_) {
-    base::MutexLock lock(shard.mutex);
-    for (const auto& [key, op] : shard.ops) {
-      if (op.entry != nullptr) entries.push_back(op.entry);
-    }
+std::vector<std::pair<Digest, WriteQueue::PendingOp>> WriteQueue::PendingByLabel(std::uint64_t label) const {
+  std::vector<std::pair<Digest, PendingOp>> found;
+  Digest probe;
+  for (std::size_t i = 0; i < 8; ++i) probe.bytes[i] = static_cast<std::uint8_t>(label >> (56 - 8 * i));
+  const Shard& shard = ShardOf(probe);
+  base::MutexLock lock(shard.mutex);
+  if (shard.ops.empty()) return found;
+  // The table's hash is the label in the machine's order of bytes, so all keys of a label lie in one bucket.
+  const std::size_t bucket = shard.ops.bucket(probe);
+  for (auto at = shard.ops.begin(bucket); at != shard.ops.end(bucket); ++at) {
+    if (LabelOf(at->first) == label) found.emplace_back(*at);
   }
-  return entries;
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return found;
+}
+
+std::vector<ScopeMember> WriteQueue::PendingMembers(const Digest& scope, const Digest* canonical, std::size_t limit) const {
+  std::vector<ScopeMember> members;
+  const ScopeShard& shard = ScopeShardOf(scope);
+  MemberRow from{scope, canonical != nullptr ? *canonical : Digest{}, {}, 0};
+  for (bool last = false; !last && members.size() < limit;) {
+    // A slice under the lock of the scopes, then each judged under its key's: one lock at a time.
+    std::vector<MemberRow> slice;
+    {
+      base::MutexLock lock(shard.mutex);
+      for (auto row = shard.rows.lower_bound(from); slice.size() < limit; ++row) {
+        last = row == shard.rows.end() || row->scope != scope || (canonical != nullptr && row->canonical != *canonical);
+        if (last) break;
+        slice.push_back(*row);
+      }
+    }
+    for (const MemberRow& row : slice) {
+      const auto pending = Pending(row.key);
+      if (pending && pending->order == row.order && members.size() < limit) members.push_back({row.key, row.canonical});
+    }
+    if (slice.empty()) break;
+    from = slice.back();
+    ++from.order;
+  }
+  return members;
+}
+
+std::optional<std::optional<std::string>> WriteQueue::PendingNote(std::string_view key) const {
+  base::MutexLock lock(notes_mutex_);
+  const auto found = notes_.find(key);
+  if (found == notes_.end()) return std::nullopt;
+  return found->second.value;
+}
+
+std::map<std::string, std::optional<std::string>> WriteQueue::PendingNotes(std::string_view prefix) const {
+  std::map<std::string, std::optional<std::string>> found;
+  base::MutexLock lock(notes_mutex_);
+  for (auto at = notes_.lower_bound(prefix); at != notes_.end() && at->first.starts_with(prefix); ++at) {
+    found.emplace(at->first, at->second.value);
+  }
+  return found;
+}
+
+std::uint64_t WriteQueue::pending_notes() const {
+  base::MutexLock lock(notes_mutex_);
+  return notes_.size();
 }
 
 Result<void> WriteQueue::Flush(std::chrono::milliseconds limit) {
@@ -190,18 +302,34 @@ bool WriteQueue::Superseded(const WriteOp& op) const {
   return found != shard.ops.end() && found->second.order > op.order;
 }
 
-void WriteQueue::Release(const std::vector<WriteOp>& ops) {
-  std::uint64_t bytes = 0;
-  for (const WriteOp& op : ops) {
-    bytes += Bytes(op);
-    if (op.kind != WriteOp::Kind::kPut && op.kind != WriteOp::Kind::kErase) continue;
+void WriteQueue::ReleasePending(const WriteOp& op) {
+  if (op.kind == WriteOp::Kind::kNote || op.kind == WriteOp::Kind::kEraseNote) {
+    base::MutexLock lock(notes_mutex_);
+    const auto found = notes_.find(op.name);
+    if (found != notes_.end() && found->second.order == op.order) notes_.erase(found);
+    return;
+  }
+  if (op.kind != WriteOp::Kind::kPut && op.kind != WriteOp::Kind::kErase) return;
+  {
     Shard& shard = ShardOf(op.key);
     base::MutexLock lock(shard.mutex);
     const auto found = shard.ops.find(op.key);
     if (found != shard.ops.end() && found->second.order == op.order) shard.ops.erase(found);
   }
+  if (op.entry == nullptr || !HasScope(*op.entry)) return;
+  ScopeShard& members = ScopeShardOf(op.entry->scope);
+  base::MutexLock lock(members.mutex);
+  members.rows.erase({op.entry->scope, op.entry->canonical, op.key, op.order});
+}
+
+void WriteQueue::Release(const std::vector<WriteOp>& ops) {
+  std::uint64_t bytes = 0;
+  for (const WriteOp& op : ops) {
+    bytes += Bytes(op);
+    ReleasePending(op);
+  }
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  count_.fetch_sub(ops.size(), std::memory_order_relaxed);
+  count_.fetch_sub(ops.size(), std::memory_order_acq_rel);
 }
 
 void WriteQueue::Finish(const std::vector<WriteOp>& ops) {

@@ -5,11 +5,17 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "reflex/entry_store.h"
 #include "reflex/result.h"
 #include "reflex/types.h"
 
@@ -17,19 +23,22 @@ namespace reflex::store {
 
 // One thing for the writer to do.
 struct WriteOp {
-  enum class Kind { kPut, kErase, kEraseSame, kClear };
+  enum class Kind { kPut, kErase, kEraseSame, kClear, kVector, kNote, kEraseNote, kPurge };
   Kind kind = Kind::kPut;
   Digest key;
   EntryPtr entry;              // kPut.
   std::uint64_t checksum = 0;  // kEraseSame: only the stored entry with this checksum.
+  std::uint64_t rule = 0;      // kPurge: its id in the RuleBook.
+  std::string name;            // kNote, kEraseNote: the note's key.
+  std::string bytes;           // kVector, kNote: what is kept.
   std::uint64_t clears = 0;    // kPut: Clears asked for before it. kClear: its own number.
   std::uint64_t order = 0;     // Grows; of two operations on one key the higher one wins.
 };
 
 // What waits for the writer, in order, and what readers must see of it already.
 //
-// Operation: Put, Erase, EraseSame and Clear queue an operation; Put and Erase also enter the pending table, where Find looks
-// before it looks into the file. The writer's turn is (Wait Take (Finish | Fail))*. An operation leaves the pending table and
+// Operation: each call queues an operation. Put and Erase also enter the pending table, where Find looks before it looks into the
+// file; a Put with a scope the table of pending members; notes a table of their own. The writer's turn is (Wait Take (Finish | Fail))*. An operation leaves the pending table and
 // its bytes leave the bound only in Finish or Fail, when the file shows it or never will.
 // Concurrency: thread-safe; Wait, Take, Finish and Fail are the writer's. One lock is held at a time.
 // Limitations: a full queue refuses a Put at once; an Erase waits for room, since it must not be lost.
@@ -50,11 +59,35 @@ class WriteQueue {
   Result<void> EraseSame(const Digest& key, std::uint64_t checksum);
   // The same, doing nothing where the queue is full: for an entry found damaged, which the next Find finds again.
   void EraseDamaged(const Digest& key, std::uint64_t checksum);
-  // Forgets what is pending and queues the Clear with this number.
+  // Forgets what entries are pending and queues the Clear with this number.
   void Clear(std::uint64_t number);
+  // Returns: kFull.
+  Result<void> PutVector(const Digest& key, std::string bytes);
+  Result<void> PutNote(std::string_view key, std::string value);
+  // Returns: kTimeout, as Erase.
+  Result<void> EraseNote(std::string_view key);
+  // The place of a purge among the operations, and the purge itself; never refused, RuleBook bounds them.
+  std::uint64_t NextOrder() { return next_order_.fetch_add(1, std::memory_order_relaxed); }
+  void Purge(std::uint64_t rule, std::uint64_t order);
 
   // What is pending for a key: nothing; or an entry; or null for an erasure.
-  std::optional<EntryPtr> Pending(const Digest& key) const;
+  struct PendingOp {
+    EntryPtr entry;
+    std::uint64_t order = 0;
+  };
+  std::optional<PendingOp> Pending(const Digest& key) const;
+  // The same for all keys with this label, in order of key.
+  std::vector<std::pair<Digest, PendingOp>> PendingByLabel(std::uint64_t label) const;
+  // Members of a scope that are pending, at most `limit`, those with the lowest canonical digests first; with `canonical`, only
+  // that one's.
+  std::vector<ScopeMember> PendingMembers(const Digest& scope, const Digest* canonical, std::size_t limit) const;
+  // Whether any entry or erasure is pending at all: if not, readers need not ask for each key.
+  bool AnyPending() const { return count_.load(std::memory_order_acquire) != 0; }
+
+  // What is pending for a note: nothing; or a value; or an erasure (its value is empty).
+  std::optional<std::optional<std::string>> PendingNote(std::string_view key) const;
+  std::map<std::string, std::optional<std::string>> PendingNotes(std::string_view prefix) const;
+  std::uint64_t pending_notes() const;
   std::vector<EntryPtr> PendingEntries() const;
 
   // Has the writer begin now, and waits until it has done what was queued before. Returns: kTimeout, or what made it fail.
@@ -78,9 +111,19 @@ class WriteQueue {
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  struct PendingOp {
-    EntryPtr entry;
+  // Sorts members as FindScope gives them. A row whose order is not the pending table's was replaced or erased since.
+  struct MemberRow {
+    Digest scope, canonical, key;
     std::uint64_t order = 0;
+    friend auto operator<=>(const MemberRow&, const MemberRow&) = default;
+  };
+  struct PendingNoteOp {
+    std::optional<std::string> value;
+    std::uint64_t order = 0;
+  };
+  struct alignas(64) ScopeShard {
+    mutable base::Mutex mutex;
+    std::set<MemberRow> rows GUARDED_BY(mutex);
   };
   struct alignas(64) Shard {
     mutable base::Mutex mutex;
@@ -88,19 +131,27 @@ class WriteQueue {
   };
 
   static std::uint64_t Bytes(const WriteOp& op);
-  Shard& ShardOf(const Digest& key) { return shards_[key.bytes[31] % shards_.size()]; }
-  const Shard& ShardOf(const Digest& key) const { return shards_[key.bytes[31] % shards_.size()]; }
+  // By a byte of the label, so that keys with one label share a shard.
+  Shard& ShardOf(const Digest& key) { return shards_[key.bytes[7] % shards_.size()]; }
+  const Shard& ShardOf(const Digest& key) const { return shards_[key.bytes[7] % shards_.size()]; }
+  ScopeShard& ScopeShardOf(const Digest& scope) { return scope_shards_[scope.bytes[31] % scope_shards_.size()]; }
+  const ScopeShard& ScopeShardOf(const Digest& scope) const { return scope_shards_[scope.bytes[31] % scope_shards_.size()]; }
   bool Reserve(std::uint64_t bytes);
   Result<void> WaitForRoom(std::uint64_t bytes);
   void SetPending(const WriteOp& op);
+  void SetPendingNote(const WriteOp& op);
+  void ReleasePending(const WriteOp& op);
   void Push(WriteOp op);
   void Release(const std::vector<WriteOp>& ops);
   bool Due() const REQUIRES(mutex_);
 
   const Limits limits_;
   std::array<Shard, 16> shards_;
+  std::array<ScopeShard, 16> scope_shards_;
+  mutable base::Mutex notes_mutex_;
+  std::map<std::string, PendingNoteOp, std::less<>> notes_ GUARDED_BY(notes_mutex_);
   std::atomic<std::uint64_t> next_order_{1};
-  // Of everything not yet finished; relaxed, bounds only.
+  // Of everything not yet finished; bounds, and the count says whether anything is pending.
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> count_{0};
 

@@ -7,6 +7,8 @@
 
 #include <lmdb.h>
 
+#include "store/limits.h"
+
 namespace reflex::store {
 namespace {
 
@@ -15,8 +17,10 @@ constexpr std::int64_t kReaderCheckNs = 10'000'000'000;
 constexpr std::chrono::milliseconds kIdle{1000};
 // Entries expired or reclaimed beside the writes of one transaction, so that neither delays the next commit for long.
 constexpr std::uint64_t kSliceEntries = 512;
-// What removing or replacing one entry rewrites in the key and expiry tables, at most and with luck less.
-constexpr std::uint64_t kChangePages = 3;
+// What removing or replacing one entry rewrites in the tables beside that of values, at most and with luck less.
+constexpr std::uint64_t kChangePages = 5;
+// Entries a purge looks at in one transaction: some milliseconds.
+constexpr std::uint64_t kSweepLooks = 4096;
 constexpr std::uint64_t kEvictBytesMin = 4u << 20;
 
 // What one transaction takes from the queue: small against the limit, because pages freed by a transaction can be used again
@@ -39,9 +43,20 @@ void Trouble::Set(std::string text, bool refuse_puts) {
   text_ = std::move(text);
 }
 
+void Listener::Set(EntryStore::OnRemoved on_removed) {
+  base::MutexLock lock(mutex_);
+  on_removed_ = std::move(on_removed);
+}
+
+EntryStore::OnRemoved Listener::Get() const {
+  base::MutexLock lock(mutex_);
+  return on_removed_;
+}
+
 Writer::Writer(const Parts& parts) : parts_(parts), state_(parts.options.zstd_level) {
   state_.next_id = parts_.environment.next_id();
   state_.floor = parts_.environment.floor();
+  state_.next_rule = parts_.environment.next_rule();
   CountPages();
 }
 
@@ -81,7 +96,7 @@ bool Writer::Spend(std::uint64_t bytes) {
   return true;
 }
 
-// A change in the key and expiry tables rewrites pages, but none twice in one transaction.
+// A change in the tables beside that of values rewrites pages, but none twice in one transaction.
 bool Writer::SpendChange() {
   const std::uint64_t bytes = std::min(change_bytes_, kChangePages * pages_.page_bytes);
   if (!Spend(bytes)) return false;
@@ -92,7 +107,8 @@ bool Writer::SpendChange() {
 std::uint64_t Writer::NeedBytes(const std::vector<WriteOp>& ops) const {
   std::uint64_t bytes = 0;
   for (const WriteOp& op : ops) {
-    if (op.entry != nullptr) bytes += Batch::FileBytes(op.entry->MemoryBytes());
+    if (op.entry != nullptr) bytes += Batch::FileBytes(op.entry->MemoryBytes(), HasScope(*op.entry));
+    if (!op.bytes.empty()) bytes += Batch::RowBytes(op.name.size() + op.bytes.size());
   }
   return bytes;
 }
@@ -113,7 +129,11 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
   change_bytes_ = (pages_.index + 16) * pages_.page_bytes;
   clears_applied_ = parts_.visibility.clears_done.load(std::memory_order_relaxed);
   put_ = dropped_ = 0;
+  applied_.clear();
   const WriterPosition before = state_;
+  const bool was_reclaiming = reclaiming_;
+  Pass pass_before = pass_;
+  std::vector<Batch::Removed> removed;
   WriteTransaction transaction(parts_.environment);
   int code = transaction.error();
   if (code == 0) {
@@ -121,9 +141,16 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
     code = Maintain(batch, transaction, NeedBytes(all));
     if (code == 0) code = Apply(batch, transaction, all);
     if (code == 0) code = transaction.Commit();
+    removed = batch.removed();
   }
-  if (code == 0) return Publish(std::move(all));
+  if (code == 0) {
+    // Before the queue lets go of what was written: an entry that was put back shows there.
+    TellRemoved(removed);
+    return Publish(std::move(all));
+  }
   static_cast<WriterPosition&>(state_) = before;
+  reclaiming_ = was_reclaiming;
+  pass_ = std::move(pass_before);
   Retreat(std::move(all), code);
 }
 
@@ -137,10 +164,46 @@ int Writer::Maintain(Batch& batch, const WriteTransaction& transaction, std::uin
   for (std::uint64_t i = 0; i < slice; ++i) {
     bool found = false;
     if (const int code = batch.ReclaimOldest(found); code != 0) return code;
-    if (!found) break;
+    if (!found) {
+      reclaiming_ = false;
+      break;
+    }
     if (i + 1 == slice) more_to_maintain_ = true;
   }
+  if (const int code = Sweep(batch, slice); code != 0) return code;
   return Evict(batch, transaction, need_bytes);
+}
+
+int Writer::Sweep(Batch& batch, std::uint64_t remove_max) {
+  if (pass_.rules.empty()) {
+    pass_ = {};
+    pass_.rules = parts_.rules.BeginPass();
+    for (const RuleBook::AtWork& rule : pass_.rules) {
+      pass_.done.push_back({rule.id, 0});
+      pass_.end = std::max(pass_.end, rule.until_id);
+    }
+  }
+  if (pass_.rules.empty()) return 0;
+  std::uint64_t affordable = 0;
+  while (affordable < remove_max && SpendChange()) ++affordable;
+  more_to_maintain_ = true;
+  if (affordable == 0) return 0;
+  const auto condemn = [&](const Entry& head, std::uint64_t first_id) {
+    bool condemned = false;
+    for (std::size_t i = 0; i < pass_.rules.size(); ++i) {
+      if (first_id >= pass_.rules[i].until_id || !pass_.rules[i].rule.Matches(head)) continue;
+      condemned = true;
+      ++pass_.done[i].removed;
+    }
+    return condemned;
+  };
+  const Batch::Slice slice{pass_.position, pass_.end, kSweepLooks, affordable};
+  if (const int code = batch.Sweep(slice, condemn, pass_.position, pass_.finished); code != 0) return code;
+  if (!pass_.finished) return 0;
+  for (const RuleBook::AtWork& rule : pass_.rules) {
+    if (const int code = batch.EraseRule(rule.number); code != 0) return code;
+  }
+  return 0;
 }
 
 int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes) {
@@ -152,7 +215,7 @@ int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64
     if (i % 16 == 0 && transaction.LivePages() + need_pages <= space_.live_target_pages) return 0;
     if (!SpendChange()) return 0;
     Batch::Eviction eviction;
-    if (const int code = batch.EvictOldest(spare_budget > 0, eviction); code != 0) return code;
+    if (const int code = batch.EvictOldest(spare_budget > 0 && pass_.rules.empty(), eviction); code != 0) return code;
     if (eviction.bytes == 0) return 0;
     std::uint64_t& from = eviction.spared ? spare_budget : budget;
     from -= std::min(from, eviction.bytes);
@@ -165,7 +228,7 @@ int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64
 int Writer::ApplyPut(Batch& batch, const WriteOp& op) {
   // Asked for before a Clear, or replaced while it waited: nobody is to see it.
   if (op.clears < parts_.visibility.clears_asked.load(std::memory_order_acquire) || parts_.queue.Superseded(op)) return 0;
-  if (!Spend(Batch::FileBytes(op.entry->MemoryBytes())) || !SpendChange()) {
+  if (!Spend(Batch::FileBytes(op.entry->MemoryBytes(), HasScope(*op.entry))) || !SpendChange()) {
     ++dropped_;
     return 0;
   }
@@ -173,20 +236,47 @@ int Writer::ApplyPut(Batch& batch, const WriteOp& op) {
   return batch.Put(*op.entry);
 }
 
+int Writer::ApplyClear(Batch& batch, const WriteOp& op) {
+  clears_applied_ = std::max(clears_applied_, op.clears);
+  more_to_maintain_ = true;
+  reclaiming_ = true;
+  return batch.Clear();
+}
+
+int Writer::ApplyPurge(Batch& batch, const WriteOp& op) {
+  const auto rule = parts_.rules.Find(op.rule);
+  if (!rule) return 0;
+  const auto earlier = std::ranges::find(applied_, op.rule, &AppliedRule::id);
+  std::uint64_t number = earlier != applied_.end() ? earlier->number : rule->number;
+  if (number == 0) number = state_.next_rule++;
+  applied_.push_back({op.rule, op.order, number, state_.next_id});
+  more_to_maintain_ = true;
+  return batch.PutRule(number, {rule->rule, state_.next_id});
+}
+
+bool Writer::SpendRow(std::uint64_t bytes) {
+  if (Spend(Batch::RowBytes(bytes)) && SpendChange()) return true;
+  ++dropped_;
+  return false;
+}
+
+int Writer::ApplyOne(Batch& batch, const WriteOp& op) {
+  switch (op.kind) {
+    case WriteOp::Kind::kPut: return ApplyPut(batch, op);
+    case WriteOp::Kind::kErase: return parts_.queue.Superseded(op) ? 0 : batch.Erase(op.key, {});
+    case WriteOp::Kind::kEraseSame: return batch.Erase(op.key, op.checksum);
+    case WriteOp::Kind::kClear: return ApplyClear(batch, op);
+    case WriteOp::Kind::kVector: return SpendRow(op.bytes.size()) ? batch.PutVector(op.key, op.bytes) : 0;
+    case WriteOp::Kind::kNote: return SpendRow(op.name.size() + op.bytes.size()) ? batch.PutNote(op.name, op.bytes) : 0;
+    case WriteOp::Kind::kEraseNote: return batch.EraseNote(op.name);
+    case WriteOp::Kind::kPurge: return ApplyPurge(batch, op);
+  }
+  return 0;
+}
+
 int Writer::Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops) {
   for (const WriteOp& op : ops) {
-    int code = 0;
-    switch (op.kind) {
-      case WriteOp::Kind::kPut: code = ApplyPut(batch, op); break;
-      case WriteOp::Kind::kErase: code = parts_.queue.Superseded(op) ? 0 : batch.Erase(op.key, {}); break;
-      case WriteOp::Kind::kEraseSame: code = batch.Erase(op.key, op.checksum); break;
-      case WriteOp::Kind::kClear:
-        code = batch.Clear();
-        clears_applied_ = std::max(clears_applied_, op.clears);
-        more_to_maintain_ = true;
-        break;
-    }
-    if (code != 0) return code;
+    if (const int code = ApplyOne(batch, op); code != 0) return code;
   }
   // Pages freed by the last commit become usable with the next, so there must be one even if everything was dropped; unless it is
   // a reader that holds them, when writing would only use up what is left.
@@ -207,15 +297,40 @@ void Writer::CountPages() {
     parts_.counters.entries.Set(
         static_cast<std::int64_t>(stat.ms_entries - std::min<std::uint64_t>(stat.ms_entries, state_.condemned)));
   }
+  parts_.counters.note_bytes.Set(static_cast<std::int64_t>(pages_.notes * pages_.page_bytes));
+  if (lease.error() == 0 && mdb_stat(lease.txn(), parts_.environment.notes(), &stat) == 0) {
+    parts_.counters.notes.Set(static_cast<std::int64_t>(stat.ms_entries));
+  }
+}
+
+void Writer::PublishRules() {
+  for (const AppliedRule& rule : applied_) parts_.rules.Applied(rule.id, rule.order, rule.number, rule.until_id);
+  applied_.clear();
+  if (!pass_.finished) return;
+  const Pass pass = std::exchange(pass_, {});
+  parts_.rules.Finish(pass.done);
+}
+
+void Writer::TellRemoved(const std::vector<Batch::Removed>& removed) const {
+  if (removed.empty()) return;
+  const EntryStore::OnRemoved on_removed = parts_.listener.Get();
+  if (!on_removed) return;
+  for (const Batch::Removed& one : removed) {
+    const auto pending = parts_.queue.Pending(one.key);
+    const bool is_back = pending && pending->entry != nullptr && pending->entry->scope == one.scope;
+    if (!is_back) on_removed(one.scope, one.key);
+  }
 }
 
 void Writer::Publish(std::vector<WriteOp> ops) {
   parts_.visibility.floor.store(state_.floor, std::memory_order_release);
+  parts_.visibility.reclaiming.store(reclaiming_, std::memory_order_release);
   if (clears_applied_ > parts_.visibility.clears_done.load(std::memory_order_relaxed)) {
     parts_.visibility.clears_done.store(clears_applied_, std::memory_order_release);
   }
   retry_at_ns_ = 0;
   CountPages();
+  PublishRules();
   parts_.counters.puts.Add(put_);
   parts_.counters.puts_dropped.Add(dropped_);
   if (!ops.empty()) parts_.counters.commits.Add();
@@ -236,7 +351,11 @@ void Writer::Retreat(std::vector<WriteOp> ops, int code) {
   parts_.counters.write_errors.Add();
   parts_.logger.Log(LogLevel::kWarning, "store_write_failed error=\"" + error.message + "\"");
   std::vector<WriteOp> done;
-  for (WriteOp& op : ops) (op.kind == WriteOp::Kind::kPut ? done : retained_).push_back(std::move(op));
+  for (WriteOp& op : ops) {
+    const bool may_be_lost =
+        op.kind == WriteOp::Kind::kPut || op.kind == WriteOp::Kind::kVector || op.kind == WriteOp::Kind::kNote;
+    (may_be_lost ? done : retained_).push_back(std::move(op));
+  }
   parts_.counters.puts_dropped.Add(done.size());
   more_to_maintain_ = false;
   retry_at_ns_ = parts_.clock.SteadyNs() + kRetryNs;

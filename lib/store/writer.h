@@ -2,18 +2,21 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/mutex.h"
 #include "reflex/clock.h"
+#include "reflex/entry_store.h"
 #include "reflex/lmdb_options.h"
 #include "reflex/logger.h"
 #include "store/batch.h"
 #include "store/counters.h"
 #include "store/environment.h"
 #include "store/read_marks.h"
+#include "store/rules.h"
 #include "store/space.h"
 #include "store/store_folder.h"
 #include "store/write_queue.h"
@@ -35,7 +38,18 @@ class Trouble {
   std::string text_ GUARDED_BY(mutex_);
 };
 
-// The store's one writer: takes from the queue, commits, expires, evicts, reclaims, and copes when the disk says no. Run is the
+// Whom to tell of entries that went. Thread-safe.
+class Listener {
+ public:
+  void Set(EntryStore::OnRemoved on_removed);
+  EntryStore::OnRemoved Get() const;
+
+ private:
+  mutable base::Mutex mutex_;
+  EntryStore::OnRemoved on_removed_ GUARDED_BY(mutex_);
+};
+
+// The store's one writer: takes from the queue, commits, expires, evicts, reclaims, carries out purges, and copes when the disk says no. Run is the
 // body of the store's thread; everything else here is for that thread only.
 class Writer {
  public:
@@ -50,6 +64,8 @@ class Writer {
     StoreCounters& counters;
     ReadMarks& marks;
     Trouble& trouble;
+    RuleBook& rules;
+    Listener& listener;
   };
   explicit Writer(const Parts& parts);
 
@@ -59,10 +75,32 @@ class Writer {
  private:
   void FirstCommit();
   void Cycle(std::vector<WriteOp> ops);
+  // One pass over the file for the purges that waited when it began.
+  struct Pass {
+    std::vector<RuleBook::AtWork> rules;
+    std::vector<RuleBook::Done> done;  // One a rule, in the same order.
+    std::uint64_t position = 0;
+    std::uint64_t end = 0;
+    bool finished = false;
+  };
+  // A purge that got its row in the transaction under way.
+  struct AppliedRule {
+    std::uint64_t id = 0;
+    std::uint64_t order = 0;
+    std::uint64_t number = 0;
+    std::uint64_t until_id = 0;
+  };
   int Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes);
   int Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes);
   int Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops);
+  int ApplyOne(Batch& batch, const WriteOp& op);
   int ApplyPut(Batch& batch, const WriteOp& op);
+  int ApplyClear(Batch& batch, const WriteOp& op);
+  int ApplyPurge(Batch& batch, const WriteOp& op);
+  int Sweep(Batch& batch, std::uint64_t remove_max);
+  bool SpendRow(std::uint64_t bytes);
+  void PublishRules();
+  void TellRemoved(const std::vector<Batch::Removed>& removed) const;
   void Publish(std::vector<WriteOp> ops);
   void Retreat(std::vector<WriteOp> ops, int code);
   void CountPages();
@@ -81,11 +119,14 @@ class Writer {
   // Of the transaction under way.
   Space space_;
   std::uint64_t usable_bytes_ = 0;
-  std::uint64_t change_bytes_ = 0;  // What rewriting the key and expiry tables may still cost.
+  std::uint64_t change_bytes_ = 0;  // What rewriting the other tables may still cost.
   std::uint64_t clears_applied_ = 0;
   std::uint64_t put_ = 0;
   std::uint64_t dropped_ = 0;
   bool more_to_maintain_ = false;
+  bool reclaiming_ = true;
+  std::vector<AppliedRule> applied_;
+  Pass pass_;
 };
 
 }  // namespace reflex::store
