@@ -170,9 +170,8 @@ def blackbox(name, program):
     return counted(name, [sys.executable, "tests/blackbox/run.py"], {**SANITIZER_ENVIRONMENT, **environment})
 
 
-def conformance(name, program, openai=None):
+def conformance(name, program, **environment):
     say(f"{name}: the SDKs against the mock provider")
-    environment = {"OPENAI": openai} if openai else {}
     return counted(name, ["tests/conformance/run.sh", program], {**SANITIZER_ENVIRONMENT, **environment})
 
 
@@ -209,7 +208,8 @@ def part_blackbox():
 def part_conformance():
     need_program()
     return add(conformance("conformance", "build/release/reflex"),
-               conformance("conformance-openai-4", "build/release/reflex", openai="4.104.0"))
+               conformance("conformance-all-tiers", "build/release/reflex", TIER="all"),
+               conformance("conformance-openai-4", "build/release/reflex", OPENAI="4.104.0"))
 
 
 def part_fuzz():
