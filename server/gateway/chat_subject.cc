@@ -15,7 +15,7 @@
 namespace reflex::gateway {
 namespace {
 
-// Where such a request would go. Azure's deployments, whose path names the model, cannot be spoken of.
+// Where such a request would go. Deployments, whose path names the model, cannot be spoken of.
 constexpr std::string_view kChatPath = "/v1/chat/completions";
 
 http::Task<Result<wire::ChatRequest>> ReadChat(RequestContext& context, std::string_view body) {

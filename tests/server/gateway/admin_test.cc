@@ -187,7 +187,8 @@ TEST_F(AdminTest, StatsAreJson) {
   Insert("one", "m");
   const auto reply = AskAdmin("GET", "/v1/reflex/stats");
   EXPECT_EQ(reply->status, 200);
-  EXPECT_TRUE(reply->sent.starts_with("{\"requests\":{\"hit-l1-exact\":0,\"miss\":0,")) << reply->sent;
+  EXPECT_TRUE(reply->sent.starts_with("{\"requests\":{\"hit-l1-exact\":0,\"hit-l2-canonical\":0,\"hit-l3-verified\":0,\"miss\":0,"))
+      << reply->sent;
   EXPECT_NE(reply->sent.find("\"memory\":{\"hits\":0,\"entries\":1,"), std::string::npos) << reply->sent;
   EXPECT_NE(reply->sent.find("\"commits\":7,"), std::string::npos) << reply->sent;
   EXPECT_TRUE(reply->sent.ends_with("\"store_degraded\":\"\"}")) << reply->sent;
@@ -217,17 +218,28 @@ TEST_F(AdminTest, APurgeTakesWhatMatchesAndSaysHowMany) {
   const Digest a = Insert("a", "gpt-4o", "blue", 100), b = Insert("b", "gpt-4o", "red"), c = Insert("c", "other", "blue");
   auto reply = AskAdmin("POST", "/v1/reflex/purge", "{\"model\":\"gpt-4o\",\"tag\":\"blue\"}");
   EXPECT_EQ(reply->status, 200);
-  EXPECT_EQ(reply->sent, "{\"entries\":1,\"dry_run\":false}");
+  EXPECT_EQ(reply->sent, "{\"entries\":1,\"erased\":1,\"dry_run\":false}");
   EXPECT_FALSE(Holds(a));
   EXPECT_TRUE(Holds(b) && Holds(c));
   reply = AskAdmin("POST", "/v1/reflex/purge", "{\"namespace\":\"n\"}");
-  EXPECT_EQ(reply->sent, "{\"entries\":2,\"dry_run\":false}");
+  EXPECT_EQ(reply->sent, "{\"entries\":2,\"erased\":2,\"dry_run\":false}");
   EXPECT_FALSE(Holds(b) || Holds(c));
+}
+
+TEST_F(AdminTest, APurgeByEntryTakesOne) {
+  const Digest a = Insert("a", "m"), b = Insert("b", "m");
+  const std::string entry = "\"entry\":\"" + base::ToHex(a) + "\"";
+  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{" + entry + ",\"dry_run\":true}")->sent, "{\"entries\":1,\"dry_run\":true}");
+  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{" + entry + "}")->sent, "{\"entries\":1,\"erased\":1,\"dry_run\":false}");
+  EXPECT_FALSE(Holds(a));
+  EXPECT_TRUE(Holds(b));
+  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{" + entry + ",\"model\":\"m\"}")->status, 400);
+  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{\"entry\":\"00\"}")->status, 400);
 }
 
 TEST_F(AdminTest, APurgeByAgeLeavesTheYoung) {
   const Digest old = Insert("old", "m", {}, 100), young = Insert("young", "m", {}, 5);
-  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{\"older_than_s\":50}")->sent, "{\"entries\":1,\"dry_run\":false}");
+  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{\"older_than_s\":50}")->sent, "{\"entries\":1,\"erased\":1,\"dry_run\":false}");
   EXPECT_FALSE(Holds(old));
   EXPECT_TRUE(Holds(young));
 }
@@ -242,7 +254,7 @@ TEST_F(AdminTest, ADryRunCountsEachEntryOnceAndErasesNothing) {
 
 TEST_F(AdminTest, APurgeOfAllLeavesNothing) {
   const Digest a = Insert("a", "m"), b = Insert("b", "other");
-  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{\"all\":true}")->sent, "{\"entries\":2,\"dry_run\":false}");
+  EXPECT_EQ(AskAdmin("POST", "/v1/reflex/purge", "{\"all\":true}")->sent, "{\"entries\":2,\"erased\":2,\"dry_run\":false}");
   EXPECT_FALSE(Holds(a) || Holds(b));
 }
 

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string>
 
+#include "gateway/semantic_metrics.h"
+#include "server/gateway/fake_tier.h"
 #include "server/gateway/test_context.h"
 #include "wire/reason.h"
 
@@ -33,8 +35,8 @@ TEST(Docs, HeadersExplainsEveryReasonAndStatus) {
     ++reasons;
   }
   EXPECT_GT(reasons, 30);
-  for (const Outcome outcome :
-       {Outcome::kHit, Outcome::kMiss, Outcome::kRefresh, Outcome::kBypass, Outcome::kError, Outcome::kOwn}) {
+  for (const Outcome outcome : {Outcome::kHit, Outcome::kCanonical, Outcome::kVerified, Outcome::kMiss, Outcome::kRefresh,
+                                Outcome::kBypass, Outcome::kError, Outcome::kOwn}) {
     EXPECT_NE(page.find("| `" + std::string(Name(outcome)) + "` |"), std::string::npos) << Name(outcome);
   }
 }
@@ -42,13 +44,18 @@ TEST(Docs, HeadersExplainsEveryReasonAndStatus) {
 TEST(Docs, MetricsListsEveryMetricOfTheGateway) {
   const std::string page = Read("docs/metrics.md");
   testing::World world;
+  testing::FakeTier tier;
+  world.parts.semantic = &tier;
   world.Start();
-  std::istringstream text(world.registry.Render());
+  std::string page_of_metrics = world.registry.Render();
+  AppendBudgets(tier, page_of_metrics);
+  std::istringstream text(page_of_metrics);
   int metrics = 0;
   for (std::string line; std::getline(text, line);) {
     constexpr std::string_view kHelp = "# HELP ";
     if (!line.starts_with(kHelp)) continue;
-    const std::string name = line.substr(kHelp.size(), line.find(' ', kHelp.size()) - kHelp.size());
+    std::string name = line.substr(kHelp.size(), line.find(' ', kHelp.size()) - kHelp.size());
+    if (name.ends_with("_bucket")) name.resize(name.size() - 7);
     EXPECT_NE(page.find("`" + name + "`"), std::string::npos) << name;
     ++metrics;
   }

@@ -41,6 +41,8 @@ void GatewayWorld::Start(std::unique_ptr<EntryStore> store) {
   parts.clock = &clock;
   parts.logger = &logger;
   parts.readiness = &readiness;
+  if (semantic) parts.semantic = &tier;
+  parts.compare_answers = compare_answers;
   for (std::size_t i = 0; i < thread_count_; ++i) {
     threads_.push_back(std::make_unique<http::IoThread>());
     upstreams_.push_back(std::make_unique<FakeUpstream>(*threads_.back(), provider));

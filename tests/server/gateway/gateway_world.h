@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/worker_pool.h"
 #include "fake_exchange.h"
+#include "fake_tier.h"
 #include "fake_upstream.h"
 #include "gateway/gateway.h"
 #include "http/io_thread.h"
@@ -60,6 +61,9 @@ class GatewayWorld {
   WallByHand clock;
   NullLogger logger;
   Readiness readiness;
+  FakeTier tier;
+  bool semantic = false;  // Before Start: the gateway has `tier`.
+  CompareAnswers compare_answers;
   base::MetricsRegistry registry;
   std::unique_ptr<Cache> cache;
   std::unique_ptr<Gateway> gateway;

@@ -143,6 +143,26 @@ TEST(PolicyHeaders, ABadTtlIsAnErrorThatNamesIt) {
   }
 }
 
+TEST(PolicyHeaders, SemanticTiersNeedThoseBeforeThem) {
+  const auto tiers = [](std::vector<http::Header> headers, const GatewayOptions& options = {}) {
+    const CachePolicy policy = PolicyOf(std::move(headers), options);
+    return std::string(policy.canonical ? "l2" : "") + (policy.verified ? "l3" : "");
+  };
+  EXPECT_EQ(tiers({}), "l2l3");
+  EXPECT_EQ(tiers({{"X-Reflex-Tiers", "l1,l2,l3"}}), "l2l3");
+  EXPECT_EQ(tiers({{"X-Reflex-Tiers", "l1,l2"}}), "l2");
+  EXPECT_EQ(tiers({{"X-Reflex-Tiers", "l1,l3"}}), "");
+  EXPECT_EQ(tiers({{"X-Reflex-Tiers", "l1"}}), "");
+  EXPECT_EQ(tiers({{"Cache-Control", "no-transform"}}), "");
+  GatewayOptions canonical_only;
+  canonical_only.verified_tier = false;
+  EXPECT_EQ(tiers({}, canonical_only), "l2");
+  EXPECT_EQ(tiers({{"X-Reflex-Tiers", "l1,l2,l3"}}, canonical_only), "l2");
+  GatewayOptions exact_only;
+  exact_only.canonical_tier = false;
+  EXPECT_EQ(tiers({{"X-Reflex-Tiers", "l1,l2,l3"}}, exact_only), "");
+}
+
 TEST(PolicyHeaders, TiersNarrowAndNeverWiden) {
   EXPECT_TRUE(PolicyOf({{"X-Reflex-Tiers", "l1"}}).read);
   EXPECT_TRUE(PolicyOf({{"X-Reflex-Tiers", "L1 , l2,l3"}}).read);
@@ -242,8 +262,8 @@ TEST(Judge, AgeIsWholeSecondsAndNeverNegative) {
 TEST(CacheStatusText, SaysWhatHappened) {
   char buffer[kCacheStatusBytesMax];
   const Digest key = *base::DigestFromHex("9f2c5a0d11e2b3c4000000000000000000000000000000000000000000000001");
-  EXPECT_EQ(WriteHitStatus(key, 3540, buffer), "reflex; hit; ttl=3540; key=\"9f2c5a0d11e2b3c4\"; detail=l1-exact");
-  EXPECT_EQ(WriteHitStatus(key, -5, buffer), "reflex; hit; ttl=-5; key=\"9f2c5a0d11e2b3c4\"; detail=l1-exact");
+  EXPECT_EQ(WriteHitStatus(key, 3540, "l1-exact", buffer), "reflex; hit; ttl=3540; key=\"9f2c5a0d11e2b3c4\"; detail=l1-exact");
+  EXPECT_EQ(WriteHitStatus(key, -5, "l2-canonical", buffer), "reflex; hit; ttl=-5; key=\"9f2c5a0d11e2b3c4\"; detail=l2-canonical");
   EXPECT_EQ(WriteForwardStatus(Forward::kMiss, 200, false, buffer), "reflex; fwd=miss; fwd-status=200");
   EXPECT_EQ(WriteForwardStatus(Forward::kMiss, 200, true, buffer), "reflex; fwd=miss; fwd-status=200; collapsed");
   EXPECT_EQ(WriteForwardStatus(Forward::kStale, 429, false, buffer), "reflex; fwd=stale; fwd-status=429");
@@ -256,7 +276,7 @@ TEST(CacheStatusText, TheLongestFits) {
   char buffer[kCacheStatusBytesMax];
   Digest key;
   key.bytes.fill(0xff);
-  EXPECT_LT(WriteHitStatus(key, std::numeric_limits<std::int64_t>::min(), buffer).size(), kCacheStatusBytesMax);
+  EXPECT_LT(WriteHitStatus(key, std::numeric_limits<std::int64_t>::min(), "l2-canonical", buffer).size(), kCacheStatusBytesMax);
   EXPECT_LT(WriteForwardStatus(Forward::kRequest, std::numeric_limits<int>::min(), true, buffer).size(), kCacheStatusBytesMax);
 }
 

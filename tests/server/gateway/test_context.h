@@ -150,7 +150,8 @@ class World {
     tenants = std::make_unique<TenantHasher>(options);
     client_keys = *ClientKeys::Open(options.client_keys_file, parts.threads);
     metrics = std::make_unique<GatewayMetrics>(registry, *cache, clock, parts.semantic);
-    services = std::make_unique<Services>(Services{options, parts, *tenants, *client_keys, *metrics, flights, semantic_hits, audits, states});
+    services = std::make_unique<Services>(
+        Services{options, parts, *tenants, *client_keys, *metrics, flights, semantic_hits, audits, states});
     thread_ = std::thread([this] { io.Run(); });
   }
 

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cctype>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reflex/semantic_tier.h"
+
+namespace reflex::gateway::testing {
+
+// A small semantic tier without language: the letters and digits of a question in lower case are its canonical text, and two
+// questions mean the same when their first words do ("capital of France" and "capital, please"). Everything else is as promised.
+class FakeTier final : public SemanticTier {
+ public:
+  bool LooksWorthwhile(const Digest& scope) override {
+    std::lock_guard lock(mutex_);
+    return by_scope_.contains(scope) || !always_miss.empty();
+  }
+  SimilarFound Find(const SimilarQuery& query) override {
+    std::lock_guard lock(mutex_);
+    ++lookups;
+    SimilarFound found = Decide(query);
+    found.vector = std::make_shared<const SimilarVector>(SimilarVector{{1, 0}, std::string(query.question)});
+    return found;
+  }
+  Explanation Explain(const SimilarQuery& query) override {
+    std::lock_guard lock(mutex_);
+    Explanation explanation;
+    explanation.found = Decide(query);
+    explanation.canonical = Letters(query.question);
+    explanation.facts = {"number 120 s"};
+    explanation.threshold = kThreshold;
+    for (const EntryPtr& entry : by_scope_[query.scope]) {
+      CandidateView candidate;
+      candidate.key = entry->key;
+      candidate.question = entry->question;
+      candidate.canonical = Letters(entry->question);
+      candidate.score = FirstWord(entry->question) == FirstWord(query.question) ? 0.9F : 0.1F;
+      candidate.blocked = blocked_.contains({std::string(query.question), entry->key});
+      explanation.candidates.push_back(std::move(candidate));
+    }
+    explanation.scope_entries = explanation.candidates.size();
+    return explanation;
+  }
+  void Stored(const EntryPtr& entry, std::shared_ptr<const SimilarVector> vector) override {
+    std::lock_guard lock(mutex_);
+    by_scope_[entry->scope].push_back(entry);
+    stored_vectors.push_back(std::move(vector));
+  }
+  Result<void> ReportWrong(const Digest&, std::string_view question, const Digest& entry, std::string_view name_space) override {
+    std::lock_guard lock(mutex_);
+    blocked_.insert({std::string(question), entry});
+    labels.push_back("report-wrong " + std::string(name_space));
+    return {};
+  }
+  void ReportRight(std::string_view name_space) override {
+    std::lock_guard lock(mutex_);
+    labels.push_back("report-right " + std::string(name_space));
+  }
+  void Label(std::string_view, bool wrong, bool control) override {
+    std::lock_guard lock(mutex_);
+    labels.push_back(std::string(control ? "control-" : "hit-") + (wrong ? "wrong" : "right"));
+  }
+  void StartLoading() override {}
+  SemanticStats Stats() const override {
+    SemanticStats stats;
+    stats.lookups = lookups;
+    stats.loading = loading;
+    return stats;
+  }
+  std::vector<BudgetView> Budgets(std::size_t limit) const override {
+    std::vector<BudgetView> out = budgets;
+    if (out.size() > limit) out.resize(limit);
+    return out;
+  }
+
+  std::vector<std::string> TakeLabels() {
+    std::lock_guard lock(mutex_);
+    return std::exchange(labels, {});
+  }
+
+  // Where not empty: every look-up is this miss.
+  struct Miss {
+    SimilarMiss miss;
+    std::string_view guard;
+    float similarity, score;
+  };
+  std::vector<Miss> always_miss;
+  std::vector<BudgetView> budgets;
+  std::vector<std::string> labels;
+  std::vector<std::shared_ptr<const SimilarVector>> stored_vectors;
+  int lookups = 0;
+  bool loading = false;
+
+  static constexpr double kThreshold = 0.8;
+
+ private:
+  static std::string Letters(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+      if (std::isalnum(static_cast<unsigned char>(c)))
+        out.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+    }
+    return out;
+  }
+  static std::string FirstWord(std::string_view text) { return Letters(text.substr(0, text.find(' '))); }
+
+  SimilarFound Decide(const SimilarQuery& query) {
+    SimilarFound found;
+    if (!always_miss.empty()) {
+      found.miss = always_miss[0].miss;
+      found.guard = always_miss[0].guard;
+      found.similarity = always_miss[0].similarity;
+      found.score = always_miss[0].score;
+      return found;
+    }
+    for (const EntryPtr& entry : by_scope_[query.scope]) {
+      if (blocked_.contains({std::string(query.question), entry->key})) {
+        found.miss = SimilarMiss::kBlocked;
+        continue;
+      }
+      if (!query.usable(*entry)) continue;
+      const bool canonical = Letters(entry->question) == Letters(query.question);
+      if (!canonical && !(query.verify && FirstWord(entry->question) == FirstWord(query.question))) continue;
+      found.entry = entry;
+      found.layer = canonical ? SimilarLayer::kCanonical : SimilarLayer::kVerified;
+      found.similarity = 0.8765F;
+      found.score = 0.9F;
+      return found;
+    }
+    return found;
+  }
+
+  mutable std::mutex mutex_;
+  std::map<Digest, std::vector<EntryPtr>> by_scope_;
+  std::set<std::pair<std::string, Digest>> blocked_;
+};
+
+}  // namespace reflex::gateway::testing
