@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <string>
 
 #include "inference/probe.h"
@@ -10,6 +9,8 @@ namespace reflex::inference {
 namespace {
 
 constexpr std::size_t kReportBytesMax = 64 * 1024;
+// Eleven days. A longer time is no time, and its digits have no room.
+constexpr double kMillisecondsMax = 1e9;
 
 // A name from a file becomes one line.
 std::string OneLine(std::string_view text) {
@@ -43,7 +44,7 @@ bool Parse(std::string_view text, std::string& field) {
 
 bool Parse(std::string_view text, double& field) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field, std::chars_format::fixed);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(field) && field >= 0;
+  return error == std::errc() && end == text.data() + text.size() && field >= 0 && field <= kMillisecondsMax;
 }
 
 template <class Whole>
@@ -55,7 +56,9 @@ bool Parse(std::string_view text, Whole& field) {
 std::string Print(const std::string& field) { return OneLine(field); }
 std::string Print(double field) {
   std::array<char, 64> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), field, std::chars_format::fixed, 3).ptr;
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), std::clamp(field, 0.0, kMillisecondsMax), std::chars_format::fixed, 3)
+          .ptr;
   return {text.data(), end};
 }
 template <class Whole>

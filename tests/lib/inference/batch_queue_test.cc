@@ -161,8 +161,8 @@ TEST(BatchQueue, ClosingCancelsThoseWhoWaitAndAwaitsThoseWhoRun) {
   });
   AwaitWaiting(*raw, 1);
   queue.reset();
-  EXPECT_TRUE(ran);
   running.join();
+  EXPECT_TRUE(ran);
   waiting.join();
 }
 

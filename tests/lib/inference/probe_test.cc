@@ -43,6 +43,18 @@ TEST(ModelReport, SaysWhichLineIsWrongAndWhichKeyIsMissing) {
   EXPECT_FALSE(ParseReport(std::string(1 << 20, 'x')));
 }
 
+TEST(ModelReport, ATimeThatIsNoneIsRefused) {
+  for (const char* time :
+       {"1e300", "nan", "inf", "-1", "99999999999999999999999999999999999999999999999999999999999999999999999999999999999"}) {
+    std::string text = FormatReport({});
+    text.replace(text.find("load_ms 0.000"), 13, std::string("load_ms ") + time);
+    EXPECT_EQ(ParseReport(text).error().message, "model report: line 9 is not understood") << time;
+  }
+  ModelReport report;
+  report.load_ms = 1e300;
+  EXPECT_TRUE(ParseReport(FormatReport(report)));
+}
+
 TEST(CheckModel, AChildThatIsEndedBySignalIsASentence) {
   const auto ended = CheckModel(kBert, Options({"abort"}));
   ASSERT_FALSE(ended);

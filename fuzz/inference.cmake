@@ -1,0 +1,3 @@
+reflex_fuzzer(gguf_head reflex_inference)
+reflex_fuzzer(word_piece reflex_inference)
+reflex_fuzzer(model_report reflex_inference)
