@@ -21,6 +21,8 @@ constexpr std::uint64_t kSliceEntries = 512;
 constexpr std::uint64_t kChangePages = 5;
 // Entries a purge looks at in one transaction: some milliseconds.
 constexpr std::uint64_t kSweepLooks = 4096;
+// Pages freed by a transaction can be used again two later; after as many without room there is none.
+constexpr std::uint64_t kStallsMax = 3;
 constexpr std::uint64_t kEvictBytesMin = 4u << 20;
 
 // What one transaction takes from the queue: small against the limit, because pages freed by a transaction can be used again
@@ -65,8 +67,9 @@ void Writer::Run() {
   for (;;) {
     // A pause between slices leaves the disk to others.
     const auto idle = more_to_maintain_ ? std::chrono::milliseconds(5) : kIdle;
-    if (!parts_.queue.Wait(parts_.options.commit_interval, idle)) break;
-    Cycle(parts_.queue.Take(BatchBytes(parts_.options.limit_bytes)));
+    const bool behind = !deferred_.empty();
+    if (!behind && !parts_.queue.Wait(parts_.options.commit_interval, idle)) break;
+    Cycle(behind ? std::vector<WriteOp>() : parts_.queue.Take(BatchBytes(parts_.options.limit_bytes)));
   }
 }
 
@@ -121,14 +124,15 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
     parts_.environment.ForgetDeadReaders();
   }
   std::vector<WriteOp> all = std::exchange(retained_, {});
-  std::move(ops.begin(), ops.end(), std::back_inserter(all));
+  std::ranges::move(std::exchange(deferred_, {}), std::back_inserter(all));
+  std::ranges::move(ops, std::back_inserter(all));
   // A long reader elsewhere may have ended since the last commit.
   if (space_.usable_pages < ReservePages(parts_.options.limit_bytes) * 4) CountPages();
   space_ = ComputeSpace(pages_, parts_.options.limit_bytes, GrowableBytes(parts_.options.path, parts_.options.free_space_percent));
   usable_bytes_ = space_.usable_pages * pages_.page_bytes;
   change_bytes_ = (pages_.index + 16) * pages_.page_bytes;
   clears_applied_ = parts_.visibility.clears_done.load(std::memory_order_relaxed);
-  put_ = dropped_ = 0;
+  put_ = placed_ = dropped_ = 0;
   applied_.clear();
   const WriterPosition before = state_;
   const bool was_reclaiming = reclaiming_;
@@ -228,10 +232,7 @@ int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64
 int Writer::ApplyPut(Batch& batch, const WriteOp& op) {
   // Asked for before a Clear, or replaced while it waited: nobody is to see it.
   if (op.clears < parts_.visibility.clears_asked.load(std::memory_order_acquire) || parts_.queue.Superseded(op)) return 0;
-  if (!Spend(Batch::FileBytes(op.entry->MemoryBytes(), HasScope(*op.entry))) || !SpendChange()) {
-    ++dropped_;
-    return 0;
-  }
+  if (!Place(Batch::FileBytes(op.entry->MemoryBytes(), HasScope(*op.entry)))) return 0;
   ++put_;
   return batch.Put(*op.entry);
 }
@@ -254,9 +255,14 @@ int Writer::ApplyPurge(Batch& batch, const WriteOp& op) {
   return batch.PutRule(number, {rule->rule, state_.next_id});
 }
 
-bool Writer::SpendRow(std::uint64_t bytes) {
-  if (Spend(Batch::RowBytes(bytes)) && SpendChange()) return true;
-  ++dropped_;
+// Room for what an operation writes. Without it the operation waits for the next transaction, or is dropped when several had none.
+bool Writer::Place(std::uint64_t bytes) {
+  if (Spend(bytes) && SpendChange()) {
+    ++placed_;
+    return true;
+  }
+  defer_ = placed_ > 0 || stalls_ < kStallsMax;
+  if (!defer_) ++dropped_;
   return false;
 }
 
@@ -266,22 +272,33 @@ int Writer::ApplyOne(Batch& batch, const WriteOp& op) {
     case WriteOp::Kind::kErase: return parts_.queue.Superseded(op) ? 0 : batch.Erase(op.key, {});
     case WriteOp::Kind::kEraseSame: return batch.Erase(op.key, op.checksum);
     case WriteOp::Kind::kClear: return ApplyClear(batch, op);
-    case WriteOp::Kind::kVector: return SpendRow(op.bytes.size()) ? batch.PutVector(op.key, op.bytes) : 0;
-    case WriteOp::Kind::kNote: return SpendRow(op.name.size() + op.bytes.size()) ? batch.PutNote(op.name, op.bytes) : 0;
+    case WriteOp::Kind::kVector: return Place(Batch::RowBytes(op.bytes.size())) ? batch.PutVector(op.key, op.bytes) : 0;
+    case WriteOp::Kind::kNote: return Place(Batch::RowBytes(op.name.size() + op.bytes.size())) ? batch.PutNote(op.name, op.bytes) : 0;
     case WriteOp::Kind::kEraseNote: return batch.EraseNote(op.name);
     case WriteOp::Kind::kPurge: return ApplyPurge(batch, op);
   }
   return 0;
 }
 
-int Writer::Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops) {
-  for (const WriteOp& op : ops) {
-    if (const int code = ApplyOne(batch, op); code != 0) return code;
+int Writer::Apply(Batch& batch, WriteTransaction& transaction, std::vector<WriteOp>& ops) {
+  defer_ = false;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (const int code = ApplyOne(batch, ops[i]); code != 0) return code;
+    if (!defer_) continue;
+    const auto rest = ops.begin() + static_cast<std::ptrdiff_t>(i);
+    std::move(rest, ops.end(), std::back_inserter(deferred_));
+    ops.erase(rest, ops.end());
+    break;
+  }
+  if (placed_ > 0) {
+    stalls_ = 0;
+  } else if (defer_) {
+    ++stalls_;
   }
   // Pages freed by the last commit become usable with the next, so there must be one even if everything was dropped; unless it is
   // a reader that holds them, when writing would only use up what is left.
   // After a failed commit a real write has to show that the disk is well again.
-  if ((dropped_ > 0 && !pages_.pinned) || retry_at_ns_ != 0)
+  if (((dropped_ > 0 || defer_) && !pages_.pinned) || retry_at_ns_ != 0)
     return PutNumber(transaction.txn(), parts_.environment.main(), kFloorName, state_.floor);
   return 0;
 }
@@ -350,6 +367,7 @@ void Writer::Retreat(std::vector<WriteOp> ops, int code) {
   const Error error = LmdbError("cannot write the store in " + parts_.options.path.string(), code);
   parts_.counters.write_errors.Add();
   parts_.logger.Log(LogLevel::kWarning, "store_write_failed error=\"" + error.message + "\"");
+  std::ranges::move(std::exchange(deferred_, {}), std::back_inserter(ops));
   std::vector<WriteOp> done;
   for (WriteOp& op : ops) {
     const bool may_be_lost =

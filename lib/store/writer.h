@@ -92,13 +92,13 @@ class Writer {
   };
   int Maintain(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes);
   int Evict(Batch& batch, const WriteTransaction& transaction, std::uint64_t need_bytes);
-  int Apply(Batch& batch, WriteTransaction& transaction, const std::vector<WriteOp>& ops);
+  int Apply(Batch& batch, WriteTransaction& transaction, std::vector<WriteOp>& ops);
   int ApplyOne(Batch& batch, const WriteOp& op);
   int ApplyPut(Batch& batch, const WriteOp& op);
   int ApplyClear(Batch& batch, const WriteOp& op);
   int ApplyPurge(Batch& batch, const WriteOp& op);
   int Sweep(Batch& batch, std::uint64_t remove_max);
-  bool SpendRow(std::uint64_t bytes);
+  bool Place(std::uint64_t bytes);
   void PublishRules();
   void TellRemoved(const std::vector<Batch::Removed>& removed) const;
   void Publish(std::vector<WriteOp> ops);
@@ -114,6 +114,9 @@ class Writer {
   PageCounts pages_;
   // Erasures and Clears whose commit failed: first in the next one.
   std::vector<WriteOp> retained_;
+  // What the last transaction had no room for: the next one, which may reuse the pages that one freed, begins with it.
+  std::vector<WriteOp> deferred_;
+  std::uint64_t stalls_ = 0;  // Transactions in a row that had room for nothing.
   std::int64_t retry_at_ns_ = 0;
   std::int64_t readers_checked_ns_ = 0;
   // Of the transaction under way.
@@ -122,7 +125,9 @@ class Writer {
   std::uint64_t change_bytes_ = 0;  // What rewriting the other tables may still cost.
   std::uint64_t clears_applied_ = 0;
   std::uint64_t put_ = 0;
+  std::uint64_t placed_ = 0;   // Operations there was room for.
   std::uint64_t dropped_ = 0;
+  bool defer_ = false;
   bool more_to_maintain_ = false;
   bool reclaiming_ = true;
   std::vector<AppliedRule> applied_;

@@ -2,7 +2,6 @@
 #include "reflex/entry_store.h"
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -10,40 +9,15 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/store/store_kinds.h"
 #include "lib/store/store_test_util.h"
-#include "reflex/lmdb_store.h"
-#include "reflex/memory_store.h"
 
 namespace reflex::store {
 namespace {
 
 using namespace std::chrono_literals;
 
-struct Kind {
-  std::string name;
-  std::function<std::unique_ptr<EntryStore>(const std::filesystem::path&, Clock&, Logger&)> make;
-};
-
-std::unique_ptr<EntryStore> OpenLmdb(LmdbOptions options, Clock& clock, Logger& logger) {
-  options.limit_bytes = 64 << 20;
-  auto store = LmdbStore::Open(options, clock, logger);
-  if (!store) {
-    ADD_FAILURE() << store.error().message;
-    return nullptr;
-  }
-  return std::move(*store);
-}
-
-std::unique_ptr<EntryStore> OpenMemory() {
-  auto store = MemoryStore::Create({});
-  if (!store) {
-    ADD_FAILURE() << store.error().message;
-    return nullptr;
-  }
-  return std::move(*store);
-}
-
-class EntryStoreTest : public ::testing::TestWithParam<Kind> {
+class EntryStoreTest : public ::testing::TestWithParam<StoreKind> {
  protected:
   void SetUp() override {
     store_ = GetParam().make(folder_.path() / "store", clock_, logger_);
@@ -188,20 +162,8 @@ TEST_P(EntryStoreTest, NothingErasedComesBackWhileTheWriterCommits) {
   EXPECT_EQ(came_back, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, EntryStoreTest,
-    ::testing::Values(Kind{"Memory", [](const auto&, Clock&, Logger&) { return OpenMemory(); }},
-                      Kind{"LmdbInterval",
-                           [](const auto& path, Clock& clock, Logger& logger) { return OpenLmdb({.path = path}, clock, logger); }},
-                      Kind{"LmdbEachWrite",
-                           [](const auto& path, Clock& clock, Logger& logger) {
-                             return OpenLmdb({.path = path, .commit = CommitMode::kEachWrite}, clock, logger);
-                           }},
-                      Kind{"LmdbOffCompressed",
-                           [](const auto& path, Clock& clock, Logger& logger) {
-                             return OpenLmdb({.path = path, .commit = CommitMode::kOff, .zstd_level = 1}, clock, logger);
-                           }}),
-    [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Stores, EntryStoreTest, ::testing::ValuesIn(StoreKinds()),
+                         [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace reflex::store
