@@ -75,6 +75,7 @@ Result<void> BuildSemantic(Program& program) {
   }
   parts.words = &program.models->words;
   parts.model = program.models->model.get();
+  parts.model_verifier = program.models->verifier;
   parts.reranker = program.models->reranker.get();
   parts.clock = &program.clock;
   parts.logger = program.logger.get();

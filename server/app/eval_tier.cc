@@ -88,6 +88,7 @@ Result<std::unique_ptr<EvalTier>> EvalTier::Create(SemanticOptions options, bool
                                            StoredVectors(entry_store, embedder.model_id(), embedder.dimension()), background);
   parts.words = &models.words;
   parts.model = models.model.get();
+  parts.model_verifier = models.verifier;
   parts.reranker = models.reranker.get();
   parts.clock = &eval->clock_;
   parts.logger = &logger;

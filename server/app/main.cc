@@ -1,5 +1,7 @@
 #include "app/main.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -13,9 +15,11 @@
 #include "app/commands.h"
 #include "app/eval_command.h"
 #include "app/lifecycle.h"
+#include "app/models.h"
 #include "app/pages.h"
 #include "app/version.h"
 #include "base/files.h"
+#include "inference/probe.h"
 
 namespace reflex::app {
 namespace {
@@ -90,6 +94,10 @@ int RunWithSettings(const CommandLine& line, LoadedSettings loaded, const char* 
 int Main(int argc, const char* const* argv, const char* const* environment) {
   // A peer that closed, or a pager that was left, is an error of the write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
+  // The process that looks at a model file, started by this program; no command of a person's.
+  if (argc > 1 && argv[1] == kProbeCommand) {
+    return inference::RunProbe(std::vector<std::string>(argv + 2, argv + argc), STDOUT_FILENO);
+  }
   const Result<CommandLine> line = ParseCommandLine(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
   if (!line) return Refused(line.error());
   if (line->command == Command::kHelp) return Print(HelpPage());

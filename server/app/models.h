@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "inference/static_embedder.h"
 #include "reflex/embedder.h"
@@ -18,13 +19,20 @@ struct ModelSettings {
   std::string prefix = {};
   std::uint32_t contexts = 2;
   std::uint32_t queue_max = 64;
+  std::filesystem::path verifier_path = {};  // Empty: the file beside the model that has its name and kVerifierSuffix, if any.
   std::filesystem::path reranker_path = {};  // Empty: none.
+  // Looks at model files in a process of its own: the program of Reflex, which this process is.
+  std::string program = "/proc/self/exe";
 };
+inline constexpr std::string_view kVerifierSuffix = ".verifier.txt";
+// What the program hands to inference::RunProbe.
+inline constexpr std::string_view kProbeCommand = "model-probe";
 
 // What turns texts into vectors and judges pairs.
 struct Models {
   inference::StaticEmbedder words;
   std::unique_ptr<Embedder> model;       // Null without a file.
+  std::string verifier;                  // For the word vectors of `model`, as SemanticTier::Parts takes it; empty: none.
   std::unique_ptr<PairScorer> reranker;  // Null without a file.
 
   // The one whose vectors the index holds.
@@ -37,6 +45,7 @@ struct Models {
 Result<std::unique_ptr<Models>> OpenModels(const ModelSettings& settings);
 
 // `reflex models check FILE`: what the file is and whether this program can run it, as a page or as JSON. Returns: as OpenModels.
-Result<std::string> DescribeModel(const std::filesystem::path& path, bool as_json);
+Result<std::string> DescribeModel(const std::filesystem::path& path, bool as_json,
+                                  const std::string& program = ModelSettings().program);
 
 }  // namespace reflex::app

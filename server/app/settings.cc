@@ -376,6 +376,11 @@ constexpr Setting kTable[] = {
      .kind = Kind::kText,
      .field = [](Settings& s) -> Field { return &s.models.prefix; },
      .help = "Text that the model wants before each question."},
+    {.key = "model.verifier",
+     .kind = Kind::kPath,
+     .field = [](Settings& s) -> Field { return &s.models.verifier_path; },
+     .help = "Weights of the verifier trained with this model's word vectors. Empty: the file beside the model that has its name with "
+             ".verifier.txt in place of .gguf, if there is one; else the built-in verifier with the built-in vectors judges."},
     {.key = "model.contexts",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.models.contexts; },

@@ -16,7 +16,9 @@ void ExpectMentions(const std::string& text, std::initializer_list<std::string_v
   for (const std::string_view part : parts) EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in: " << text;
 }
 
-std::string Refusal(const ModelSettings& settings) {
+// The look at a file must not start this test again.
+std::string Refusal(ModelSettings settings) {
+  settings.program = "/bin/false";
   const auto models = OpenModels(settings);
   if (models) return "";
   EXPECT_EQ(models.error().code, ErrorCode::kInvalidArgument);
@@ -42,13 +44,13 @@ TEST_F(ModelFiles, NoneAreNeeded) {
 }
 
 TEST_F(ModelFiles, AMissingOneIsNamed) {
-  ExpectMentions(Refusal({.path = folder_ / "no.gguf"}), {"model.path = \"", "no.gguf\": no such file", "allowed: a GGUF file"});
+  ExpectMentions(Refusal({.path = folder_ / "no.gguf"}), {"model.path: \"", "no.gguf\": no such file", "allowed: a GGUF file"});
 }
 
 TEST_F(ModelFiles, AFolderIsToldWhatToWriteInstead) {
   ExpectMentions(
       Refusal({.reranker_path = folder_}),
-      {"reranker.path = \"", "is a folder", "allowed: one GGUF file, for example \"", (folder_ / "model.gguf").string()});
+      {"reranker.path: \"", "is a folder", "allowed: one GGUF file, for example \"", (folder_ / "model.gguf").string()});
 }
 
 TEST_F(ModelFiles, ADeviceIsNoFile) { ExpectMentions(Refusal({.path = "/dev/null"}), {"model.path", "is no file"}); }
@@ -58,7 +60,7 @@ TEST_F(ModelFiles, WhatIsNoModelIsASentence) {
   std::ofstream(path) << "no model at all";
   const std::string message = Refusal({.path = path});
   ExpectMentions(message, {"model.path"});
-  EXPECT_FALSE(DescribeModel(path, false));
+  EXPECT_FALSE(DescribeModel(path, false, "/bin/false"));
   EXPECT_FALSE(DescribeModel(folder_, false));
   EXPECT_FALSE(DescribeModel(folder_ / "no.gguf", true));
 }
