@@ -88,13 +88,14 @@ struct Node {
 struct NamedTable {
   std::string_view name;
   std::uint16_t flags = 0;
+  bool overflows = false;  // Whether data may have pages of its own.
 };
 constexpr std::array<NamedTable, 7> kTables{{{kValuesName, kIntegerKey},
                                              {kKeysName},
                                              {kExpiryName},
                                              {kScopesName},
-                                             {kVectorsName},
-                                             {kNotesName},
+                                             {kVectorsName, 0, true},
+                                             {kNotesName, 0, true},
                                              {kRulesName}}};
 
 enum class Order { kBytes, kInteger };
@@ -119,7 +120,7 @@ class Checker {
   const std::string& problem() const { return problem_; }
 
  private:
-  enum class Table { kFree, kMain, kNamed };
+  enum class Table { kFree, kMain, kNamed, kNamedOverflowing };
 
   template <class T>
   T Load(std::uint64_t offset) const {
@@ -221,7 +222,7 @@ bool Checker::CheckRest() {
   for (std::size_t i = 0; i < kTables.size(); ++i) {
     if (!tables_[i]) continue;
     if (tables_[i]->flags != kTables[i].flags) return Bad(main_.root, "gives a table impossible flags");
-    if (!WalkTree(*tables_[i], Table::kNamed)) return false;
+    if (!WalkTree(*tables_[i], kTables[i].overflows ? Table::kNamedOverflowing : Table::kNamed)) return false;
   }
   // Last, so that a free page in use is found as one.
   return WalkTree(free_, Table::kFree);
@@ -342,7 +343,8 @@ bool Checker::WalkLeaf(std::uint64_t page, Bounds bounds, std::uint64_t count) {
 }
 
 bool Checker::CheckData(std::uint64_t page, const Node& node) {
-  const std::uint16_t allowed = table_ == Table::kMain ? (kBigData | kSubTree) : (table_ == Table::kFree ? kBigData : 0);
+  std::uint16_t allowed = table_ == Table::kNamed ? 0 : kBigData;
+  if (table_ == Table::kMain) allowed |= kSubTree;
   if ((node.flags & ~allowed) != 0) return Bad(page, "has a node of a kind its table does not hold");
   std::string_view data = node.data;
   if ((node.flags & kBigData) != 0 && !CheckOverflow(page, node, data)) return false;

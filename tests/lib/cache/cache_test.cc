@@ -36,6 +36,40 @@ class CacheTest : public ::testing::Test {
   FaultyStore* store_ = nullptr;
 };
 
+TEST_F(CacheTest, APurgeTakesFromMemoryAndStoreAndMovesTheEpoch) {
+  for (const bool with_store : {true, false}) {
+    Make({}, with_store);
+    for (std::uint64_t i = 0; i < 10; ++i) cache_->Insert(MakeEntry(i, 100), cache_->epoch());
+    const std::uint64_t before = cache_->epoch();
+    PurgeRule rule;
+    rule.before_ms = clock_.WallMs();
+    rule.model = "odd";
+    std::uint64_t told = 0, calls = 0;
+    ASSERT_TRUE(cache_->Purge(rule, [&](std::uint64_t count) { told = count, ++calls; }));
+    EXPECT_EQ(calls, 1u);
+    EXPECT_EQ(told, 5u);
+    EXPECT_EQ(cache_->store() != nullptr, with_store);
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      EXPECT_EQ(cache_->FindInMemory(KeyOf(i)) != nullptr, i % 2 == 0) << i;
+      EXPECT_EQ(cache_->FindInStore(KeyOf(i)) != nullptr, with_store && i % 2 == 0) << i;
+    }
+    EXPECT_FALSE(cache_->Insert(MakeEntry(11, 100), before)) << "asked for before the purge";
+    EXPECT_TRUE(cache_->Insert(MakeEntry(11, 100), cache_->epoch()));
+  }
+}
+
+TEST_F(CacheTest, APurgeTheStoreRefusesStillCleansMemory) {
+  Make();
+  cache_->Insert(MakeEntry(1, 100), cache_->epoch());
+  store_->refuses_to_erase = true;
+  PurgeRule rule;
+  rule.before_ms = clock_.WallMs();
+  const auto purged = cache_->Purge(rule, [](std::uint64_t) { ADD_FAILURE() << "nothing went"; });
+  ASSERT_FALSE(purged);
+  EXPECT_EQ(purged.error().code, ErrorCode::kIo);
+  EXPECT_EQ(cache_->FindInMemory(KeyOf(1)), nullptr);
+}
+
 TEST_F(CacheTest, OptionsOutOfRangeAreRefused) {
   EXPECT_EQ(Cache::Create({.bytes = 0}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(Cache::Create({.entries = 0}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/store/store_test_util.h"
+#include "lib/store/store_kinds.h"
 
 namespace reflex::store {
 namespace {
@@ -19,6 +19,62 @@ TEST(Record, AnEntrySurvivesWithEveryField) {
       EXPECT_EQ(*back, *entry) << level << " " << bytes;
     }
   }
+}
+
+TEST(Record, APlaceInAScopeSurvivesAndIsReadFromTheFront) {
+  for (const int level : {0, 1}) {
+    EntryEncoder encoder(level);
+    const EntryPtr entry = MakeScoped(3, 8, 5'000);
+    const std::string bytes(encoder.Encode(*entry));
+    const auto back = DecodeEntry(bytes);
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(*back, *entry);
+    const auto place = DecodeScopePlace(std::string_view(bytes).substr(0, 101));
+    ASSERT_TRUE(place);
+    EXPECT_EQ(*place, (ScopePlace{ScopeOf(8), CanonicalOf(3)}));
+    EXPECT_FALSE(DecodeScopePlace(std::string_view(bytes).substr(0, 100)));
+    EXPECT_FALSE(DecodeScopePlace(encoder.Encode(*MakeEntry(3, 5'000)))) << "no scope, no place";
+  }
+}
+
+TEST(Record, AScopedEntryWithoutAScopeIsCorrupt) {
+  EntryEncoder encoder(0);
+  std::string bytes(encoder.Encode(*MakeScoped(3, 8, 100)));
+  bytes.replace(37, 32, std::string(32, '\0'));
+  EXPECT_EQ(DecodeEntry(bytes).error().code, ErrorCode::kCorrupt);
+}
+
+TEST(Record, ScopeRowsSortByScopeThenCanonicalThenKey) {
+  const std::string bytes = EncodeScopeRow(ScopeOf(1), CanonicalOf(2), KeyOf(3));
+  const auto row = DecodeScopeRow(bytes);
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->scope, ScopeOf(1));
+  EXPECT_EQ(row->member, (ScopeMember{KeyOf(3), CanonicalOf(2)}));
+  EXPECT_TRUE(bytes.starts_with(EncodeScopeRow(ScopeOf(1), CanonicalOf(2), KeyOf(9)).substr(0, 64)));
+  EXPECT_FALSE(DecodeScopeRow(bytes + "x"));
+}
+
+TEST(Record, NotesAndRulesSurviveAndDamagedOnesDoNot) {
+  const std::string note = EncodeNote("key", "value");
+  EXPECT_EQ(*DecodeNote("key", note), "value");
+  EXPECT_FALSE(DecodeNote("kez", note));
+  EXPECT_FALSE(DecodeNote("key", note.substr(1)));
+  EXPECT_FALSE(DecodeNote("key", ""));
+  StoredRule rule{PurgeAll(-5), 77};
+  EXPECT_EQ(*DecodeRule(EncodeRule(rule)), rule);
+  rule.rule.model = "m";
+  rule.rule.name_space = "";
+  rule.rule.tag = std::string(300, 't');
+  std::string bytes = EncodeRule(rule);
+  EXPECT_EQ(*DecodeRule(bytes), rule);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<char>(bytes[i] ^ 4);
+    EXPECT_FALSE(DecodeRule(bytes)) << i;
+    bytes[i] = static_cast<char>(bytes[i] ^ 4);
+  }
+  EXPECT_EQ(*DecodeRuleKey(EncodeRuleKey(258)), 258u);
+  EXPECT_LT(EncodeRuleKey(255), EncodeRuleKey(256));
+  EXPECT_FALSE(DecodeRuleKey("short"));
 }
 
 TEST(Record, EmptyFieldsAndManyTagsSurvive) {
@@ -60,7 +116,7 @@ TEST(Record, HeadReadsAllButReplyFromTheFront) {
 TEST(Record, EveryCutIsCorrupt) {
   for (const int level : {0, 1}) {
     EntryEncoder encoder(level);
-    const std::string bytes(encoder.Encode(*MakeEntry(1, 400)));
+    const std::string bytes(encoder.Encode(*MakeScoped(1, 1, 400)));
     for (std::size_t size = 0; size < bytes.size(); ++size) {
       const auto entry = DecodeEntry(std::string_view(bytes).substr(0, size));
       ASSERT_FALSE(entry) << size;
@@ -72,7 +128,7 @@ TEST(Record, EveryCutIsCorrupt) {
 
 TEST(Record, AnyFlippedBitChangesTheChecksum) {
   EntryEncoder encoder(0);
-  std::string bytes(encoder.Encode(*MakeEntry(1, 300)));
+  std::string bytes(encoder.Encode(*MakeScoped(1, 1, 300)));
   const std::uint64_t checksum = Checksum(bytes);
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
