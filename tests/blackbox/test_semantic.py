@@ -22,10 +22,11 @@ class Answers(ReflexTest):
         self.assertEqual(len(self.up.calls), 1)
 
     def test_other_words(self):
-        self.reflex.chat("How do I sort a list in Python?")
-        again = self.reflex.chat("How can I sort a list in Python?")
-        self.assertEqual(again.status, 200)
-        self.assertIn(again.header("x-reflex-status"), ("hit-l2-canonical", "hit-l3-verified"))
+        self.reflex.chat("How do I list all pods in Kubernetes?")
+        again = self.reflex.chat("How do I list all pods in k8s?")
+        self.assertStatus(again, 200, "hit-l3-verified")
+        self.assertGreater(float(again.header("x-reflex-verify-score")), 0.5)
+        self.assertGreater(float(again.header("x-reflex-similarity")), 0.5)
         self.assertEqual(len(self.up.calls), 1)
 
     def test_traps_are_refused_with_the_fact(self):
@@ -90,9 +91,9 @@ class Answers(ReflexTest):
         calls = len(self.up.calls)
         self.assertStatus(again.chat("what is the altitude of lisbon"), 200, "hit-l2-canonical")
         # More than are compared one by one: the index has to be back.
-        reply = until(lambda: self.hit(again, "What's the altitude of Porto?"), "a verified hit after the restart")
+        reply = until(lambda: self.hit(again, "What is the altitued of Porto?"), "a verified hit after the restart")
         self.assertEqual(reply.json()["choices"][0]["message"]["content"].rsplit(" to ")[1], "What is the altitude of Porto?")
-        self.assertStatus(again.chat("What's the altitude of Faro?"), 200, "miss")
+        self.assertStatus(again.chat("What is the altitued of Faro?"), 200, "miss")
         self.assertEqual(len(self.up.calls), calls + 1)
 
     @staticmethod
@@ -105,12 +106,10 @@ class CanonicalOnly(ReflexTest):
     SETTINGS = {"tiers": "l1,l2"}
 
     def test_other_words_are_another_question(self):
-        self.reflex.chat("How do I sort a list in Python?")
-        self.assertStatus(self.reflex.chat("how do I sort a list in Python"), 200, "hit-l2-canonical")
-        self.assertStatus(self.reflex.chat("In Python, how can a list be sorted by me?"), 200, "miss")
+        self.reflex.chat("How do I list all pods in Kubernetes?")
+        self.assertStatus(self.reflex.chat("how do I list all pods in Kubernetes"), 200, "hit-l2-canonical")
         # A header widens nothing.
-        wide = self.reflex.chat("How would I sort a list in Python?", headers=[("X-Reflex-Tiers", "l1,l2,l3")])
-        self.assertNotEqual(wide.header("x-reflex-status"), "hit-l3-verified")
+        self.assertStatus(self.reflex.chat("How do I list all pods in k8s?", headers=[("X-Reflex-Tiers", "l1,l2,l3")]), 200, "miss")
 
 
 class ExactOnly(ReflexTest):
