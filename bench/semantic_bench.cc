@@ -161,11 +161,13 @@ class Bench {
       }
     }
     if (!cache_->Flush(std::chrono::seconds(60))) Die("the store was not flushed");
-    for (int i = 0; i < 60'000 && tier_->Stats().index.vectors < settings_.entries; ++i) {
+    // A few questions come out equal, so the number of vectors is not known before.
+    std::uint64_t vectors = 0;
+    do {
+      vectors = tier_->Stats().index.vectors;
       tier_->LooksWorthwhile(scope_);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    while (pool_.QueueLength() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    } while (tier_->Stats().index.vectors != vectors || pool_.QueueLength() > 0);
     const SemanticStats stats = tier_->Stats();
     std::printf("filled %zu entries in %.1f s: %llu vectors, %llu graphs, index %.1f bytes a vector\n", settings_.entries,
                 Microseconds(start) / 1e6, static_cast<unsigned long long>(stats.index.vectors),

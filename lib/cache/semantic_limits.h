@@ -20,6 +20,12 @@ inline constexpr std::size_t kRerankedMax = 2;
 // a namespace whose hits were wrong asks about fewer.
 inline constexpr double kGreyLogits = 4;
 
+// Bytes of candidates' texts that are read in a large scope, nearest first, once kReadAlways were. Reading a text takes a microsecond a
+// word, most of a decision's time; this makes it about the same for questions of any length. What is near among long texts is very
+// near, so that fewer are needed: bench/semantic_bench, docs/semantic.md.
+inline constexpr std::size_t kReadBytesMax = 6 << 10;
+inline constexpr std::size_t kReadAlways = 4;
+
 inline constexpr std::size_t kScanMax = 64;
 inline constexpr std::size_t kCandidatesMax = 64;
 inline constexpr std::size_t kQuestionBytesMax = 1 << 20;

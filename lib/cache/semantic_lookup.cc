@@ -163,10 +163,13 @@ bool Lookup::GatherLarge() {
     if (near.error().code == ErrorCode::kInvalidArgument) return Miss(SimilarMiss::kNoCandidate);
     return MissBy("search", near.error());
   }
+  std::size_t bytes = 0;
   for (const Neighbor& neighbor : *near) {
     auto head = parts_.store.FindHeadByLabel(neighbor.label);
     if (!head) return MissBy("find_head", head.error());
     if (*head == nullptr || (*head)->scope != query_.scope || (*head)->canonical == canonical_digest_) continue;
+    bytes += (*head)->question.size();
+    if (candidates_.size() >= kReadAlways && bytes > kReadBytesMax) break;
     AddCandidate(std::move(*head), neighbor.similarity);
   }
   return InTime();
