@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "gateway/client_keys.h"
+#include "gateway/exact_hits.h"
 #include "gateway/identity.h"
 #include "gateway/policy.h"
 #include "gateway/request_log.h"
@@ -83,6 +84,14 @@ void ChatId(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(MakeChatId(io));
 }
 BENCHMARK(ChatId);
+
+// What an exact hit pays so that it can be reported.
+void RememberHit(benchmark::State& state) {
+  ExactHits hits;
+  const Digest tenant, key;
+  for (auto _ : state) hits.Add("req_0123456789abcdef0123456789abcdef", tenant, key);
+}
+BENCHMARK(RememberHit);
 
 void RequestLine(benchmark::State& state) {
   const RequestRecord record = {.method = "POST",

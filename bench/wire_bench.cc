@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include "base/digest.h"
+#include "wire/chat_question.h"
 #include "wire/chat_reply.h"
 #include "wire/chat_request.h"
 #include "wire/sse.h"
@@ -41,6 +42,15 @@ void ReadRequest(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(body.size()));
 }
 BENCHMARK(ReadRequest)->Arg(600)->Arg(6000)->Arg(256 << 10);
+
+// After an exact miss only: the same body once more, for the question and its scope.
+void ReadQuestion(benchmark::State& state) {
+  const std::string body = Request(static_cast<std::size_t>(state.range(0)));
+  ChatQuestionReader reader;
+  for (auto _ : state) benchmark::DoNotOptimize(reader.Read(body, false));
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(body.size()));
+}
+BENCHMARK(ReadQuestion)->Arg(600)->Arg(6000)->Arg(256 << 10);
 
 // The share of ReadRequest that is SHA-256 alone.
 void HashOnly(benchmark::State& state) {

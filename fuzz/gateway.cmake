@@ -1,3 +1,4 @@
 reflex_fuzzer(cache_control reflex_gateway)
 reflex_fuzzer(client_keys reflex_gateway)
+reflex_fuzzer(feedback_request reflex_gateway)
 reflex_fuzzer(purge_request reflex_gateway)

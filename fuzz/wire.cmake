@@ -1,4 +1,5 @@
 reflex_fuzzer(chat_request reflex_wire)
 target_link_libraries(fuzz_chat_request PRIVATE reflex_simdjson)
+reflex_fuzzer(chat_question reflex_wire)
 reflex_fuzzer(sse_fold reflex_wire)
 reflex_fuzzer(chat_replay reflex_wire)

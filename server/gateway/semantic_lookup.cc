@@ -111,7 +111,9 @@ http::Task<SemanticAnswer> FindSimilar(RequestContext& context, SemanticQuestion
   found.miss = SimilarMiss::kBusy;  // What a full pool leaves.
   const SimilarQuery query = QueryFor(context, asked);
   std::function<void()> work = [&found, &query, &tier] { found = tier.Find(query); };
-  static_cast<void>(co_await RunBorrowing(*context.thread.io, *context.services.parts.pool, std::move(work)));
+  const GatewayParts& parts = context.services.parts;
+  base::WorkerPool& pool = parts.semantic_pool != nullptr ? *parts.semantic_pool : *parts.pool;
+  static_cast<void>(co_await RunBorrowing(*context.thread.io, pool, std::move(work)));
   context.services.metrics.ObserveStage(Stage::kSimilar, context.services.parts.clock->SteadyNs() - began_ns);
   asked.vector = std::move(found.vector);
   context.closeness = ClosenessOf(found);
