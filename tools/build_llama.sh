@@ -11,6 +11,7 @@ upstream=https://github.com/ggml-org/llama.cpp
 package=node-llama-cpp@3.22.1
 package_sha256=a0d9dd80eacd2ab1cfe71aee57ac8a806487fd70b3d2a38fbec637752d9e5c5f
 
+tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 die() { echo "build_llama: $*" >&2; exit 1; }
 [[ $# -ge 1 ]] || die "usage: build_llama.sh PREFIX [--git | --npm | --tarball FILE] [--tsan]"
 mkdir -p "$1"
@@ -44,8 +45,9 @@ from_git() {
     --branch "v$version" "$upstream" "$work/git" 2>"$work/git.log" && revision=HEAD
 }
 from_npm() {
-  command -v npm >/dev/null || return 1
-  (cd "$work" && timeout 300 npm pack "$package" --silent >npm.log 2>&1) || return 1
+  local node
+  node=$("$tools/node.sh") || return 1
+  (cd "$work" && export PATH="$node:$PATH" && timeout 300 npm pack "$package" --silent >npm.log 2>&1) || return 1
   local file
   file=$(echo "$work"/*.tgz)
   echo "$package_sha256  $file" | sha256sum -c --quiet >&2 || die "the package $package is not the pinned one"

@@ -15,6 +15,8 @@ from project_files import ROOT, project_files
 
 LINES_MAX = 400
 BYTES_MAX = 1_000_000
+# Part of the program; made by tools/make_static_table.py.
+LARGER = {"models/builtin/static128.bin"}
 SOURCE_SUFFIXES = {".h", ".cc", ".cpp", ".py", ".mjs"}
 # Where a source file may lie. lib/ and server/ are globbed into their room; elsewhere a list names each file.
 GLOBBED = re.compile(r"^(include/reflex/\w+\.h|(lib|server)/\w+/.+|server/main\.cc)$")
@@ -42,6 +44,8 @@ def offences(root):
     for path in files:
         name = path.as_posix()
         yield from place_offences(root, path, name)
+        if name in LARGER:
+            continue
         if (root / path).stat().st_size > BYTES_MAX:
             yield f"{name}: larger than {BYTES_MAX} bytes"
             continue

@@ -186,7 +186,11 @@ def part_tsan():
 
 
 def part_release():
-    build("release", "-DREFLEX_TESTS=ON")
+    say("llama: built once, then kept in build/llama")
+    status, lines = step("llama", ["tools/build_llama.sh", "build/llama"], {"REFLEX_JOBS": str(jobs())})
+    if status:
+        raise CannotRun(f"llama.cpp could not be built\n{excerpt(lines)}")
+    build("release", "-DREFLEX_TESTS=ON", "-DREFLEX_LLAMA=auto")
     return ctest("release")
 
 
