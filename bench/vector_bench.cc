@@ -1,7 +1,7 @@
 // The local vector index on clustered vectors: recall against exact float search, time of a search, time to build, memory.
 //
-//   vector_bench [--vectors=N] [--dimension=D] [--queries=N] [--graph-from=N] [--links=N] [--build-width=N] [--oversampling=N]
-//                [--file] [--no-graph] [--kernels]
+//   vector_bench [--vectors=N] [--dimension=D] [--queries=N] [--lists-from=N] [--list-entries=N] [--read-permille=N] [--oversampling=N]
+//                [--file] [--no-lists] [--kernels]
 //
 // Vectors are made of 10,000 centres: the cosine of a vector and its centre is uniform in 0.6 to 0.95, and queries are made the
 // same way. They lie as f16, in an anonymous shared mapping (so that they do not count as the index's memory) or, with --file, in a
@@ -38,7 +38,7 @@ struct Settings {
   std::size_t vectors = 100'000;
   std::uint32_t dimension = 384;
   std::size_t queries = 1000;
-  bool file = false, graph = true, kernels = false;
+  bool file = false, lists = true, kernels = false;
   reflex::vector::LocalIndexOptions index;
 };
 
@@ -169,7 +169,7 @@ void MeasureKernels(const Settings& settings) {
   }
 }
 
-void MeasureSearch(const LocalIndex& index, const Settings& settings, const std::vector<std::vector<float>>& queries,
+void MeasureSearch(const LocalIndex& index, const std::vector<std::vector<float>>& queries,
                    const std::vector<std::vector<std::pair<float, std::size_t>>>& exact) {
   const reflex::Digest scope;
   double best50 = 1e9, best99 = 1e9;
@@ -194,7 +194,6 @@ void MeasureSearch(const LocalIndex& index, const Settings& settings, const std:
   }
   std::printf("search: p50 %.3f ms, p99 %.3f ms (best of 5 runs of %zu), recall@5 %.4f, oversampling %zu\n", best50, best99,
               queries.size(), static_cast<double>(right) / static_cast<double>(all), index.Oversampling(5));
-  (void)settings;
 }
 
 void Measure(Settings settings) {
@@ -203,7 +202,7 @@ void Measure(Settings settings) {
   for (auto& query : queries) vectors.Make(query);
   const auto exact = Exact(settings, vectors, queries);
   const std::size_t before = Status("RssAnon");
-  if (!settings.graph) settings.index.graph_from = 1u << 20;
+  if (!settings.lists) settings.index.lists_from = 1u << 20;
   reflex::base::WorkerPool pool(1, 16, 0);
   const auto index = LocalIndex::Create(
       settings.dimension, settings.index,
@@ -223,18 +222,18 @@ void Measure(Settings settings) {
     if (!index->Add({}, LabelOf(i), vector)) std::abort();
   }
   const double added = Seconds(start);
-  // Graphs are ready when no full block waits; the tail stays flat and is no segment.
+  // Lists are ready when no full block waits; the tail stays flat and is no segment.
   while (true) {
     const auto stats = index->Stats();
     if (stats.segments == stats.graphs) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const auto stats = index->Stats();
-  std::printf("%zu x %u: added in %.2f s (%.2f us each), graphs ready after %.1f s: %lu segments, %lu graphs\n", settings.vectors,
+  std::printf("%zu x %u: added in %.2f s (%.2f us each), lists ready after %.1f s: %lu segments, %lu in lists\n", settings.vectors,
               settings.dimension, added, added * 1e6 / static_cast<double>(settings.vectors), Seconds(start), stats.segments,
               stats.graphs);
   std::fflush(stdout);
-  MeasureSearch(*index, settings, queries, exact);
+  MeasureSearch(*index, queries, exact);
   std::printf("memory: RssAnon %.1f bytes an entry, by Stats %.1f\n",
               static_cast<double>(Status("RssAnon") - before) / static_cast<double>(settings.vectors),
               static_cast<double>(stats.memory_bytes) / static_cast<double>(settings.vectors));
@@ -255,18 +254,18 @@ int main(int count, char** arguments) {
       settings.dimension = static_cast<std::uint32_t>(value);
     else if (name == "--queries")
       settings.queries = std::max<std::size_t>(value, 2);
-    else if (name == "--graph-from")
-      settings.index.graph_from = value;
-    else if (name == "--links")
-      settings.index.graph.links = value;
-    else if (name == "--build-width")
-      settings.index.graph.build_width = value;
+    else if (name == "--lists-from")
+      settings.index.lists_from = value;
+    else if (name == "--list-entries")
+      settings.index.lists.list_entries = value;
+    else if (name == "--read-permille")
+      settings.index.lists.read_permille = value;
     else if (name == "--oversampling")
       settings.index.oversampling = value;
     else if (name == "--file")
       settings.file = true;
-    else if (name == "--no-graph")
-      settings.graph = false;
+    else if (name == "--no-lists")
+      settings.lists = false;
     else if (name == "--kernels")
       settings.kernels = true;
     else {

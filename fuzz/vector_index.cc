@@ -23,9 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::map<std::uint64_t, std::vector<float>> model;
   std::deque<std::function<void()>> jobs;
   reflex::vector::LocalIndexOptions options;
-  options.graph_from = 64;
+  options.lists_from = 64;
   options.slice = 16;
-  options.graph = {4, 8};
+  options.lists = {4, 8, 200};
   const auto index = reflex::vector::LocalIndex::Create(
       kDimension, options,
       [&](std::uint64_t label, std::span<float> out) {
@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return true;
       });
   const reflex::Digest scope{};
-  // Three bytes an operation: what, label, and bits of the vector. A run of adds is one operation, so that graphs come about.
+  // Three bytes an operation: what, label, and bits of the vector. A run of adds is one operation, so that lists come about.
   for (std::size_t at = 0; at + 3 <= size && at < 3 * 256; at += 3) {
     std::vector<float> vector(kDimension);
     const auto make = [&](std::size_t bits) {

@@ -1,5 +1,6 @@
 #include "vector/block.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstring>
@@ -38,9 +39,16 @@ std::optional<std::size_t> Block::Find(std::uint64_t label) const {
   return std::nullopt;
 }
 
-void Block::Scan(const Kernels& kernels, const std::uint64_t* query, std::size_t size, TopCodes& top) const {
-  ScanCodes(kernels, query, reinterpret_cast<const char*>(codes_.get()), words_ * 8, words_, size, dead_, top,
-            [this](std::size_t i) { return labels_[i]; });
+void Block::ScanRange(const Kernels& kernels, const std::uint64_t* query, std::size_t begin, std::size_t end, TopCodes& top) const {
+  constexpr std::size_t kChunk = 512;
+  std::uint16_t distances[kChunk];
+  for (; begin < end; begin += kChunk) {
+    const std::size_t size = std::min(kChunk, end - begin);
+    kernels.scan(query, reinterpret_cast<const char*>(CodeAt(begin)), words_ * 8, words_, size, distances);
+    for (std::size_t i = 0; i < size; ++i) {
+      if (distances[i] < top.bound() && !dead_.Get(begin + i)) top.Offer({distances[i], labels_[begin + i]});
+    }
+  }
 }
 
 std::size_t Block::MemoryBytes() const {

@@ -12,21 +12,6 @@
 
 namespace reflex::vector {
 
-// Offers the `count` codes, `stride` bytes apart, to `top`, except those that are dead. `label(i)` names a code.
-template <class Label>
-void ScanCodes(const Kernels& kernels, const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words,
-               std::size_t count, const DeadBits& dead, TopCodes& top, Label label) {
-  constexpr std::size_t kChunk = 512;
-  std::uint16_t distances[kChunk];
-  for (std::size_t begin = 0; begin < count; begin += kChunk) {
-    const std::size_t size = std::min(kChunk, count - begin);
-    kernels.scan(query, codes + begin * stride, stride, words, size, distances);
-    for (std::size_t i = 0; i < size; ++i) {
-      if (distances[i] < top.bound() && !dead.Get(begin + i)) top.Offer({distances[i], label(begin + i)});
-    }
-  }
-}
-
 // Codes one after the other, searched by reading all of them; takes appends until it is full. 12 to 16 bytes an entry beside the
 // code.
 //
@@ -50,7 +35,12 @@ class Block {
   std::uint64_t LabelAt(std::size_t i) const { return labels_[i]; }
   const std::uint64_t* CodeAt(std::size_t i) const { return codes_.get() + i * words_; }
   bool IsDead(std::size_t i) const { return dead_.Get(i); }
-  void Scan(const Kernels& kernels, const std::uint64_t* query, std::size_t size, TopCodes& top) const;
+  // Offers the first `size` to `top`, except those that are dead.
+  void Scan(const Kernels& kernels, const std::uint64_t* query, std::size_t size, TopCodes& top) const {
+    ScanRange(kernels, query, 0, size, top);
+  }
+  // Those from `begin` to before `end`.
+  void ScanRange(const Kernels& kernels, const std::uint64_t* query, std::size_t begin, std::size_t end, TopCodes& top) const;
   std::size_t MemoryBytes() const;
 
  private:

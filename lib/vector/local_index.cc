@@ -20,8 +20,8 @@ namespace {
 
 bool Between(std::uint64_t value, std::uint64_t low, std::uint64_t high) { return value >= low && value <= high; }
 
-std::size_t GraphFrom(const LocalIndexOptions& options, std::size_t words) {
-  if (options.graph_from != 0) return options.graph_from;
+std::size_t ListsFrom(const LocalIndexOptions& options, std::size_t words) {
+  if (options.lists_from != 0) return options.lists_from;
   return words <= 6 ? 131'072 : std::max<std::size_t>(32'768, 131'072 * 6 / words);
 }
 
@@ -46,7 +46,7 @@ class LocalIndex::Core {
  public:
   Core(std::uint32_t dimension, const LocalIndexOptions& options, Background background)
       : dimension_(dimension),
-        partitions_{WordsOf(dimension), GraphFrom(options, WordsOf(dimension)), options.graph, &BestKernels(WordsOf(dimension))},
+        partitions_{WordsOf(dimension), ListsFrom(options, WordsOf(dimension)), options.lists, &BestKernels(WordsOf(dimension))},
         merges_(std::make_shared<MergeQueue>(std::move(background), options.slice)) {}
 
   std::shared_ptr<Partition> Find(const Digest& scope) const {
@@ -105,8 +105,9 @@ class LocalIndex::Core {
 std::unique_ptr<LocalIndex> LocalIndex::Create(std::uint32_t dimension, LocalIndexOptions options, Fetch fetch,
                                                Background background) {
   const bool allowed = Between(dimension, 1, 65'535) && Between(options.vectors_max, 1, std::uint64_t{1} << 31) &&
-                       (options.graph_from == 0 || Between(options.graph_from, 64, 1u << 20)) &&
-                       Between(options.graph.links, 2, 256) && Between(options.graph.build_width, 1, 10'000) &&
+                       (options.lists_from == 0 || Between(options.lists_from, 64, 1u << 20)) &&
+                       Between(options.lists.list_entries, 1, 65'536) && Between(options.lists.lists_max, 1, 1u << 20) &&
+                       Between(options.lists.read_permille, 1, 1000) &&
                        options.slice >= 1 && fetch && background;
   if (!allowed) return nullptr;
   return std::unique_ptr<LocalIndex>(

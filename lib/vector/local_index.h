@@ -8,29 +8,29 @@
 #include <vector>
 
 #include "reflex/vector_index.h"
-#include "vector/graph.h"
+#include "vector/lists.h"
 
 namespace reflex::vector {
 
 struct LocalIndexOptions {
   // Vectors of all scopes together; Add returns kFull beyond. 1 to 2^31.
   std::uint64_t vectors_max = 16'000'000;
-  // From this many entries on a segment has a graph; below, all codes are read, which finds more (docs/index.md). 64 to 2^20;
+  // From this many entries on a segment has lists; below, all codes are read, which finds more (docs/index.md). 64 to 2^20;
   // 0: 131,072 for codes of up to 384 bits, fewer for longer ones, at least 32,768.
-  std::size_t graph_from = 0;
-  GraphOptions graph;
+  std::size_t lists_from = 0;
+  ListsOptions lists;
   // Candidates found by their codes that are compared by their vectors; 0: chosen from dimension and k.
   std::size_t oversampling = 0;
-  // Entries a background job inserts into a graph before it lets others run. At least 1.
+  // Entries a background job puts into lists before it lets others run. At least 1.
   std::size_t slice = 256;
 };
 
-// Nearest neighbours in this process. In memory lie sign codes, one bit a dimension, with graphs over the large scopes; what a
+// Nearest neighbours in this process. In memory lie sign codes, one bit a dimension, in lists where a scope is large; what a
 // search finds by its codes is compared by cosine on the vectors themselves, which `fetch` reads from where they are stored.
 //
-// Operation: an added vector is found at once, by reading codes. Graphs are built later, in jobs given to `background`, one at a
+// Operation: an added vector is found at once, by reading codes. Lists are built later, in jobs given to `background`, one at a
 // time; the same jobs rebuild what is more than a quarter removed. Concurrency: all functions from any thread. No search waits for
-// a graph being built; adds, removes and searches of one scope share a lock that is held for about a microsecond. `fetch` is called
+// lists being built; adds, removes and searches of one scope share a lock that is held for about a microsecond. `fetch` is called
 // inside Search only, without a lock. Limitations: nothing is written to disk. Vectors whose numbers nearly all have one sign have
 // equal codes, and are not told apart.
 class LocalIndex final : public VectorIndex {

@@ -7,7 +7,7 @@ namespace reflex::vector {
 Merge::Merge(const PartitionOptions& options, Segments sources) : options_(options), sources_(std::move(sources)) {
   std::size_t entries = 0;
   for (const auto& block : sources_.blocks) entries += block->live();
-  for (const auto& graph : sources_.graphs) entries += graph->live();
+  for (const auto& lists : sources_.lists) entries += lists->live();
   places_.reserve(entries);
   std::uint32_t source = 0;
   const auto take = [&](const auto& segment) {
@@ -17,37 +17,34 @@ Merge::Merge(const PartitionOptions& options, Segments sources) : options_(optio
     ++source;
   };
   for (const auto& block : sources_.blocks) take(*block);
-  for (const auto& graph : sources_.graphs) take(*graph);
+  for (const auto& lists : sources_.lists) take(*lists);
   std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.label < b.label; });
   // An entry may have been read live, then replaced and sealed, only in a segment that is no source: labels are unique.
   if (places_.empty()) return;
-  if (places_.size() >= options.graph_from) {
-    graph_ = std::make_shared<Graph>(options.words, places_.size(), *options.kernels, options.graph);
+  if (places_.size() >= options.lists_from) {
+    lists_ = std::make_shared<Lists>(options.words, places_.size(), *options.kernels, options.lists,
+                                     [this](std::size_t i, std::uint64_t* label) { return CodeOf(i, label); });
   } else {
     block_ = std::make_shared<Block>(options.words, places_.size());
   }
 }
 
+const std::uint64_t* Merge::CodeOf(std::size_t i, std::uint64_t* label) const {
+  const Place& place = places_[i];
+  const std::size_t blocks = sources_.blocks.size();
+  *label = place.label;
+  return place.source < blocks ? sources_.blocks[place.source]->CodeAt(place.index)
+                               : sources_.lists[place.source - blocks]->CodeAt(place.index);
+}
+
 bool Merge::Step(std::size_t count) {
-  std::vector<std::uint64_t> code(options_.words);
-  for (const std::size_t end = std::min(places_.size(), done_ + count); done_ < end; ++done_) {
-    const Place& place = places_[done_];
-    const std::size_t blocks = sources_.blocks.size();
-    const std::uint64_t* from = code.data();
-    if (place.source < blocks) {
-      from = sources_.blocks[place.source]->CodeAt(place.index);
-    } else {
-      sources_.graphs[place.source - blocks]->CopyCode(place.index, code.data());
-    }
-    if (graph_) {
-      graph_->Append(place.label, from);
-    } else {
-      block_->Append(place.label, from);
-    }
+  if (lists_) return lists_->Step(count);
+  std::uint64_t label = 0;
+  for (; block_ && count > 0 && block_->size() < places_.size(); --count) {
+    const std::uint64_t* code = CodeOf(block_->size(), &label);
+    block_->Append(label, code);
   }
-  if (done_ < places_.size()) return false;
-  if (graph_) graph_->Finish();
-  return true;
+  return !block_ || block_->size() == places_.size();
 }
 
 }  // namespace reflex::vector

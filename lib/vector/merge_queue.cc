@@ -36,7 +36,7 @@ void MergeQueue::Schedule() {
 void MergeQueue::RunSlice() {
   if (partition_ || TakeNext()) {
     bool done = true;
-    // Without the memory for a graph the codes are read one after the other, as before; the next seal tries again.
+    // Without the memory for lists the codes are read one after the other, as before; the next seal tries again.
     try {
       done = Work();
     } catch (const std::exception&) {

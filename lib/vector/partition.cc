@@ -20,7 +20,7 @@ void Drop(List& list, const std::vector<std::shared_ptr<Segment>>& gone) {
 
 Partition::Partition(const PartitionOptions& options)
     : options_(options),
-      tail_(std::make_shared<Block>(options.words, std::min(kFirstCapacity, options.graph_from))),
+      tail_(std::make_shared<Block>(options.words, std::min(kFirstCapacity, options.lists_from))),
       sealed_(std::make_shared<const Segments>()) {}
 
 Partition::Added Partition::Add(std::uint64_t label, const std::uint64_t* code) {
@@ -60,7 +60,7 @@ bool Partition::RemoveLocked(std::uint64_t label) {
     }
     return false;
   };
-  if (!remove_from(sealed_->graphs) && !remove_from(sealed_->blocks)) return false;
+  if (!remove_from(sealed_->lists) && !remove_from(sealed_->blocks)) return false;
   if (merging_) removed_meanwhile_.push_back(label);
   return true;
 }
@@ -69,16 +69,16 @@ bool Partition::RemoveLocked(std::uint64_t label) {
 void Partition::MakeRoom() {
   const std::size_t live = tail_->live();
   std::shared_ptr<Block> next;
-  if (live * 4 > options_.graph_from * 3) {
+  if (live * 4 > options_.lists_from * 3) {
     auto sealed = std::make_shared<Segments>(*sealed_);
     sealed->blocks.push_back(tail_);
     next =
-        std::make_shared<Block>(options_.words, std::min(options_.graph_from, std::max(kFirstCapacity, options_.graph_from / 16)));
+        std::make_shared<Block>(options_.words, std::min(options_.lists_from, std::max(kFirstCapacity, options_.lists_from / 16)));
     sealed_ = std::move(sealed);
     needs_merge_.store(true, std::memory_order_relaxed);
   } else {
     const std::size_t capacity = std::max(kFirstCapacity, live > tail_->capacity() / 2 ? 2 * tail_->capacity() : tail_->capacity());
-    next = std::make_shared<Block>(options_.words, std::min(capacity, options_.graph_from));
+    next = std::make_shared<Block>(options_.words, std::min(capacity, options_.lists_from));
     for (std::size_t i = 0; i < tail_->size(); ++i) {
       if (!tail_->IsDead(i)) next->Append(tail_->LabelAt(i), tail_->CodeAt(i));
     }
@@ -96,7 +96,7 @@ void Partition::Search(const std::uint64_t* query, std::size_t width, TopCodes& 
     tail = tail_;
     tail_size = tail->size();
   }
-  for (const auto& graph : sealed->graphs) graph->Search(*options_.kernels, query, width, top);
+  for (const auto& lists : sealed->lists) lists->Search(*options_.kernels, query, width, top);
   for (const auto& block : sealed->blocks) block->Scan(*options_.kernels, query, block->size(), top);
   tail->Scan(*options_.kernels, query, tail_size, top);
 }
@@ -105,8 +105,8 @@ void Partition::AddStats(VectorIndexStats& stats) const {
   base::MutexLock lock(mutex_);
   stats.vectors += live_.load(std::memory_order_relaxed);
   ++stats.scopes;
-  stats.segments += sealed_->blocks.size() + sealed_->graphs.size();
-  stats.graphs += sealed_->graphs.size();
+  stats.segments += sealed_->blocks.size() + sealed_->lists.size();
+  stats.graphs += sealed_->lists.size();
   stats.deleted += tail_->dead();
   stats.memory_bytes += sizeof *this + tail_->MemoryBytes();
   const auto add = [&](const auto& segment) {
@@ -114,7 +114,7 @@ void Partition::AddStats(VectorIndexStats& stats) const {
     stats.memory_bytes += segment->MemoryBytes();
   };
   for (const auto& block : sealed_->blocks) add(block);
-  for (const auto& graph : sealed_->graphs) add(graph);
+  for (const auto& lists : sealed_->lists) add(lists);
 }
 
 std::unique_ptr<Merge> Partition::StartMerge() {
@@ -130,15 +130,15 @@ std::unique_ptr<Merge> Partition::StartMerge() {
       entries += block->live();
       dead = dead || TooManyDead(block->dead(), block->size());
     }
-    // Graphs of about a size are merged, so that their number grows as the logarithm of the entries, and an entry is inserted into
-    // a graph as often. They stand in order of size.
-    const bool enough = entries >= options_.graph_from || sources.blocks.size() > 1;
-    for (const auto& graph : sealed_->graphs) {
-      const bool worn = TooManyDead(graph->dead(), graph->size());
-      if (!worn && !(enough && graph->live() <= entries)) continue;
+    // Segments of about a size are merged, so that their number grows as the logarithm of the entries, and an entry is put into a
+    // list as often. They stand in order of size.
+    const bool enough = entries >= options_.lists_from || sources.blocks.size() > 1;
+    for (const auto& lists : sealed_->lists) {
+      const bool worn = TooManyDead(lists->dead(), lists->size());
+      if (!worn && !(enough && lists->live() <= entries)) continue;
       dead = dead || worn;
-      entries += graph->live();
-      sources.graphs.push_back(graph);
+      entries += lists->live();
+      sources.lists.push_back(lists);
     }
     if (!enough && !dead) return nullptr;
     merging_ = true;
@@ -158,15 +158,15 @@ void Partition::FinishMerge(Merge& merge) {
   };
   auto sealed = std::make_shared<Segments>(*sealed_);
   Drop(sealed->blocks, merge.sources_.blocks);
-  Drop(sealed->graphs, merge.sources_.graphs);
+  Drop(sealed->lists, merge.sources_.lists);
   if (merge.block_) {
     forget(merge.block_);
     sealed->blocks.push_back(std::move(merge.block_));
   }
-  if (merge.graph_) {
-    forget(merge.graph_);
-    sealed->graphs.push_back(std::move(merge.graph_));
-    std::sort(sealed->graphs.begin(), sealed->graphs.end(), [](const auto& a, const auto& b) { return a->size() < b->size(); });
+  if (merge.lists_) {
+    forget(merge.lists_);
+    sealed->lists.push_back(std::move(merge.lists_));
+    std::sort(sealed->lists.begin(), sealed->lists.end(), [](const auto& a, const auto& b) { return a->size() < b->size(); });
   }
   sealed_ = std::move(sealed);
   merging_ = false;
@@ -187,8 +187,8 @@ void Partition::Judge() {
     waiting += block->live();
     needed = needed || TooManyDead(block->dead(), block->size());
   }
-  for (const auto& graph : sealed_->graphs) needed = needed || TooManyDead(graph->dead(), graph->size());
-  needs_merge_.store(needed || waiting >= options_.graph_from, std::memory_order_relaxed);
+  for (const auto& lists : sealed_->lists) needed = needed || TooManyDead(lists->dead(), lists->size());
+  needs_merge_.store(needed || waiting >= options_.lists_from, std::memory_order_relaxed);
 }
 
 }  // namespace reflex::vector

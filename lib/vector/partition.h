@@ -9,48 +9,49 @@
 #include "base/mutex.h"
 #include "reflex/vector_index.h"
 #include "vector/block.h"
-#include "vector/graph.h"
+#include "vector/lists.h"
 
 namespace reflex::vector {
 
 // What all partitions of an index have in common.
 struct PartitionOptions {
   std::size_t words = 0;
-  // A tail is sealed at this many entries, and a graph has at least as many.
-  std::size_t graph_from = 0;
-  GraphOptions graph;
+  // A tail is sealed at this many entries, and a segment in lists has at least as many.
+  std::size_t lists_from = 0;
+  ListsOptions lists;
   const Kernels* kernels = nullptr;
 };
 
-// The sealed part of a partition: full blocks that wait for a graph, and graphs from small to large. Entries die, nothing else
-// changes.
+// The sealed part of a partition: full blocks that wait to be put in lists, and segments in lists from small to
+// large. Entries die, nothing else changes.
 struct Segments {
   std::vector<std::shared_ptr<Block>> blocks;
-  std::vector<std::shared_ptr<Graph>> graphs;
+  std::vector<std::shared_ptr<Lists>> lists;
 };
 
-// A merge under way: the sources' live entries in order of label, put one after the other into a graph or, when few, a block.
+// A merge under way: the sources' live entries in order of label, put into lists or, when few, a block.
 // Used by one thread at a time.
 class Merge {
  public:
   Merge(const PartitionOptions& options, Segments sources);
 
-  // Goes on for about `count` entries; true when all are in. Throws std::bad_alloc and std::runtime_error.
+  // Goes on for about `count` entries; true when all are in. Throws std::bad_alloc.
   bool Step(std::size_t count);
 
  private:
   friend class Partition;
   struct Place {
     std::uint64_t label;
-    std::uint32_t source;  // Blocks, then graphs.
+    std::uint32_t source;  // Blocks, then lists.
     std::uint32_t index;
   };
+
+  const std::uint64_t* CodeOf(std::size_t i, std::uint64_t* label) const;
 
   const PartitionOptions options_;  // Copied: a merge may outlive the index by a slice.
   Segments sources_;
   std::vector<Place> places_;
-  std::size_t done_ = 0;
-  std::shared_ptr<Graph> graph_;
+  std::shared_ptr<Lists> lists_;
   std::shared_ptr<Block> block_;
 };
 
@@ -72,7 +73,7 @@ class Partition {
   bool RetireIfEmpty() EXCLUDES(mutex_);
   std::size_t Count() const { return live_.load(std::memory_order_relaxed); }
 
-  // Graphs are asked for their `width` nearest; everything else is read whole.
+  // Segments in lists are asked for their `width` nearest; everything else is read whole.
   void Search(const std::uint64_t* query, std::size_t width, TopCodes& top) const EXCLUDES(mutex_);
   void AddStats(VectorIndexStats& stats) const EXCLUDES(mutex_);
 

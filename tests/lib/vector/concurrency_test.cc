@@ -9,10 +9,6 @@
 #include "lib/vector/fixture.h"
 #include "vector/local_index.h"
 
-// hnswlib locks one entry's links after another's while it inserts, in either order; here one thread alone inserts.
-extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() { return "deadlock:hnswlib\n"; }
-
 namespace reflex::vector {
 namespace {
 
@@ -28,8 +24,8 @@ bool Make(std::uint64_t label, std::span<float> out) {
 TEST(LocalIndexThreads, AddsRemovesAndSearchesBesideMerges) {
   base::WorkerPool pool(2, 16, 0);
   LocalIndexOptions options;
-  options.graph_from = 128;
-  options.graph.build_width = 20;
+  options.lists_from = 128;
+  options.lists.list_entries = 8;
   options.slice = 20;
   const auto index =
       LocalIndex::Create(kDimension, options, Make, [&](std::function<void()> job) { return pool.Submit(std::move(job)); });
@@ -75,7 +71,7 @@ TEST(LocalIndexThreads, TheIndexMayGoWhileASliceRuns) {
   for (std::uint64_t round = 0; round < 20; ++round) {
     base::WorkerPool pool(1, 16, 0);
     LocalIndexOptions options;
-    options.graph_from = 128;
+    options.lists_from = 128;
     options.slice = 5;
     auto index =
         LocalIndex::Create(kDimension, options, Make, [&](std::function<void()> job) { return pool.Submit(std::move(job)); });

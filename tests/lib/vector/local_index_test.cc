@@ -19,7 +19,7 @@ struct World {
 
   static LocalIndexOptions Small() {
     LocalIndexOptions options;
-    options.graph_from = 128;
+    options.lists_from = 128;
     options.slice = 50;
     return options;
   }
