@@ -32,8 +32,9 @@ struct LookupParts {
 // One decision: is there an entry whose answer serves this question? Used once, by one thread.
 class Lookup {
  public:
-  // `trace` (may be null) is filled with everything that led to the decision; it changes nothing in it.
+  // `trace` (may be null) is filled with everything that led to the decision; it changes nothing in it. All outlive the object.
   Lookup(const LookupParts& parts, const SimilarQuery& query, Explanation* trace);
+  Lookup(LookupParts&& parts, const SimilarQuery& query, Explanation* trace) = delete;
 
   SimilarFound Run();
   // Whether the index's embedder was asked for a vector.

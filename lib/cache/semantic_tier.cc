@@ -60,9 +60,13 @@ class Tier final : public SemanticTier {
   Tier(const SemanticOptions& options, Parts parts, cache::PairJudge judge)
       : options_(options), parts_(std::move(parts)), judge_(std::move(judge)), blocked_(*parts_.store),
         budgets_(options_, judge_.verifier(judge_.has_own()).model()), index_(std::move(parts_.index)) {
-    if (index_ == nullptr) return;
-    filing_ = std::make_unique<cache::VectorFiling>(cache::VectorFiling::Parts{
-        *parts_.store, index_, judge_.embedder(), *parts_.clock, *parts_.logger, parts_.background, options_.scan_max});
+    if (index_ != nullptr) {
+      filing_ = std::make_unique<cache::VectorFiling>(cache::VectorFiling::Parts{
+          *parts_.store, index_, judge_.embedder(), *parts_.clock, *parts_.logger, parts_.background, options_.scan_max});
+    }
+    lookup_parts_ = std::make_unique<const cache::LookupParts>(cache::LookupParts{
+        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_, budgets_,
+        [this](std::string_view what, const Error& error) { Complain(what, error); }});
   }
 
   bool LooksWorthwhile(const Digest& scope) override {
@@ -74,7 +78,7 @@ class Tier final : public SemanticTier {
 
   SimilarFound Find(const SimilarQuery& query) override {
     if (filing_ != nullptr) filing_->Nudge();
-    cache::Lookup lookup(LookupParts(), query, nullptr);
+    cache::Lookup lookup(*lookup_parts_, query, nullptr);
     SimilarFound found = lookup.Run();
     lookups_.Add();
     if (lookup.embedded()) embedded_.Add();
@@ -87,7 +91,7 @@ class Tier final : public SemanticTier {
 
   Explanation Explain(const SimilarQuery& query) override {
     Explanation explanation;
-    explanation.found = cache::Lookup(LookupParts(), query, &explanation).Run();
+    explanation.found = cache::Lookup(*lookup_parts_, query, &explanation).Run();
     explanation.canonical = text::CanonicalText(query.question);
     explanation.facts = cache::DescribeFacts(verify::Read(query.question));
     return explanation;
@@ -127,11 +131,6 @@ class Tier final : public SemanticTier {
   std::vector<BudgetView> Budgets(std::size_t limit) const override { return budgets_.Busiest(limit); }
 
  private:
-  cache::LookupParts LookupParts() {
-    return {options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_, budgets_,
-            [this](std::string_view what, const Error& error) { Complain(what, error); }};
-  }
-
   // One line in kComplainEvery: a part that is broken fails for every request.
   void Complain(std::string_view what, const Error& error) {
     const std::int64_t now_ns = parts_.clock->SteadyNs();
@@ -149,8 +148,9 @@ class Tier final : public SemanticTier {
   cache::BlockedPairs blocked_;
   cache::NamespaceBudgets budgets_;
   const std::shared_ptr<VectorIndex> index_;
-  // Last: what it runs uses the rest.
+  // What it runs uses the parts above.
   std::unique_ptr<cache::VectorFiling> filing_;
+  std::unique_ptr<const cache::LookupParts> lookup_parts_;
   base::Counter lookups_, hits_canonical_, hits_verified_, embedded_;
   std::atomic<std::int64_t> complain_after_ns_{0};  // Decides nothing but a log line.
 };
