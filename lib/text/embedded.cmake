@@ -10,7 +10,7 @@ function(reflex_lexicon kind)
 endfunction()
 
 if(TARGET reflex_text)
-  foreach(kind tools entities aliases antonyms contrasts synonyms function-words courtesy negations idf known-words)
+  foreach(kind tools entities aliases antonyms contrasts synonyms function-words courtesy negations idf known-words frames)
     reflex_lexicon(${kind})
   endforeach()
 endif()

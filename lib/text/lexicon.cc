@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "text/chars.h"
+#include "text/list_lines.h"
 
 #define REFLEX_LEXICON(kind)                                  \
   extern "C" const char reflex_data_lexicon_##kind##_begin[]; \
@@ -27,33 +28,6 @@ namespace {
 
 enum Relation : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
 constexpr std::size_t kPhraseWordsMax = 4;
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Calls `take` for each line that is neither empty nor a comment.
-template <class Take>
-void ForEachLine(std::string_view bytes, const Take& take) {
-  while (!bytes.empty()) {
-    const std::size_t end = std::min(bytes.find('\n'), bytes.size());
-    const std::string_view line = Trim(bytes.substr(0, end));
-    bytes.remove_prefix(std::min(end + 1, bytes.size()));
-    if (!line.empty() && !line.starts_with("# ") && line != "#") take(line);
-  }
-}
-
-template <class Take>
-void ForEachMember(std::string_view line, const Take& take) {
-  while (!line.empty()) {
-    const std::size_t end = std::min(line.find(", "), line.size());
-    const std::string_view member = Trim(line.substr(0, end));
-    line.remove_prefix(std::min(end + 2, line.size()));
-    if (!member.empty() && static_cast<std::size_t>(std::ranges::count(member, ' ')) < kPhraseWordsMax) take(member);
-  }
-}
 
 }  // namespace
 
@@ -131,7 +105,7 @@ void Lexicon::ReadGroups(std::string_view bytes, std::uint16_t flags) {
   ForEachLine(bytes, [&](std::string_view line) {
     std::string_view canonical;
     std::uint16_t inherited = flags;
-    ForEachMember(line, [&](std::string_view member) {
+    ForEachMember(line, kPhraseWordsMax, [&](std::string_view member) {
       LexiconEntry& entry = Entry(member);
       if (canonical.empty()) {
         canonical = entry.canonical;
@@ -173,7 +147,7 @@ void Lexicon::ReadRelation(std::string_view bytes, std::uint16_t relation, std::
   ForEachLine(bytes, [&](std::string_view line) {
     if (group == 0xffff) return;
     ++group;
-    ForEachMember(line, [&](std::string_view member) {
+    ForEachMember(line, kPhraseWordsMax, [&](std::string_view member) {
       LexiconEntry& entry = Entry(member);
       NotePhrase(entry);
       if (relation == kAntonyms) entry.flags |= LexiconEntry::kAntonym;

@@ -5,6 +5,7 @@
 
 #include "text/canonical.h"
 #include "text/chars.h"
+#include "text/frames.h"
 #include "text/tasks.h"
 #include "text/unicode.h"
 
@@ -67,6 +68,7 @@ Reading Read(std::string_view text) {
   reading.words = SplitWords(reading.prepared, kReadingWordsMax + 1);
   reading.too_long = reading.words.size() > kReadingWordsMax;
   if (reading.too_long) reading.words.resize(kReadingWordsMax);
+  reading.frame = MarkFrame(reading.words);
   reading.index = WordIndex(reading.words);
   reading.script = ReadScript(reading.prepared);
   if (reading.too_long) return reading;
@@ -75,7 +77,7 @@ Reading Read(std::string_view text) {
   reading.leading_task = LeadingTask(reading.tokens);
   reading.task_verbs = FindTaskVerbs(reading.tokens);
   reading.symbols = Symbols(reading.prepared);
-  reading.facts = FindFacts(text, reading.prepared, reading.words);
+  reading.facts = FindFacts(WithoutCourtesy(text), reading.prepared, reading.words);
   return reading;
 }
 

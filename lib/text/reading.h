@@ -49,6 +49,7 @@ struct Reading {
   Facts facts;
   ScriptShare script;
   std::uint32_t tasks = 0, leading_task = 0, task_verbs = 0;  // See tasks.h.
+  std::uint8_t frame = 0;                                     // See frames.h.
   std::vector<std::uint32_t> symbols;                         // Code points of symbols, sorted, with repetitions.
   bool utf8 = true;                                           // False: nothing else is filled.
   bool too_long = false;                                      // More than kReadingWordsMax words: the rest is not there.

@@ -9,8 +9,6 @@
 namespace reflex::text {
 namespace {
 
-// The weight of a function word beside that of another word; chosen with the list of features (docs/canonical.md).
-constexpr float kFunctionWeight = 0.15f;
 constexpr std::string_view kOperators = "<>=!+-*/%&|^";
 
 struct NumberWord {
@@ -198,7 +196,7 @@ bool IsOrdinalWord(std::string_view lower) {
   return found != kOrdinals.end() && found - kOrdinals.begin() >= 2;
 }
 
-std::vector<Word> SplitWords(std::string_view prepared, std::size_t words_max) {
+std::vector<Word> SplitSingleWords(std::string_view prepared, std::size_t words_max) {
   std::vector<Word> words;
   words.reserve(std::min(words_max, prepared.size() / 5 + 1));
   for (std::size_t at = 0; at < prepared.size() && words.size() < words_max;) {
@@ -217,7 +215,11 @@ std::vector<Word> SplitWords(std::string_view prepared, std::size_t words_max) {
     word.span = {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end)};
     at = next;
   }
-  words = MergePhrases(prepared, std::move(words));
+  return words;
+}
+
+std::vector<Word> SplitWords(std::string_view prepared, std::size_t words_max) {
+  std::vector<Word> words = MergePhrases(prepared, SplitSingleWords(prepared, words_max));
   for (Word& word : words) Complete(prepared, word);
   return words;
 }

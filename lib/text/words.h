@@ -37,6 +37,12 @@ struct Word {
   bool capital = false;    // Begins with a capital letter as written.
 };
 
+// The weight of a function word beside that of another word of the same frequency; chosen with the features (docs/canonical.md).
+inline constexpr float kFunctionWeight = 0.15f;
+
+// The single words of a text, with `span` and `lower` alone.
+std::vector<Word> SplitSingleWords(std::string_view text, std::size_t words_max);
+
 // The words of a prepared text in order, at most `words_max`: enough for any text the verifier is competent for. Linear.
 std::vector<Word> SplitWords(std::string_view prepared, std::size_t words_max);
 

@@ -1,0 +1,119 @@
+#include "text/frames.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "text/chars.h"
+#include "text/list_lines.h"
+
+extern "C" const char reflex_data_lexicon_frames_begin[];
+extern "C" const char reflex_data_lexicon_frames_end[];
+
+namespace reflex::text {
+namespace {
+
+// Words a phrase has at most, and words of a text that are looked at.
+constexpr std::size_t kPhraseWordsMax = 9, kTextWordsMax = 200;
+
+struct Piece {
+  std::string_view lower;
+  std::uint32_t word = 0;
+};
+
+class FrameList {
+ public:
+  static const FrameList& Get() {
+    static const FrameList list;
+    return list;
+  }
+
+  // The kind of a phrase; 0 when it is not listed.
+  std::uint8_t Find(std::string_view phrase) const {
+    const std::uint64_t hash = HashWord(phrase);
+    const auto found = std::ranges::lower_bound(rows_, hash, {}, &Row::hash);
+    return found != rows_.end() && found->hash == hash ? found->kind : 0;
+  }
+  bool Begins(std::string_view word) const { return std::ranges::binary_search(heads_, HashWord(word)); }
+  std::string_view name(std::uint8_t kind) const {
+    return kind == 0 || kind > names_.size() ? std::string_view() : names_[kind - 1u];
+  }
+
+ private:
+  struct Row {
+    std::uint64_t hash = 0;
+    std::uint8_t kind = 0;
+  };
+
+  FrameList() {
+    ForEachLine(std::string_view(reflex_data_lexicon_frames_begin, reflex_data_lexicon_frames_end), [&](std::string_view line) {
+      const std::size_t colon = line.find(": ");
+      if (colon == std::string_view::npos || names_.size() == 255) return;
+      names_.push_back(line.substr(0, colon));
+      const auto kind = static_cast<std::uint8_t>(names_.size());
+      ForEachMember(line.substr(colon + 2), kPhraseWordsMax, [&](std::string_view phrase) {
+        // Cut as texts are, so that "what's" and its like are found.
+        std::string joined;
+        for (const Word& word : SplitSingleWords(phrase, kPhraseWordsMax)) {
+          if (joined.empty()) heads_.push_back(HashWord(word.lower));
+          joined.append(joined.empty() ? "" : " ").append(word.lower);
+        }
+        rows_.push_back({HashWord(joined), kind});
+      });
+    });
+    // The first line that has a phrase keeps it.
+    std::ranges::sort(rows_, [](const Row& a, const Row& b) { return a.hash != b.hash ? a.hash < b.hash : a.kind < b.kind; });
+    rows_.erase(std::ranges::unique(rows_, {}, &Row::hash).begin(), rows_.end());
+    std::ranges::sort(heads_);
+    heads_.erase(std::ranges::unique(heads_).begin(), heads_.end());
+  }
+
+  std::vector<std::string_view> names_;
+  std::vector<Row> rows_;
+  std::vector<std::uint64_t> heads_;
+};
+
+}  // namespace
+
+std::uint8_t MarkFrame(std::vector<Word>& words) {
+  const FrameList& list = FrameList::Get();
+  // Phrases apart again.
+  std::vector<Piece> pieces;
+  for (std::uint32_t at = 0; at < words.size() && pieces.size() < kTextWordsMax; ++at) {
+    for (std::string_view rest = words[at].lower; !rest.empty();) {
+      const std::size_t size = std::min(rest.find(' '), rest.size());
+      pieces.push_back({rest.substr(0, size), at});
+      rest.remove_prefix(std::min(size + 1, rest.size()));
+    }
+  }
+  std::uint8_t kind = 0;
+  std::size_t longest = 0, first = 0;
+  std::string joined;
+  for (std::size_t begin = 0; begin < pieces.size(); ++begin) {
+    if (!list.Begins(pieces[begin].lower)) continue;
+    joined.clear();
+    for (std::size_t end = begin; end < pieces.size() && end - begin < kPhraseWordsMax; ++end) {
+      joined.append(joined.empty() ? "" : " ").append(pieces[end].lower);
+      const std::uint8_t found = end + 1 - begin > longest ? list.Find(joined) : 0;
+      if (found == 0) continue;
+      kind = found;
+      longest = end + 1 - begin;
+      first = begin;
+    }
+  }
+  for (std::size_t i = first; i < first + longest;) {
+    Word& word = words[pieces[i].word];
+    const std::size_t parts = std::max<std::size_t>(word.parts, 1);
+    const bool whole = pieces[i].word != (i == 0 ? UINT32_MAX : pieces[i - 1].word) && i + parts <= first + longest;
+    const bool plain = word.type == WordType::kContent || word.type == WordType::kAntonym || word.type == WordType::kNumber;
+    if (whole && plain) {
+      word.type = WordType::kFunction;
+      word.weight *= kFunctionWeight;
+    }
+    i += whole ? parts : 1;
+  }
+  return kind;
+}
+
+std::string_view FrameName(std::uint8_t kind) { return FrameList::Get().name(kind); }
+
+}  // namespace reflex::text
