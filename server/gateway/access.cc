@@ -20,7 +20,8 @@ namespace reason = wire::reason;
 
 constexpr std::string_view kInvalidRequest = "invalid_request_error";
 constexpr std::string_view kExposed =
-    "X-Reflex-Status, X-Reflex-Reason, X-Reflex-Entry, X-Reflex-Saved-Tokens, X-Reflex-Upstream-Request-Id, X-Reflex-Format, "
+    "X-Reflex-Status, X-Reflex-Reason, X-Reflex-Entry, X-Reflex-Similarity, X-Reflex-Verify-Score, X-Reflex-Saved-Tokens, "
+    "X-Reflex-Upstream-Request-Id, X-Reflex-Format, "
     "Cache-Status, Age, X-Request-Id, Retry-After, Retry-After-Ms, X-Should-Retry, OpenAI-Processing-Ms, OpenAI-Version, "
     "OpenAI-Organization, Request-Id, X-RateLimit-Limit-Requests, X-RateLimit-Limit-Tokens, X-RateLimit-Remaining-Requests, "
     "X-RateLimit-Remaining-Tokens, X-RateLimit-Reset-Requests, X-RateLimit-Reset-Tokens";

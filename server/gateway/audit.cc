@@ -7,6 +7,7 @@
 
 #include "gateway/metrics.h"
 #include "gateway/on_pool.h"
+#include "gateway/semantic_lookup.h"
 #include "gateway/thread_state.h"
 #include "reflex/clock.h"
 #include "reflex/semantic_tier.h"
@@ -107,7 +108,7 @@ http::Task<std::optional<AuditVerdict>> Audit::Compare(const std::string& served
   const CompareAnswers& compare = services_.parts.compare_answers;
   if (!compare) co_return verdict;
   std::function<void()> work = [&] { verdict = compare(served, fresh); };
-  if (!co_await RunBorrowing(*thread_.io, *services_.parts.pool, std::move(work))) co_return std::nullopt;
+  if (!co_await RunBorrowing(*thread_.io, SemanticPool(services_.parts), std::move(work))) co_return std::nullopt;
   co_return verdict;
 }
 

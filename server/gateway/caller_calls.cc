@@ -96,7 +96,7 @@ http::Task<void> AnswerExplain(RequestContext& context) {
   if (auto problem = co_await ReadSubject(context, *body, subject)) co_return co_await SendProblem(context, std::move(*problem));
   std::string page;
   std::function<void()> work = [&] { Explain(context, subject, page); };
-  if (!co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work))) {
+  if (!co_await RunBorrowing(context.exchange.io(), SemanticPool(context.services.parts), std::move(work))) {
     co_return co_await SendProblem(context, PoolIsFull());
   }
   context.reason = {};
@@ -208,7 +208,7 @@ http::Task<void> AnswerFeedback(RequestContext& context) {
     if (request->entry) reported = FindPair(context, subject, *request->entry);
     if (reported) applied = Apply(context, request->wrong, *reported);
   };
-  if (!co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work))) {
+  if (!co_await RunBorrowing(context.exchange.io(), SemanticPool(context.services.parts), std::move(work))) {
     co_return co_await SendProblem(context, PoolIsFull());
   }
   if (!reported) co_return co_await SendProblem(context, UnknownHit());

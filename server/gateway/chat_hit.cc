@@ -21,6 +21,7 @@ constexpr std::size_t kReplayBatchBytes = 16 << 10;
 
 void Note(RequestContext& context, const Entry& entry, Outcome outcome) {
   context.outcome = outcome;
+  if (outcome == Outcome::kHit) context.closeness.reset();  // An equal request's answer came while this one looked elsewhere.
   context.reason = {};
   context.forward.reset();
   context.status = 200;

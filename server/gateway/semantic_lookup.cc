@@ -59,6 +59,10 @@ SimilarQuery QueryFor(const RequestContext& context, const SemanticQuestion& ask
   return query;
 }
 
+base::WorkerPool& SemanticPool(const GatewayParts& parts) {
+  return parts.semantic_pool != nullptr ? *parts.semantic_pool : *parts.pool;
+}
+
 std::string_view ReasonOf(const SimilarFound& found) {
   switch (found.miss) {
     case SimilarMiss::kNoCandidate: return reason::kNoCandidate;
@@ -112,7 +116,7 @@ http::Task<SemanticAnswer> FindSimilar(RequestContext& context, SemanticQuestion
   const SimilarQuery query = QueryFor(context, asked);
   std::function<void()> work = [&found, &query, &tier] { found = tier.Find(query); };
   const GatewayParts& parts = context.services.parts;
-  base::WorkerPool& pool = parts.semantic_pool != nullptr ? *parts.semantic_pool : *parts.pool;
+  base::WorkerPool& pool = SemanticPool(parts);
   static_cast<void>(co_await RunBorrowing(*context.thread.io, pool, std::move(work)));
   context.services.metrics.ObserveStage(Stage::kSimilar, context.services.parts.clock->SteadyNs() - began_ns);
   asked.vector = std::move(found.vector);

@@ -36,6 +36,9 @@ http::Task<SemanticAnswer> FindSimilar(RequestContext& context, SemanticQuestion
 // What is looked up. Views and references into both, which outlive the query.
 SimilarQuery QueryFor(const RequestContext& context, const SemanticQuestion& asked);
 
+// Where they run.
+base::WorkerPool& SemanticPool(const GatewayParts& parts);
+
 // X-Reflex-Reason of a miss.
 std::string_view ReasonOf(const SimilarFound& found);
 
