@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "text/respell.h"
 #include "verify/model.h"
 #include "verify/vectors.h"
 
@@ -22,8 +23,13 @@ float Cosine(const Embedding& a, const Embedding& b) {
 
 }  // namespace
 
-PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<verify::Verifier> own)
-    : store_(store), words_(words), model_(model), builtin_(std::move(builtin)), own_(std::move(own)),
+PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin,
+                     std::optional<verify::Verifier> own)
+    : store_(store),
+      words_(words),
+      model_(model),
+      builtin_(std::move(builtin)),
+      own_(std::move(own)),
       maker_(VectorMaker::Of(embedder().model_id(), embedder().dimension())) {}
 
 Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model, std::string_view model_verifier) {
@@ -64,7 +70,19 @@ std::optional<Embedding> PairJudge::OwnVectors(const Digest& key, const std::vec
   return bytes && !bytes->empty() ? ReadRecord(*bytes, maker_, spans) : std::nullopt;
 }
 
-Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached, std::optional<float> similarity) const {
+Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached,
+                           std::optional<float> similarity) const {
+  const auto mended = text::Respell(question.reading, cached);
+  const auto mended_cached = text::Respell(cached, question.reading);
+  if (!mended && !mended_cached) return JudgeAsRead(question, key, cached, similarity);
+  const verify::Reading other = mended_cached ? verify::Read(*mended_cached) : cached;
+  if (!mended) return JudgeAsRead(question, key, other, similarity);
+  Question spelled(*mended);
+  return JudgeAsRead(spelled, key, other, similarity);
+}
+
+Judgement PairJudge::JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
+                                 std::optional<float> similarity) const {
   if (!similarity) return JudgeWithVectors(question, key, cached);
   Judgement judgement;
   judgement.verdict.competent = verify::IsCompetent(question.reading) && verify::IsCompetent(cached);

@@ -30,8 +30,8 @@ struct Judgement {
   bool by_model = false;  // Judged with the model's word vectors and weights; else with the built-in ones.
 };
 
-// Scores pairs of a question and a cached one: with the model's word vectors where both have them and the program has weights for them,
-// else with the built-in ones. Thread-safe, immutable.
+// Scores pairs of a question and a cached one: with the model's word vectors where both have them and the program has weights for
+// them, else with the built-in ones. Thread-safe, immutable.
 class PairJudge {
  public:
   // `model` may be null, `model_verifier` empty. The references outlive the object. Returns: kCorrupt for a built-in verifier that
@@ -52,11 +52,13 @@ class PairJudge {
   // The model's word vectors of a cached question, from the store; nothing where there are none that fit.
   std::optional<Embedding> OwnVectors(const Digest& key, const std::vector<TextSpan>& spans) const;
 
-  // Judges one candidate. Reads its stored vectors when question.by_model is there. With a known similarity a candidate that a guard
-  // vetoes is not embedded at all.
+  // Judges one candidate, typing errors mended as the other text spells the words. Reads its stored vectors when question.by_model
+  // is there. With a known similarity a candidate that a guard vetoes is not embedded at all.
   Judgement Judge(Question& question, const Digest& key, const verify::Reading& cached, std::optional<float> similarity) const;
 
  private:
+  Judgement JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
+                        std::optional<float> similarity) const;
   Judgement JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const;
   PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<verify::Verifier> own);
 

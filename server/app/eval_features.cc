@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/files.h"
+#include "text/respell.h"
 #include "verify/features.h"
 #include "verify/reading.h"
 
@@ -78,8 +79,16 @@ Result<void> WriteFeatures(const std::filesystem::path& path, std::span<const Ev
   std::string line = Names();
   std::fwrite(line.data(), 1, line.size(), file.get());
   for (const EvalRow& row : rows) {
-    REFLEX_TRY(const std::shared_ptr<const Known> cached, texts.Get(row.a));
-    REFLEX_TRY(const std::shared_ptr<const Known> question, texts.Get(row.b));
+    REFLEX_TRY(std::shared_ptr<const Known> cached, texts.Get(row.a));
+    REFLEX_TRY(std::shared_ptr<const Known> question, texts.Get(row.b));
+    // As a look-up compares them: with typing errors mended.
+    const auto mended_cached = text::Respell(cached->reading, question->reading);
+    if (const auto mended = text::Respell(question->reading, cached->reading)) {
+      REFLEX_TRY(question, texts.Get(*mended));
+    }
+    if (mended_cached) {
+      REFLEX_TRY(cached, texts.Get(*mended_cached));
+    }
     AppendLine(row, verify::Compare(question->reading, cached->reading, question->embedding, cached->embedding), line);
     std::fwrite(line.data(), 1, line.size(), file.get());
   }

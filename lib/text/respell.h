@@ -1,0 +1,16 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "text/reading.h"
+
+namespace reflex::text {
+
+// The prepared text with typing errors mended as the other text spells those words; nothing when there is none. A word counts as
+// mistyped when it has at least four letters, is no English or listed word, and the other text has one that is, one edit away, with
+// the same first letter, and that this text lacks ("methanol" is not "ethanol"). Two unknown words are never taken for each other:
+// they may be names.
+std::optional<std::string> Respell(const Reading& text, const Reading& other);
+
+}  // namespace reflex::text
