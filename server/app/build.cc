@@ -18,8 +18,14 @@ namespace {
 // Jobs of the semantic tier that wait; a job that finds no room is asked for again. One at a time each come from the tier and from
 // each part of its index.
 constexpr std::size_t kBackgroundQueueMax = 4096;
-// Behind everything that somebody waits for.
+// Behind connections. Look-ups too: an exact hit of one caller goes before another's question in other words.
 constexpr int kBackgroundNice = 10;
+constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
+
+std::size_t LookupThreads(const Settings& settings) {
+  if (settings.semantic_threads > 0) return settings.semantic_threads;
+  return settings.models.path.empty() ? kLookupThreads : kLookupThreadsPerContext * settings.models.contexts;
+}
 
 Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
   if (url.empty()) return std::nullopt;
@@ -63,7 +69,8 @@ Result<void> BuildCache(Program& program) {
 Result<void> BuildSemantic(Program& program) {
   const Settings& settings = program.settings;
   if (!settings.gateway.canonical_tier || program.cache->store() == nullptr) return {};
-  program.background = std::make_unique<base::WorkerPool>(settings.semantic_threads, kBackgroundQueueMax, kBackgroundNice);
+  program.background = std::make_unique<base::WorkerPool>(1, kBackgroundQueueMax, kBackgroundNice);
+  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), settings.semantic_queue_max, kBackgroundNice);
   const auto background = [pool = program.background.get()](std::function<void()> work) { return pool->Submit(std::move(work)); };
   Embedder& embedder = program.models->main();
   SemanticTier::Parts parts;
@@ -125,6 +132,7 @@ Result<void> BuildGateway(Program& program) {
   parts.request_log = program.request_log.get();
   parts.readiness = &program.readiness;
   parts.semantic = program.semantic.get();
+  parts.semantic_pool = program.lookups.get();
   const std::vector<http::IoThread*> threads = parts.threads;
   REFLEX_TRY(program.gateway, gateway::Gateway::Create(program.settings.gateway, std::move(parts)));
   REFLEX_TRY(program.server,

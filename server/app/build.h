@@ -43,8 +43,9 @@ struct Program {
   base::MetricsRegistry metrics;
   gateway::Readiness readiness;
   std::unique_ptr<base::WorkerPool> pool;
-  std::unique_ptr<base::WorkerPool> background;  // What nobody waits for: the index and vectors behind requests. Null without tier.
-  std::unique_ptr<Models> models;                // Null without semantic tier, as is it.
+  std::unique_ptr<base::WorkerPool> lookups;     // Look-ups in other words. Null without semantic tier, as are the next three.
+  std::unique_ptr<base::WorkerPool> background;  // What nobody waits for: the index and vectors behind requests.
+  std::unique_ptr<Models> models;
   std::unique_ptr<Cache> cache;
   std::unique_ptr<SemanticTier> semantic;
   std::string storage_problem;                    // Why nothing is stored on disk; empty when all is well.

@@ -341,9 +341,15 @@ constexpr Setting kTable[] = {
     {.key = "semantic.threads",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.semantic_threads; },
-     .help = "Threads that build the index and embed behind requests, at a lower priority.",
+     .help = "Threads for look-ups in other words, at a lower priority than connections; 0 for two, with a model four for each of "
+             "model.contexts (what waits together is embedded together).",
+     .max = 256},
+    {.key = "semantic.queue_max",
+     .kind = Kind::kCount,
+     .field = [](Settings& s) -> Field { return &s.semantic_queue_max; },
+     .help = "Look-ups that wait for such a thread; beyond, a question is a miss with reason busy.",
      .min = 1,
-     .max = 64},
+     .max = 100'000},
     {.key = "semantic.audit_share",
      .kind = Kind::kShare,
      .field = [](Settings& s) -> Field { return &s.gateway.audits.share; },
@@ -379,8 +385,9 @@ constexpr Setting kTable[] = {
     {.key = "model.verifier",
      .kind = Kind::kPath,
      .field = [](Settings& s) -> Field { return &s.models.verifier_path; },
-     .help = "Weights of the verifier trained with this model's word vectors. Empty: the file beside the model that has its name with "
-             ".verifier.txt in place of .gguf, if there is one; else the built-in verifier with the built-in vectors judges."},
+     .help =
+         "Weights of the verifier trained with this model's word vectors. Empty: the file beside the model that has its name with "
+         ".verifier.txt in place of .gguf, if there is one; else the built-in verifier with the built-in vectors judges."},
     {.key = "model.contexts",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.models.contexts; },

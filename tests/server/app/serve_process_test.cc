@@ -148,15 +148,22 @@ TEST(Serve, RaisesTheDescriptorLimit) {
   EXPECT_NE(line.find("5000"), line.rfind("5000")) << line;
 }
 
-TEST(Serve, StartsNoMoreThreadsThanItNeeds) {
+// How many threads the program has once it serves.
+std::ptrdiff_t ThreadsWith(const std::string& tiers) {
   TempFolder folder;
-  Served served(folder, {"--io-threads", "3", "--workers-threads", "2"});
+  Served served(folder, {"--io-threads", "3", "--workers-threads", "2", "--tiers", tiers});
   EXPECT_EQ(Ask(served.port(), "GET", "/healthz").status, 200);
   const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(served.process().pid()) + "/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+TEST(Serve, StartsNoMoreThreadsThanItNeeds) {
   // Three for connections, two workers, one store writer, one log writer, the main one; a sanitizer may add one.
-  const auto count = std::distance(begin(tasks), end(tasks));
-  EXPECT_GE(count, 8);
-  EXPECT_LE(count, 9);
+  const std::ptrdiff_t exact = ThreadsWith("l1");
+  EXPECT_GE(exact, 8);
+  EXPECT_LE(exact, 9);
+  // Two for look-ups in other words and one behind requests.
+  EXPECT_EQ(ThreadsWith("l1,l2,l3"), exact + 3);
 }
 
 TEST(Serve, WritesRequestLinesToTheFileWithoutPromptAnswerOrKey) {
