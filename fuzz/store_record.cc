@@ -24,8 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (place.has_value() != (head->scope != reflex::Digest{})) std::abort();
     if (place && (place->scope != head->scope || place->canonical != head->canonical)) std::abort();
   }
-  if (const auto row = DecodeScopeRow(bytes);
-      row && EncodeScopeRow(row->scope, row->member.canonical, row->member.key) != bytes) {
+  if (const auto row = DecodeScopeRow(bytes); row && EncodeScopeRow(row->scope, row->member.canonical, row->member.key) != bytes) {
     std::abort();
   }
   if (const auto rule = DecodeRule(bytes); rule && EncodeRule(*rule) != bytes) std::abort();

@@ -87,7 +87,9 @@ class EntryStore {
   /// Commits what is queued, waiting at most `limit`. Returns: kTimeout, kIo, kFull.
   virtual Result<void> Flush(std::chrono::milliseconds limit) = 0;
 
-  // ---- Scopes: which entries may be compared at all. Entries with an all-zero scope are in none.
+  // ---- Scopes: which entries may be compared at all. Entries with an all-zero scope are in none. Find, FindHead and
+  // FindHeadByLabel obey erasures and purges at once; the look-ups that give keys or vectors obey erasures and Clear, not purges,
+  // and a member may go while it is looked at. So a member is a candidate: what FindHead or Find has for it decides.
 
   /// At most `limit` members of a scope, those with the lowest canonical digests first (so no order a caller may rely on);
   /// committed and pending ones alike. Returns: kIo, kUnavailable.
@@ -100,7 +102,8 @@ class EntryStore {
   virtual Result<EntryPtr> FindHeadByLabel(std::uint64_t label) = 0;
 
   /// Keeps bytes of a vector beside an entry, replacing older ones; they go when the entry goes. At most 256 KiB. Queued like Put.
-  /// Nothing is kept where there is no such entry. Returns as Put.
+  /// Nothing is kept where there is no such entry; an entry put again with the same scope and canonical digest keeps its vector.
+  /// Found from the next commit on. Returns as Put.
   virtual Result<void> PutVector(const Digest& key, std::string bytes) = 0;
   /// The bytes, or an empty string. Returns: kIo, kUnavailable.
   virtual Result<std::string> FindVector(const Digest& key) = 0;
@@ -113,12 +116,15 @@ class EntryStore {
   virtual Result<void> VisitScopes(const VisitMember& visit) = 0;
 
   /// Called for each entry with a scope that is gone: erased, evicted, expired, purged, replaced by one of another scope. On the
-  /// store's own thread or a caller's; must be quick and must not call the store. Set once, before the first use.
+  /// store's own thread or a caller's; must be quick and must not call the store. Set once, before the first use. A queueing store
+  /// calls after the commit, and not at all for an entry that is back in the same scope by then.
   using OnRemoved = std::function<void(const Digest& scope, const Digest& key)>;
   virtual void SetOnRemoved(OnRemoved on_removed) = 0;
 
-  /// Obeyed by every look-up from the return on, also after a restart; the space comes back behind. `removed`, if given, is called
-  /// once with the number of entries that went. Returns: kFull (more than 1,000 rules at work), kUnavailable, kIo.
+  /// Removes what was put before the call and meets the rule. Obeyed by Find, FindHead and FindHeadByLabel from the return on, also
+  /// after a restart once it was committed; the space comes back behind. `removed`, if given, is called once with the number of
+  /// entries that went, from any thread, perhaps before the return; never after an error, nor when the store is destroyed first.
+  /// Returns: kFull (more than 1,000 rules at work), kUnavailable, kIo.
   virtual Result<void> Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) = 0;
   /// How many entries the rule would remove now. Blocks. Returns: kIo, kUnavailable.
   virtual Result<std::uint64_t> CountPurge(const PurgeRule& rule) = 0;

@@ -49,7 +49,8 @@ class Cursor {
 }  // namespace
 
 std::uint64_t Batch::FileBytes(std::uint64_t bytes, bool scoped) {
-  // Each piece has its node; the rows in the key, expiry and scope tables are 74, 26 and 106 bytes in pages that are two thirds full.
+  // Each piece has its node; the rows in the key, expiry and scope tables are 74, 26 and 106 bytes in pages that are two thirds
+  // full.
   return bytes + (bytes / kPieceBytes + 2) * kNodeBytes + 150 + (scoped ? 160 : 0);
 }
 
@@ -84,11 +85,33 @@ int Batch::FindPlace(const KeyRecord& record, std::optional<ScopePlace>& place) 
   return NotFoundIsFine(code);
 }
 
-int Batch::RemovePlace(const Digest& key, const ScopePlace& place) {
-  removed_.push_back({place.scope, key});
-  const std::string bytes = EncodeScopeRow(place.scope, place.canonical, key);
-  MDB_val row = Value(bytes);
-  return NotFoundIsFine(mdb_del(transaction_.txn(), environment_.scopes(), &row, nullptr));
+void Batch::SetPlace(const Digest& key, const ScopePlace& place, bool there) {
+  places_.push_back({EncodeScopeRow(place.scope, place.canonical, key), places_.size(), there});
+}
+
+int Batch::Finish() {
+  std::ranges::sort(places_, [](const PlaceChange& a, const PlaceChange& b) {
+    const int order = a.row.compare(b.row);
+    return order != 0 ? order < 0 : a.order < b.order;
+  });
+  Cursor cursor(transaction_.txn(), environment_.scopes());
+  if (places_.empty() || cursor.code() != 0) return cursor.code();
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    // Of several changes of one row the last holds.
+    if (i + 1 < places_.size() && places_[i + 1].row == places_[i].row) continue;
+    MDB_val row = Value(places_[i].row), nothing{};
+    int code = 0;
+    if (places_[i].there) {
+      code = mdb_cursor_put(cursor.get(), &row, &nothing, 0);
+    } else {
+      code = cursor.Get(row, nothing, MDB_SET);
+      if (code == 0) code = mdb_cursor_del(cursor.get(), 0);
+      code = NotFoundIsFine(code);
+    }
+    if (code != 0) return code;
+  }
+  places_.clear();
+  return 0;
 }
 
 int Batch::RemoveVector(const Digest& key) {
@@ -100,7 +123,8 @@ int Batch::Remove(const Digest& key, const KeyRecord& record) {
   std::optional<ScopePlace> place;
   if (const int code = FindPlace(record, place); code != 0) return code;
   if (place) {
-    if (const int code = RemovePlace(key, *place); code != 0) return code;
+    removed_.push_back({place->scope, key});
+    SetPlace(key, *place, false);
   }
   if (const int code = RemoveVector(key); code != 0) return code;
   return RemoveEntry(key, record);
@@ -160,10 +184,8 @@ int Batch::Put(const Entry& entry) {
     if (!stays) old_place.reset();
   }
   const std::string_view bytes = state_.encoder.Encode(entry);
-  if (const int code = Append(entry.key, bytes, entry.expires_ms, Checksum(bytes)); code != 0 || !place || old_place) return code;
-  const std::string row = EncodeScopeRow(entry.scope, entry.canonical, entry.key);
-  MDB_val name = Value(row), nothing{};
-  return mdb_put(transaction_.txn(), environment_.scopes(), &name, &nothing, 0);
+  if (place && !old_place) SetPlace(entry.key, *place, true);
+  return Append(entry.key, bytes, entry.expires_ms, Checksum(bytes));
 }
 
 int Batch::Erase(const Digest& key, std::optional<std::uint64_t> checksum) {

@@ -35,7 +35,8 @@ struct WriterState : WriterPosition {
 };
 
 // The changes of one write transaction, written for a page size of 4 KiB and correct for any. Functions return LMDB's codes,
-// 0 for done; after any other code the transaction must be aborted. Not thread-safe; lives as long as its transaction.
+// 0 for done; after any other code the transaction must be aborted.
+// Finish comes last. Not thread-safe; lives as long as its transaction.
 class Batch {
  public:
   Batch(Environment& environment, WriteTransaction& transaction, WriterState& state, StoreCounters& counters, ReadMarks& marks)
@@ -75,6 +76,9 @@ class Batch {
   };
   int Sweep(const Slice& slice, const Condemn& condemn, std::uint64_t& position, bool& last);
 
+  // Writes what is kept back for the end: the rows of the scope table, in order of key, so that neighbours share a page's change.
+  int Finish();
+
   // Entries with a scope that this batch took out of it; one that was put back is among them.
   struct Removed {
     Digest scope;
@@ -100,7 +104,6 @@ class Batch {
   int Remove(const Digest& key, const KeyRecord& record);
   // The entry, but neither its place in a scope nor its vector: it is about to be written again.
   int RemoveEntry(const Digest& key, const KeyRecord& record);
-  int RemovePlace(const Digest& key, const ScopePlace& place);
   int RemoveVector(const Digest& key);
   int RemovePieces(std::uint64_t first_id, std::uint32_t pieces);
   int Append(const Digest& key, std::string_view bytes, std::int64_t expires_ms, std::uint64_t checksum);
@@ -113,6 +116,14 @@ class Batch {
   WriterState& state_;
   StoreCounters& counters_;
   ReadMarks& marks_;
+  struct PlaceChange {
+    std::string row;
+    std::size_t order = 0;
+    bool there = false;  // Afterwards.
+  };
+  void SetPlace(const Digest& key, const ScopePlace& place, bool there);
+
+  std::vector<PlaceChange> places_;
   std::vector<Removed> removed_;
 };
 

@@ -114,7 +114,9 @@ class Checker {
   bool CheckRest();
   std::uint32_t format() const { return format_; }
   bool has_format() const { return has_format_; }
-  bool has_tables() const { return std::ranges::all_of(tables_, [](const auto& tree) { return tree.has_value(); }); }
+  bool has_tables() const {
+    return std::ranges::all_of(tables_, [](const auto& tree) { return tree.has_value(); });
+  }
   bool is_new() const { return txnid_ == 0 && main_.root == kNoPage && free_.root == kNoPage; }
   std::uint64_t pages_checked() const { return pages_checked_; }
   const std::string& problem() const { return problem_; }

@@ -178,7 +178,8 @@ void LmdbStore::Impl::Run() {
     logger_.Log(LogLevel::kError, "store_purges_lost error=\"" + loaded.error().message + "\"");
   }
   {
-    Writer writer({options_, clock_, logger_, folder_, *owned_, queue_, visibility_, counters_, marks_, trouble_, rules_, listener_});
+    Writer writer(
+        {options_, clock_, logger_, folder_, *owned_, queue_, visibility_, counters_, marks_, trouble_, rules_, listener_});
     logger_.Log(LogLevel::kInfo, "store_opened path=" + options_.path.string() + " entries=" + std::to_string(owned_->entries()));
     trouble_.Clear();
     environment_.store(owned_.get(), std::memory_order_release);
@@ -258,9 +259,8 @@ Result<std::vector<ScopeMember>> LmdbStore::Impl::FindMembers(const Digest& scop
   REFLEX_TRY(const std::vector<ScopeMember> stored, reader_.FindMembers(*environment, scope, canonical, limit));
   if (members.empty()) return stored;
   members.insert(members.end(), stored.begin(), stored.end());
-  std::sort(members.begin(), members.end(), [](const ScopeMember& a, const ScopeMember& b) {
-    return std::tie(a.canonical, a.key) < std::tie(b.canonical, b.key);
-  });
+  std::sort(members.begin(), members.end(),
+            [](const ScopeMember& a, const ScopeMember& b) { return std::tie(a.canonical, a.key) < std::tie(b.canonical, b.key); });
   members.erase(std::unique(members.begin(), members.end()), members.end());
   if (members.size() > limit) members.resize(limit);
   return members;

@@ -327,7 +327,8 @@ std::string EncodeRule(const StoredRule& stored) {
   const PurgeRule& rule = stored.rule;
   AppendLittleEndian(rule.before_ms, bytes);
   AppendLittleEndian(stored.until_id, bytes);
-  bytes.push_back(static_cast<char>((rule.model ? kRuleModel : 0) | (rule.name_space ? kRuleNamespace : 0) | (rule.tag ? kRuleTag : 0)));
+  bytes.push_back(
+      static_cast<char>((rule.model ? kRuleModel : 0) | (rule.name_space ? kRuleNamespace : 0) | (rule.tag ? kRuleTag : 0)));
   for (const auto& text : {rule.model, rule.name_space, rule.tag}) {
     if (text) AppendText(*text, bytes);
   }

@@ -25,10 +25,10 @@ class RuleBook {
  public:
   using Removed = std::function<void(std::uint64_t)>;
   struct AtWork {
-    std::uint64_t id = 0;            // Of this process.
-    std::uint64_t order = 0;         // Of the queue: pending entries with a higher one came after the rule.
-    std::uint64_t until_id = kAll;   // Stored entries from this id on came after it; kAll until the writer knows.
-    std::uint64_t number = 0;        // Of its row in the file; 0 before it has one.
+    std::uint64_t id = 0;           // Of this process.
+    std::uint64_t order = 0;        // Of the queue: pending entries with a higher one came after the rule.
+    std::uint64_t until_id = kAll;  // Stored entries from this id on came after it; kAll until the writer knows.
+    std::uint64_t number = 0;       // Of its row in the file; 0 before it has one.
     bool in_pass = false;
     PurgeRule rule;
   };

@@ -16,9 +16,7 @@ constexpr std::chrono::seconds kRoomLimit{10};
 
 WriteQueue::WriteQueue(const Limits& limits) : limits_(limits) {}
 
-std::uint64_t WriteQueue::Bytes(const WriteOp& op) {
-  return kOpBytes + (op.entry != nullptr ? op.entry->MemoryBytes() : 0) + op.name.size() + op.bytes.size();
-}
+std::uint64_t WriteQueue::Bytes(const WriteOp& op) { return kOpBytes + op.entry_bytes + op.name.size() + op.bytes.size(); }
 
 bool WriteQueue::Reserve(std::uint64_t bytes) {
   const bool bytes_fit = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limits_.bytes;
@@ -48,7 +46,7 @@ void WriteQueue::SetPending(const WriteOp& op) {
   if (op.entry != nullptr && HasScope(*op.entry)) {
     ScopeShard& members = ScopeShardOf(op.entry->scope);
     base::MutexLock lock(members.mutex);
-    members.rows.insert({op.entry->scope, op.entry->canonical, op.key, op.order});
+    members.scopes[op.entry->scope].insert({op.entry->canonical, op.key, op.order});
   }
   Shard& shard = ShardOf(op.key);
   base::MutexLock lock(shard.mutex);
@@ -78,6 +76,7 @@ Result<void> WriteQueue::Put(EntryPtr entry, std::uint64_t clears) {
   WriteOp op;
   op.key = entry->key;
   op.entry = std::move(entry);
+  op.entry_bytes = op.entry->MemoryBytes();
   op.clears = clears;
   if (!Reserve(Bytes(op))) return ::reflex::Fail(ErrorCode::kFull, "the store's queue is full");
   op.order = next_order_.fetch_add(1, std::memory_order_relaxed);
@@ -199,14 +198,16 @@ std::vector<std::pair<Digest, WriteQueue::PendingOp>> WriteQueue::PendingByLabel
 std::vector<ScopeMember> WriteQueue::PendingMembers(const Digest& scope, const Digest* canonical, std::size_t limit) const {
   std::vector<ScopeMember> members;
   const ScopeShard& shard = ScopeShardOf(scope);
-  MemberRow from{scope, canonical != nullptr ? *canonical : Digest{}, {}, 0};
+  MemberRow from{canonical != nullptr ? *canonical : Digest{}, {}, 0};
   for (bool last = false; !last && members.size() < limit;) {
     // A slice under the lock of the scopes, then each judged under its key's: one lock at a time.
     std::vector<MemberRow> slice;
     {
       base::MutexLock lock(shard.mutex);
-      for (auto row = shard.rows.lower_bound(from); slice.size() < limit; ++row) {
-        last = row == shard.rows.end() || row->scope != scope || (canonical != nullptr && row->canonical != *canonical);
+      const auto found = shard.scopes.find(scope);
+      if (found == shard.scopes.end()) break;
+      for (auto row = found->second.lower_bound(from); slice.size() < limit; ++row) {
+        last = row == found->second.end() || (canonical != nullptr && row->canonical != *canonical);
         if (last) break;
         slice.push_back(*row);
       }
@@ -319,7 +320,10 @@ void WriteQueue::ReleasePending(const WriteOp& op) {
   if (op.entry == nullptr || !HasScope(*op.entry)) return;
   ScopeShard& members = ScopeShardOf(op.entry->scope);
   base::MutexLock lock(members.mutex);
-  members.rows.erase({op.entry->scope, op.entry->canonical, op.key, op.order});
+  const auto found = members.scopes.find(op.entry->scope);
+  if (found == members.scopes.end()) return;
+  found->second.erase({op.entry->canonical, op.key, op.order});
+  if (found->second.empty()) members.scopes.erase(found);
 }
 
 void WriteQueue::Release(const std::vector<WriteOp>& ops) {

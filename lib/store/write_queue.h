@@ -26,22 +26,23 @@ struct WriteOp {
   enum class Kind { kPut, kErase, kEraseSame, kClear, kVector, kNote, kEraseNote, kPurge };
   Kind kind = Kind::kPut;
   Digest key;
-  EntryPtr entry;              // kPut.
-  std::uint64_t checksum = 0;  // kEraseSame: only the stored entry with this checksum.
-  std::uint64_t rule = 0;      // kPurge: its id in the RuleBook.
-  std::string name;            // kNote, kEraseNote: the note's key.
-  std::string bytes;           // kVector, kNote: what is kept.
-  std::uint64_t clears = 0;    // kPut: Clears asked for before it. kClear: its own number.
-  std::uint64_t order = 0;     // Grows; of two operations on one key the higher one wins.
+  EntryPtr entry;                 // kPut.
+  std::uint64_t entry_bytes = 0;  // Its MemoryBytes(), counted once.
+  std::uint64_t checksum = 0;     // kEraseSame: only the stored entry with this checksum.
+  std::uint64_t rule = 0;         // kPurge: its id in the RuleBook.
+  std::string name;               // kNote, kEraseNote: the note's key.
+  std::string bytes;              // kVector, kNote: what is kept.
+  std::uint64_t clears = 0;       // kPut: Clears asked for before it. kClear: its own number.
+  std::uint64_t order = 0;        // Grows; of two operations on one key the higher one wins.
 };
 
 // What waits for the writer, in order, and what readers must see of it already.
 //
 // Operation: each call queues an operation. Put and Erase also enter the pending table, where Find looks before it looks into the
-// file; a Put with a scope the table of pending members; notes a table of their own. The writer's turn is (Wait Take (Finish | Fail))*. An operation leaves the pending table and
-// its bytes leave the bound only in Finish or Fail, when the file shows it or never will.
-// Concurrency: thread-safe; Wait, Take, Finish and Fail are the writer's. One lock is held at a time.
-// Limitations: a full queue refuses a Put at once; an Erase waits for room, since it must not be lost.
+// file; a Put with a scope the table of pending members; notes a table of their own. The writer's turn is (Wait Take (Finish |
+// Fail))*. An operation leaves the pending table and its bytes leave the bound only in Finish or Fail, when the file shows it or
+// never will. Concurrency: thread-safe; Wait, Take, Finish and Fail are the writer's. One lock is held at a time. Limitations: a
+// full queue refuses a Put at once; an Erase waits for room, since it must not be lost.
 class WriteQueue {
  public:
   struct Limits {
@@ -113,7 +114,7 @@ class WriteQueue {
  private:
   // Sorts members as FindScope gives them. A row whose order is not the pending table's was replaced or erased since.
   struct MemberRow {
-    Digest scope, canonical, key;
+    Digest canonical, key;
     std::uint64_t order = 0;
     friend auto operator<=>(const MemberRow&, const MemberRow&) = default;
   };
@@ -123,7 +124,7 @@ class WriteQueue {
   };
   struct alignas(64) ScopeShard {
     mutable base::Mutex mutex;
-    std::set<MemberRow> rows GUARDED_BY(mutex);
+    std::unordered_map<Digest, std::set<MemberRow>, DigestHash> scopes GUARDED_BY(mutex);
   };
   struct alignas(64) Shard {
     mutable base::Mutex mutex;

@@ -110,7 +110,7 @@ bool Writer::SpendChange() {
 std::uint64_t Writer::NeedBytes(const std::vector<WriteOp>& ops) const {
   std::uint64_t bytes = 0;
   for (const WriteOp& op : ops) {
-    if (op.entry != nullptr) bytes += Batch::FileBytes(op.entry->MemoryBytes(), HasScope(*op.entry));
+    if (op.entry != nullptr) bytes += Batch::FileBytes(op.entry_bytes, HasScope(*op.entry));
     if (!op.bytes.empty()) bytes += Batch::RowBytes(op.name.size() + op.bytes.size());
   }
   return bytes;
@@ -144,6 +144,7 @@ void Writer::Cycle(std::vector<WriteOp> ops) {
     Batch batch(parts_.environment, transaction, state_, parts_.counters, parts_.marks);
     code = Maintain(batch, transaction, NeedBytes(all));
     if (code == 0) code = Apply(batch, transaction, all);
+    if (code == 0) code = batch.Finish();
     if (code == 0) code = transaction.Commit();
     removed = batch.removed();
   }
@@ -232,7 +233,7 @@ int Writer::Evict(Batch& batch, const WriteTransaction& transaction, std::uint64
 int Writer::ApplyPut(Batch& batch, const WriteOp& op) {
   // Asked for before a Clear, or replaced while it waited: nobody is to see it.
   if (op.clears < parts_.visibility.clears_asked.load(std::memory_order_acquire) || parts_.queue.Superseded(op)) return 0;
-  if (!Place(Batch::FileBytes(op.entry->MemoryBytes(), HasScope(*op.entry)))) return 0;
+  if (!Place(Batch::FileBytes(op.entry_bytes, HasScope(*op.entry)))) return 0;
   ++put_;
   return batch.Put(*op.entry);
 }
@@ -273,7 +274,8 @@ int Writer::ApplyOne(Batch& batch, const WriteOp& op) {
     case WriteOp::Kind::kEraseSame: return batch.Erase(op.key, op.checksum);
     case WriteOp::Kind::kClear: return ApplyClear(batch, op);
     case WriteOp::Kind::kVector: return Place(Batch::RowBytes(op.bytes.size())) ? batch.PutVector(op.key, op.bytes) : 0;
-    case WriteOp::Kind::kNote: return Place(Batch::RowBytes(op.name.size() + op.bytes.size())) ? batch.PutNote(op.name, op.bytes) : 0;
+    case WriteOp::Kind::kNote:
+      return Place(Batch::RowBytes(op.name.size() + op.bytes.size())) ? batch.PutNote(op.name, op.bytes) : 0;
     case WriteOp::Kind::kEraseNote: return batch.EraseNote(op.name);
     case WriteOp::Kind::kPurge: return ApplyPurge(batch, op);
   }
@@ -370,8 +372,7 @@ void Writer::Retreat(std::vector<WriteOp> ops, int code) {
   std::ranges::move(std::exchange(deferred_, {}), std::back_inserter(ops));
   std::vector<WriteOp> done;
   for (WriteOp& op : ops) {
-    const bool may_be_lost =
-        op.kind == WriteOp::Kind::kPut || op.kind == WriteOp::Kind::kVector || op.kind == WriteOp::Kind::kNote;
+    const bool may_be_lost = op.kind == WriteOp::Kind::kPut || op.kind == WriteOp::Kind::kVector || op.kind == WriteOp::Kind::kNote;
     (may_be_lost ? done : retained_).push_back(std::move(op));
   }
   parts_.counters.puts_dropped.Add(done.size());

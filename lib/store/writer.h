@@ -49,8 +49,8 @@ class Listener {
   EntryStore::OnRemoved on_removed_ GUARDED_BY(mutex_);
 };
 
-// The store's one writer: takes from the queue, commits, expires, evicts, reclaims, carries out purges, and copes when the disk says no. Run is the
-// body of the store's thread; everything else here is for that thread only.
+// The store's one writer: takes from the queue, commits, expires, evicts, reclaims, carries out purges, and copes when the disk
+// says no. Run is the body of the store's thread; everything else here is for that thread only.
 class Writer {
  public:
   struct Parts {
@@ -125,7 +125,7 @@ class Writer {
   std::uint64_t change_bytes_ = 0;  // What rewriting the other tables may still cost.
   std::uint64_t clears_applied_ = 0;
   std::uint64_t put_ = 0;
-  std::uint64_t placed_ = 0;   // Operations there was room for.
+  std::uint64_t placed_ = 0;  // Operations there was room for.
   std::uint64_t dropped_ = 0;
   bool defer_ = false;
   bool more_to_maintain_ = false;

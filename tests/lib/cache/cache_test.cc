@@ -15,9 +15,9 @@
 namespace reflex {
 namespace {
 
+using fakes::FaultyStore;
 using store::KeyOf;
 using store::MakeEntry;
-using fakes::FaultyStore;
 
 class CacheTest : public ::testing::Test {
  protected:

@@ -89,7 +89,8 @@ TEST_P(ScopesTest, MembersAreFoundPendingAndCommittedInOneOrder) {
   Put(MakeEntry(500, 100));
   const auto pending = Scope(0);
   ASSERT_EQ(pending.size(), 20u);
-  EXPECT_TRUE(std::is_sorted(pending.begin(), pending.end(), [](const auto& a, const auto& b) { return a.canonical < b.canonical; }));
+  EXPECT_TRUE(
+      std::is_sorted(pending.begin(), pending.end(), [](const auto& a, const auto& b) { return a.canonical < b.canonical; }));
   Flush();
   EXPECT_EQ(Scope(0), pending);
   for (std::uint64_t i = 40; i < 60; ++i) Put(MakeScoped(i, i % 2, 300));
@@ -409,7 +410,8 @@ TEST_P(ScopesTest, ManyThreadsSeeMembersThatAreThere) {
           const auto head = store_->FindHead(member.key);
           if (!head || (*head != nullptr && (*head)->scope != ScopeOf(number % 3))) ++wrong;
         }
-        (void)store_->ReadVectorByLabel(LabelOf(KeyOf(number)), [&](std::string_view bytes) { wrong += bytes == "vector" ? 0 : 1; });
+        (void)store_->ReadVectorByLabel(LabelOf(KeyOf(number)),
+                                        [&](std::string_view bytes) { wrong += bytes == "vector" ? 0 : 1; });
         const auto note = store_->FindNote("note " + std::to_string(number));
         if (note && *note != std::to_string(number)) ++wrong;
       }
