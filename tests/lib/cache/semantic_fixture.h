@@ -125,7 +125,10 @@ class SemanticTest : public ::testing::Test {
   }
   EntryPtr Store(std::string_view question, std::string_view scope = "a", std::shared_ptr<const SimilarVector> vector = nullptr) {
     EntryPtr entry = Make(question, scope);
-    EXPECT_TRUE(cache_->Insert(entry, cache_->epoch()));
+    // Refused when another thread erases something at that moment: asked again, as a later request would.
+    bool taken = false;
+    for (int i = 0; i < 1000 && !taken; ++i) taken = cache_->Insert(entry, cache_->epoch());
+    EXPECT_TRUE(taken);
     tier_->Stored(entry, std::move(vector));
     return entry;
   }
