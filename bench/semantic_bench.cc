@@ -2,10 +2,10 @@
 //
 //   semantic_bench [--entries=N] [--queries=N] [--words=MIN-MAX] [--memory] [--lexicon=FILE]
 //
-// Questions are made of listed words by their frequency, MIN to MAX words long, in families: nine in ten are another question of the
-// family with some words changed, so that the index finds candidates that are alike and the verifier has work to do. What is asked is
-// half of these, half new families. Entries are filed as the gateway does it, in the background; asked is when all of that is done.
-// Times are of the thread's processor, so that a busy machine does not count; "by the clock" is what a caller waits.
+// Questions are made of listed words by their frequency, MIN to MAX words long, in families: nine in ten are another question of
+// the family with some words changed, so that the index finds candidates that are alike and the verifier has work to do. What is
+// asked is half of these, half new families. Entries are filed as the gateway does it, in the background; asked is when all of that
+// is done. Times are of the thread's processor, so that a busy machine does not count; "by the clock" is what a caller waits.
 // --memory uses a MemoryStore in place of an LmdbStore in a folder of its own.
 #include <time.h>
 #include <unistd.h>
@@ -30,8 +30,8 @@
 #include "reflex/memory_store.h"
 #include "reflex/semantic_tier.h"
 #include "text/canonical.h"
-#include "verify/reading.h"
 #include "vector/local_index.h"
+#include "verify/reading.h"
 
 namespace {
 
@@ -110,8 +110,11 @@ EntryPtr MakeEntry(const Digest& scope, const std::string& question, std::int64_
 void Print(const char* name, std::vector<double>& times) {
   if (times.empty()) return;
   std::sort(times.begin(), times.end());
-  const auto at = [&](double share) { return times[std::min(times.size() - 1, static_cast<std::size_t>(share * static_cast<double>(times.size())))]; };
-  std::printf("%-34s n %6zu   p50 %8.1f   p90 %8.1f   p99 %8.1f   max %8.1f us\n", name, times.size(), at(0.5), at(0.9), at(0.99), times.back());
+  const auto at = [&](double share) {
+    return times[std::min(times.size() - 1, static_cast<std::size_t>(share * static_cast<double>(times.size())))];
+  };
+  std::printf("%-34s n %6zu   p50 %8.1f   p90 %8.1f   p99 %8.1f   max %8.1f us\n", name, times.size(), at(0.5), at(0.9), at(0.99),
+              times.back());
 }
 
 std::unique_ptr<EntryStore> OpenStore(const Settings& settings, const std::filesystem::path& folder, Clock& clock, Logger& logger) {
@@ -129,7 +132,8 @@ std::unique_ptr<EntryStore> OpenStore(const Settings& settings, const std::files
 
 class Bench {
  public:
-  Bench(const Settings& settings, const std::filesystem::path& folder) : settings_(settings), questions_(settings), pool_(1, 1024, 0) {
+  Bench(const Settings& settings, const std::filesystem::path& folder)
+      : settings_(settings), questions_(settings), pool_(1, 1024, 0) {
     auto store = OpenStore(settings, folder, clock_, logger_);
     store_ = store.get();
     auto cache = Cache::Create({}, std::move(store), clock_, logger_);
@@ -169,10 +173,11 @@ class Bench {
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     } while (tier_->Stats().index.vectors != vectors || pool_.QueueLength() > 0);
     const SemanticStats stats = tier_->Stats();
-    std::printf("filled %zu entries in %.1f s: %llu vectors, %llu graphs, index %.1f bytes a vector\n", settings_.entries,
-                Microseconds(start) / 1e6, static_cast<unsigned long long>(stats.index.vectors),
-                static_cast<unsigned long long>(stats.index.graphs),
-                static_cast<double>(stats.index.memory_bytes) / static_cast<double>(std::max<std::uint64_t>(1, stats.index.vectors)));
+    std::printf(
+        "filled %zu entries in %.1f s: %llu vectors, %llu graphs, index %.1f bytes a vector\n", settings_.entries,
+        Microseconds(start) / 1e6, static_cast<unsigned long long>(stats.index.vectors),
+        static_cast<unsigned long long>(stats.index.graphs),
+        static_cast<double>(stats.index.memory_bytes) / static_cast<double>(std::max<std::uint64_t>(1, stats.index.vectors)));
   }
 
   void Ask() {
@@ -181,7 +186,8 @@ class Bench {
     std::mt19937_64 random(7);
     for (std::size_t i = 0; i < settings_.queries; ++i) {
       const bool known = i % 2 == 0;
-      const std::string question = questions_.Make(known ? random() % (settings_.entries / 10) : 1'000'000 + i, known ? 100 + random() % 100 : 0);
+      const std::string question =
+          questions_.Make(known ? random() % (settings_.entries / 10) : 1'000'000 + i, known ? 100 + random() % 100 : 0);
       SimilarQuery query;
       query.scope = scope_;
       query.question = question;
@@ -205,8 +211,9 @@ class Bench {
     Print("  50 to 99 words", by_length[1]);
     Print("  100 words and more", by_length[2]);
     Print("  hits", hits);
-    std::printf("misses: no candidate %zu, guard %zu, score %zu, timeout %zu, failed %zu, others %zu\n", misses[0], misses[1], misses[2],
-                misses[static_cast<std::size_t>(SimilarMiss::kTimeout)], misses[static_cast<std::size_t>(SimilarMiss::kFailed)],
+    std::printf("misses: no candidate %zu, guard %zu, score %zu, timeout %zu, failed %zu, others %zu\n", misses[0], misses[1],
+                misses[2], misses[static_cast<std::size_t>(SimilarMiss::kTimeout)],
+                misses[static_cast<std::size_t>(SimilarMiss::kFailed)],
                 misses[3] + misses[4] + misses[5] + misses[6] + misses[7] + misses[8] + misses[9]);
   }
 

@@ -1,6 +1,7 @@
 // The local vector index on clustered vectors: recall against exact float search, time of a search, time to build, memory.
 //
-//   vector_bench [--vectors=N] [--dimension=D] [--queries=N] [--lists-from=N] [--list-entries=N] [--read-permille=N] [--oversampling=N]
+//   vector_bench [--vectors=N] [--dimension=D] [--queries=N] [--lists-from=N] [--list-entries=N] [--read-permille=N]
+//   [--oversampling=N]
 //                [--file] [--no-lists] [--kernels]
 //
 // Vectors are made of 10,000 centres: the cosine of a vector and its centre is uniform in 0.6 to 0.95, and queries are made the

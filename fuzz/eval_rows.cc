@@ -1,4 +1,5 @@
-// Files for `reflex eval`: whatever they hold, they are refused with a message that names the file, or give rows with ids of their own.
+// Files for `reflex eval`: whatever they hold, they are refused with a message that names the file, or give rows with ids of their
+// own.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

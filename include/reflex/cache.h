@@ -65,8 +65,8 @@ class Cache {
   Result<void> Erase(const Digest& key);
   /// Removes everything, everywhere.
   Result<void> Clear();
-  /// Removes what the rule names: memory at once, the store by a rule that look-ups obey at once. `removed` is called once, from any
-  /// thread, with how many the store (or, without one, memory) lost.
+  /// Removes what the rule names: memory at once, the store by a rule that look-ups obey at once. `removed` is called once, from
+  /// any thread, with how many the store (or, without one, memory) lost.
   Result<void> Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed);
   /// Removes what `condemn` asks for, in memory and in the store. Returns how many the store (or, without one, memory) lost.
   Result<std::uint64_t> EraseIf(const EntryStore::Condemn& condemn);

@@ -127,8 +127,8 @@ struct Explanation {
 struct BudgetView {
   std::string name_space;
   double max_wrong_hits = 0;
-  double threshold = 0;   ///< > 1: the tier is off.
-  double estimate = 0;    ///< Wrong share of semantic hits, with its 95 % interval.
+  double threshold = 0;  ///< > 1: the tier is off.
+  double estimate = 0;   ///< Wrong share of semantic hits, with its 95 % interval.
   double lower = 0, upper = 0;
   std::uint64_t hits = 0;
   double labels = 0, wrong_labels = 0;
@@ -138,9 +138,9 @@ struct BudgetView {
 
 struct SemanticStats {
   std::uint64_t lookups = 0, hits_canonical = 0, hits_verified = 0;
-  std::uint64_t embedded = 0;           ///< Texts embedded for a look-up.
-  std::uint64_t embedded_later = 0;     ///< Texts embedded in the background.
-  std::uint64_t vectors_dropped = 0;    ///< Of another model.
+  std::uint64_t embedded = 0;         ///< Texts embedded for a look-up.
+  std::uint64_t embedded_later = 0;   ///< Texts embedded in the background.
+  std::uint64_t vectors_dropped = 0;  ///< Of another model.
   bool loading = false;
   VectorIndexStats index;
 };
@@ -155,10 +155,10 @@ class SemanticTier {
     Cache* cache = nullptr;
     EntryStore* store = nullptr;
     std::unique_ptr<VectorIndex> index;
-    Embedder* words = nullptr;       ///< Quick: the built-in table, whose word vectors the built-in verifier was trained on.
-    Embedder* model = nullptr;       ///< Null: `words` also makes the vectors of the index.
-    /// A verifier trained with the word vectors of `model`, in the text form of docs/canonical.md; must name the model's id. Empty: all
-    /// pairs are judged with the built-in word vectors and weights. Copied.
+    Embedder* words = nullptr;  ///< Quick: the built-in table, whose word vectors the built-in verifier was trained on.
+    Embedder* model = nullptr;  ///< Null: `words` also makes the vectors of the index.
+    /// A verifier trained with the word vectors of `model`, in the text form of docs/canonical.md; must name the model's id. Empty:
+    /// all pairs are judged with the built-in word vectors and weights. Copied.
     std::string_view model_verifier;
     PairScorer* reranker = nullptr;  ///< May be null.
     Clock* clock = nullptr;

@@ -43,7 +43,7 @@ void AddAll(std::string_view name, const std::vector<std::string>& values, std::
 
 void AddQuantifiers(std::uint32_t bits, std::vector<std::string>& facts) {
   constexpr std::pair<std::uint32_t, std::string_view> kNames[] = {
-      {text::kAtLeast, "at least"}, {text::kAtMost, "at most"},    {text::kFirst, "first"},        {text::kLast, "last"},
+      {text::kAtLeast, "at least"}, {text::kAtMost, "at most"},   {text::kFirst, "first"},        {text::kLast, "last"},
       {text::kAll, "all"},          {text::kOnlyOne, "only one"}, {text::kMoreThan, "more than"}, {text::kLessThan, "less than"}};
   for (const auto& [bit, name] : kNames) {
     if ((bits & bit) != 0) facts.push_back("quantifier " + std::string(name));

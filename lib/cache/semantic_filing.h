@@ -22,11 +22,11 @@ namespace reflex::cache {
 
 // Keeps the index in step with the store, beside requests.
 //
-// Operation: what is to do waits in bounded queues; one job at a time works them off in slices and asks for the next one. Entries of
-// scopes with at most `scan_max` entries get no vector. When a scope outgrows that, all its members are embedded.
-// Concurrency: thread-safe. No thread of its own: everything runs in jobs handed to `background`. A job that finds no room is asked
-// for again by the next call of Nudge.
-// Limitations: an entry whose text the model had no time for in kAttemptsMax attempts has no vector until the next start.
+// Operation: what is to do waits in bounded queues; one job at a time works them off in slices and asks for the next one. Entries
+// of scopes with at most `scan_max` entries get no vector. When a scope outgrows that, all its members are embedded. Concurrency:
+// thread-safe. No thread of its own: everything runs in jobs handed to `background`. A job that finds no room is asked for again by
+// the next call of Nudge. Limitations: an entry whose text the model had no time for in kAttemptsMax attempts has no vector until
+// the next start.
 class VectorFiling {
  public:
   struct Parts {

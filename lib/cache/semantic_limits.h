@@ -7,8 +7,8 @@
 // Every number that bounds what one look-up and the work behind it may cost. What the operator sets is in SemanticOptions.
 namespace reflex::cache {
 
-// ---- One look-up's reads of the store: kCanonicalMax + scan_max or candidates_max heads, as many vectors with a model, and kServedMax
-// whole entries; one note for each candidate that might be served.
+// ---- One look-up's reads of the store: kCanonicalMax + scan_max or candidates_max heads, as many vectors with a model, and
+// kServedMax whole entries; one note for each candidate that might be served.
 
 // Entries with an equal canonical text that are looked at.
 inline constexpr std::size_t kCanonicalMax = 4;
@@ -16,13 +16,13 @@ inline constexpr std::size_t kCanonicalMax = 4;
 inline constexpr std::size_t kServedMax = 3;
 // Candidates that the last judge is asked about.
 inline constexpr std::size_t kRerankedMax = 2;
-// The grey band of the last judge: scores whose logit lies at most this far below the threshold's. It moves with the threshold, so that
-// a namespace whose hits were wrong asks about fewer.
+// The grey band of the last judge: scores whose logit lies at most this far below the threshold's. It moves with the threshold, so
+// that a namespace whose hits were wrong asks about fewer.
 inline constexpr double kGreyLogits = 4;
 
-// Bytes of candidates' texts that are read in a large scope, nearest first, once kReadAlways were. Reading a text takes a microsecond a
-// word, most of a decision's time; this makes it about the same for questions of any length. What is near among long texts is very
-// near, so that fewer are needed: bench/semantic_bench, docs/semantic.md.
+// Bytes of candidates' texts that are read in a large scope, nearest first, once kReadAlways were. Reading a text takes a
+// microsecond a word, most of a decision's time; this makes it about the same for questions of any length. What is near among long
+// texts is very near, so that fewer are needed: bench/semantic_bench, docs/semantic.md.
 inline constexpr std::size_t kReadBytesMax = 6 << 10;
 inline constexpr std::size_t kReadAlways = 4;
 
@@ -32,8 +32,8 @@ inline constexpr std::size_t kQuestionBytesMax = 1 << 20;
 
 // ---- The work behind.
 
-// Entries just stored that wait for a place in the index, and the bytes of the vectors they bring along. Beyond the count an entry waits
-// in the backlog; beyond the bytes it is embedded again.
+// Entries just stored that wait for a place in the index, and the bytes of the vectors they bring along. Beyond the count an entry
+// waits in the backlog; beyond the bytes it is embedded again.
 inline constexpr std::size_t kFreshMax = 4096;
 inline constexpr std::size_t kFreshBytesMax = 16 << 20;
 // Entries that wait to be embedded. Beyond that they are found at the next start.

@@ -251,14 +251,17 @@ bool Lookup::AskReranker() {
   return true;
 }
 
-// The reason of a miss is that of the best candidate: the most similar one if a guard objects to it, else the one of the best score.
+// The reason of a miss is that of the best candidate: the most similar one if a guard objects to it, else the one of the best
+// score.
 void Lookup::Explain() {
   found_.miss = saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate;
   if (candidates_.empty() || saw_blocked_) return;
   const auto similarity = [](const Candidate& candidate) { return candidate.judgement.similarity; };
   const Candidate& nearest = *std::ranges::max_element(candidates_, {}, similarity);
   const Candidate& best = nearest.vetoed() ? nearest : candidates_.front();
-  found_.miss = best.vetoed() ? SimilarMiss::kGuard : best.judgement.verdict.competent ? SimilarMiss::kScore : SimilarMiss::kLanguage;
+  found_.miss = best.vetoed()                      ? SimilarMiss::kGuard
+                : best.judgement.verdict.competent ? SimilarMiss::kScore
+                                                   : SimilarMiss::kLanguage;
   if (best.accepted) found_.miss = SimilarMiss::kNoCandidate;  // It was gone when it was to be served.
   if (best.vetoed()) found_.guard = best.judgement.verdict.conflicts.front().guard;
   found_.similarity = best.judgement.similarity;

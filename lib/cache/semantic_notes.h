@@ -9,8 +9,8 @@
 
 namespace reflex::cache {
 
-// Pairs of question and entry that must never match again: notes of the store, "semantic/blocked/" and the digest of scope, canonical
-// question and entry key. Thread-safe as the store is.
+// Pairs of question and entry that must never match again: notes of the store, "semantic/blocked/" and the digest of scope,
+// canonical question and entry key. Thread-safe as the store is.
 class BlockedPairs {
  public:
   explicit BlockedPairs(EntryStore& store) : store_(store) {}

@@ -12,7 +12,8 @@ namespace reflex::cache {
 namespace {
 
 constexpr std::string_view kMagic = "RXV\x01";
-constexpr std::size_t kTextCheckAt = 4, kDimensionAt = 8, kWordsAt = 12, kModelAt = 16, kSpansAt = 48, kWordsCheckAt = 56, kHeader = 64;
+constexpr std::size_t kTextCheckAt = 4, kDimensionAt = 8, kWordsAt = 12, kModelAt = 16, kSpansAt = 48, kWordsCheckAt = 56,
+                      kHeader = 64;
 
 template <class T>
 void PutNumber(char* to, T value) {
@@ -109,8 +110,7 @@ std::string WriteRecord(const VectorMaker& maker, const Embedding& embedding, st
     WriteRow(std::span(embedding.words).subspan(w * dimension, dimension), rows + w * dimension);
   }
   PutNumber(bytes.data() + kWordsCheckAt, Checksum(std::string_view(bytes).substr(TextEnd(dimension))));
-  PutNumber(bytes.data() + kTextCheckAt,
-            Checksum(std::string_view(bytes).substr(kDimensionAt, TextEnd(dimension) - kDimensionAt)));
+  PutNumber(bytes.data() + kTextCheckAt, Checksum(std::string_view(bytes).substr(kDimensionAt, TextEnd(dimension) - kDimensionAt)));
   return bytes;
 }
 

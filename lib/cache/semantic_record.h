@@ -33,7 +33,8 @@ std::string WriteRecord(const VectorMaker& maker, const Embedding& embedding, st
 // Fills `out` (maker.dimension floats) with the text vector. False for bytes of another maker or damaged ones.
 bool ReadText(std::string_view bytes, const VectorMaker& maker, std::span<float> out);
 
-// Text and word vectors, rows of unit length; nothing where the record has no words, is of another maker, of other spans or damaged.
+// Text and word vectors, rows of unit length; nothing where the record has no words, is of another maker, of other spans or
+// damaged.
 std::optional<Embedding> ReadRecord(std::string_view bytes, const VectorMaker& maker, std::span<const TextSpan> spans);
 
 }  // namespace reflex::cache

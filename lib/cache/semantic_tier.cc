@@ -49,8 +49,9 @@ Result<void> Check(const SemanticTier::Parts& parts) {
   if (!parts.background) return missing("a way to run work in the background");
   const Embedder& embedder = parts.model != nullptr ? *parts.model : *parts.words;
   if (parts.index != nullptr && parts.index->dimension() != embedder.dimension()) {
-    return Fail(ErrorCode::kInvalidArgument, "the index has " + std::to_string(parts.index->dimension()) + " dimensions, the embedder " +
-                                                 embedder.model_id() + " has " + std::to_string(embedder.dimension()));
+    return Fail(ErrorCode::kInvalidArgument, "the index has " + std::to_string(parts.index->dimension()) +
+                                                 " dimensions, the embedder " + embedder.model_id() + " has " +
+                                                 std::to_string(embedder.dimension()));
   }
   return {};
 }
@@ -58,15 +59,19 @@ Result<void> Check(const SemanticTier::Parts& parts) {
 class Tier final : public SemanticTier {
  public:
   Tier(const SemanticOptions& options, Parts parts, cache::PairJudge judge)
-      : options_(options), parts_(std::move(parts)), judge_(std::move(judge)), blocked_(*parts_.store),
-        budgets_(options_, judge_.verifier(judge_.has_own()).model()), index_(std::move(parts_.index)) {
+      : options_(options),
+        parts_(std::move(parts)),
+        judge_(std::move(judge)),
+        blocked_(*parts_.store),
+        budgets_(options_, judge_.verifier(judge_.has_own()).model()),
+        index_(std::move(parts_.index)) {
     if (index_ != nullptr) {
       filing_ = std::make_unique<cache::VectorFiling>(cache::VectorFiling::Parts{
           *parts_.store, index_, judge_.embedder(), *parts_.clock, *parts_.logger, parts_.background, options_.scan_max});
     }
     lookup_parts_ = std::make_unique<const cache::LookupParts>(cache::LookupParts{
-        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_, budgets_,
-        [this](std::string_view what, const Error& error) { Complain(what, error); }});
+        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_,
+        budgets_, [this](std::string_view what, const Error& error) { Complain(what, error); }});
   }
 
   bool LooksWorthwhile(const Digest& scope) override {
@@ -102,7 +107,8 @@ class Tier final : public SemanticTier {
     filing_->Stored(entry->scope, entry->key, std::move(vector));
   }
 
-  Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry, std::string_view name_space) override {
+  Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
+                           std::string_view name_space) override {
     budgets_.Feedback(name_space, true);
     return blocked_.Block(scope, text::CanonicalText(question), entry);
   }
@@ -138,8 +144,8 @@ class Tier final : public SemanticTier {
     if (now_ns < next_ns) return;
     const std::int64_t after_ns = now_ns + std::chrono::nanoseconds(cache::kComplainEvery).count();
     if (!complain_after_ns_.compare_exchange_strong(next_ns, after_ns, std::memory_order_relaxed)) return;
-    parts_.logger->Log(LogLevel::kWarning, "semantic_lookup_failed part=" + std::string(what) + " code=" +
-                                               std::string(Name(error.code)) + " error=\"" + error.message + "\"");
+    parts_.logger->Log(LogLevel::kWarning, "semantic_lookup_failed part=" + std::string(what) +
+                                               " code=" + std::string(Name(error.code)) + " error=\"" + error.message + "\"");
   }
 
   const SemanticOptions options_;

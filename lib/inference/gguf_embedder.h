@@ -32,7 +32,7 @@ struct GgufOptions {
   // Callers that wait for a context; one more is refused with kBusy. 1 to 4,096.
   std::uint32_t queue_max = 64;
   // Short texts that wait are embedded together up to this many pieces; longer texts go alone through a context of their own. 16 to
-  // 1,024. docs/models.md: above 256 the attention over the whole batch costs more than batching gains.
+  // 1,024. Above 256 the attention over the whole batch costs more than batching gains.
   std::uint32_t batch_tokens_max = 192;
   // The longest text in pieces, with the model's own marks; the model's window where that is smaller. 16 to 8,192.
   std::uint32_t text_tokens_max = 512;

@@ -12,7 +12,7 @@
 namespace reflex::inference {
 namespace {
 
-// Texts in one batch. More gain nothing: docs/models.md.
+// Texts in one batch: more gained nothing where it was measured.
 constexpr std::uint32_t kBatchJobsMax = 8;
 
 enum llama_pooling_type TypeOf(ModelOutput output, Pooling pooling) {

@@ -26,9 +26,9 @@ struct ListsOptions {
 // Codes in lists around centres, each centre the majority of its codes, bit by bit: an inverted file [Jegou, Douze, Schmid: Product
 // Quantization for Nearest Neighbor Search, 2011] over Hamming distance. A search reads the lists whose centres are near the query.
 //
-// Operation: (Step)* Search*. Concurrency: Step by one thread until it has returned true. Then Search and Scan from any thread beside
-// one that calls Remove. What the entries are is asked for again and again while building; `source(i, &label)` returns the code of
-// entry i, valid until the next call.
+// Operation: (Step)* Search*. Concurrency: Step by one thread until it has returned true. Then Search and Scan from any thread
+// beside one that calls Remove. What the entries are is asked for again and again while building; `source(i, &label)` returns the
+// code of entry i, valid until the next call.
 class Lists {
  public:
   using Source = std::function<const std::uint64_t*(std::size_t i, std::uint64_t* label)>;

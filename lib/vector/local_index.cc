@@ -107,8 +107,7 @@ std::unique_ptr<LocalIndex> LocalIndex::Create(std::uint32_t dimension, LocalInd
   const bool allowed = Between(dimension, 1, 65'535) && Between(options.vectors_max, 1, std::uint64_t{1} << 31) &&
                        (options.lists_from == 0 || Between(options.lists_from, 64, 1u << 20)) &&
                        Between(options.lists.list_entries, 1, 65'536) && Between(options.lists.lists_max, 1, 1u << 20) &&
-                       Between(options.lists.read_permille, 1, 1000) &&
-                       options.slice >= 1 && fetch && background;
+                       Between(options.lists.read_permille, 1, 1000) && options.slice >= 1 && fetch && background;
   if (!allowed) return nullptr;
   return std::unique_ptr<LocalIndex>(
       new LocalIndex(std::make_shared<Core>(dimension, options, std::move(background)), options, std::move(fetch)));

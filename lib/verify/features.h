@@ -139,9 +139,24 @@ inline constexpr auto kFeatureNames = std::to_array<std::string_view>({
     "ctx_loss",
     "ctx_contrast",
     "mutual_contrast",
-    // The frame: quantity words, time, persons, question words, first and last word of meaning, things that stand against each other.
-    "frame_quantity", "frame_time", "frame_person", "frame_question", "head_sim", "tail_sim", "sub_names", "sub_capitals", "sub_numbers",
-    "neg_parity", "yesno_differs", "how_differs", "long_min", "kind_same", "kind_differs", "kind_none",
+    // The frame: quantity words, time, persons, question words, first and last word of meaning, things that stand against each
+    // other.
+    "frame_quantity",
+    "frame_time",
+    "frame_person",
+    "frame_question",
+    "head_sim",
+    "tail_sim",
+    "sub_names",
+    "sub_capitals",
+    "sub_numbers",
+    "neg_parity",
+    "yesno_differs",
+    "how_differs",
+    "long_min",
+    "kind_same",
+    "kind_differs",
+    "kind_none",
 });
 inline constexpr std::size_t kFeatures = kFeatureNames.size();
 

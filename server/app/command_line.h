@@ -41,11 +41,11 @@ struct PurgeFilter {
 struct EvalRequest {
   EvalKind kind = EvalKind::kPairs;
   std::string file;
-  std::string out;       // Predictions, a JSON line a row.
-  std::string features;  // The verifier's features, tab-separated; pairs only.
-  std::string scores;    // Scores and whether they were right, tab-separated.
+  std::string out;              // Predictions, a JSON line a row.
+  std::string features;         // The verifier's features, tab-separated; pairs only.
+  std::string scores;           // Scores and whether they were right, tab-separated.
   std::string model, reranker;  // In place of the settings'.
-  bool json = false;     // The report as JSON.
+  bool json = false;            // The report as JSON.
 };
 
 // The command line, taken apart. Values of settings are not looked at yet.
@@ -58,9 +58,9 @@ struct CommandLine {
   PurgeFilter purge;
   std::string entry;  // entries delete: 64 hexadecimal digits.
   EvalRequest eval;
-  std::string file;      // explain: a chat request, "-" for standard input. models check: a model.
-  std::string api_key;   // explain: the caller's credential.
-  bool json = false;     // explain, models check: the raw answer.
+  std::string file;     // explain: a chat request, "-" for standard input. models check: a model.
+  std::string api_key;  // explain: the caller's credential.
+  bool json = false;    // explain, models check: the raw answer.
 };
 
 // `arguments` are those after the program's name. Returns: kInvalidArgument with the argument, its value and what is allowed.

@@ -31,7 +31,7 @@ enum class TenantFrom : std::uint8_t {
   kOne,         // All who may call share.
 };
 
-// Checks of served semantic hits against the provider, in the background (docs/budget.md). They cost calls, so they are off
+// Checks of served semantic hits against the provider, in the background. They cost calls, so they are off
 // unless a share is set.
 struct AuditOptions {
   double share = 0;               // Of semantic hits, 0 to 1; 0: off.

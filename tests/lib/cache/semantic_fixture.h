@@ -98,7 +98,8 @@ class SemanticTest : public ::testing::Test {
     parts.logger = &logger_;
     parts.background = jobs_.Runner();
     const std::uint32_t dimension = IndexEmbedder().dimension();
-    parts.index = vector::LocalIndex::Create(dimension, {}, StoredVectors(*store_, IndexEmbedder().model_id(), dimension), jobs_.Runner());
+    parts.index =
+        vector::LocalIndex::Create(dimension, {}, StoredVectors(*store_, IndexEmbedder().model_id(), dimension), jobs_.Runner());
     return parts;
   }
   // The tier before, if any, is gone first: as after a restart.
@@ -134,9 +135,16 @@ class SemanticTest : public ::testing::Test {
   }
   // Questions that are unlike each other and unlike those of the tests.
   void Fill(std::size_t count, std::string_view scope = "a") {
-    static constexpr const char* kThings[] = {"volcano", "piano", "bicycle", "glacier", "sonnet", "enzyme", "castle", "violin", "tornado", "cactus"};
-    static constexpr const char* kAsks[] = {"describe a %", "who first painted a %", "how heavy is a %", "what colour has a %", "explain the history of the %",
-                                            "tell a joke about a %", "compare a % with a whale", "why do children like a %"};
+    static constexpr const char* kThings[] = {"volcano", "piano",  "bicycle", "glacier", "sonnet",
+                                              "enzyme",  "castle", "violin",  "tornado", "cactus"};
+    static constexpr const char* kAsks[] = {"describe a %",
+                                            "who first painted a %",
+                                            "how heavy is a %",
+                                            "what colour has a %",
+                                            "explain the history of the %",
+                                            "tell a joke about a %",
+                                            "compare a % with a whale",
+                                            "why do children like a %"};
     for (std::size_t i = 0; i < count; ++i) {
       std::string ask = kAsks[i / 10 % 8];
       ask.replace(ask.find('%'), 1, kThings[i % 10]);

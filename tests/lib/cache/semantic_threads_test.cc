@@ -16,7 +16,8 @@ TEST_F(SemanticTest, EverythingAtOnce) {
   auto parts = PartsOf();
   const auto submit = [&pool](std::function<void()> job) { return pool.Submit(std::move(job)); };
   parts.background = submit;
-  parts.index = vector::LocalIndex::Create(words_.dimension(), {}, StoredVectors(*store_, words_.model_id(), words_.dimension()), submit);
+  parts.index =
+      vector::LocalIndex::Create(words_.dimension(), {}, StoredVectors(*store_, words_.model_id(), words_.dimension()), submit);
   auto made = SemanticTier::Create({}, std::move(parts));
   ASSERT_TRUE(made);
   tier_ = std::move(*made);

@@ -258,7 +258,8 @@ TEST_F(SemanticVectors, WithoutAnIndexLargeScopesAreComparedByCanonicalText) {
   EXPECT_NE(Find("how do i reverse a linked list in python").entry, nullptr);
 }
 
-// The program's own weights under the name of the model: what is tested is which vectors and weights are used, not how good they are.
+// The program's own weights under the name of the model: what is tested is which vectors and weights are used, not how good they
+// are.
 std::string VerifierFor(std::string_view model) {
   std::string text(reflex_data_verifier_begin, reflex_data_verifier_end);
   const std::size_t begin = text.find("embedder "), end = text.find('\n', begin);

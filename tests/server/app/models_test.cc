@@ -48,9 +48,8 @@ TEST_F(ModelFiles, AMissingOneIsNamed) {
 }
 
 TEST_F(ModelFiles, AFolderIsToldWhatToWriteInstead) {
-  ExpectMentions(
-      Refusal({.reranker_path = folder_}),
-      {"reranker.path: \"", "is a folder", "allowed: one GGUF file, for example \"", (folder_ / "model.gguf").string()});
+  ExpectMentions(Refusal({.reranker_path = folder_}),
+                 {"reranker.path: \"", "is a folder", "allowed: one GGUF file, for example \"", (folder_ / "model.gguf").string()});
 }
 
 TEST_F(ModelFiles, ADeviceIsNoFile) { ExpectMentions(Refusal({.path = "/dev/null"}), {"model.path", "is no file"}); }
