@@ -6,6 +6,7 @@
 #include "text/canonical.h"
 #include "text/chars.h"
 #include "text/frames.h"
+#include "text/respell.h"
 #include "text/tasks.h"
 #include "text/unicode.h"
 
@@ -76,6 +77,7 @@ Reading Read(std::string_view text) {
   reading.tasks = FindTasks(reading.tokens);
   reading.leading_task = LeadingTask(reading.tokens);
   reading.task_verbs = FindTaskVerbs(reading.tokens);
+  reading.unknown = FindUnknown(reading.lower);
   reading.symbols = Symbols(reading.prepared);
   reading.facts = FindFacts(WithoutCourtesy(text), reading.prepared, reading.words);
   return reading;

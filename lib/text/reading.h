@@ -39,6 +39,11 @@ class WordIndex {
   std::vector<std::uint64_t> canonicals_;
 };
 
+// A run of at least four letters in a text in lower case that is no part of an identifier, a path or code.
+struct PlainWord {
+  std::uint32_t begin = 0, size = 0;
+};
+
 // Everything that is known of one text without a model. Made once for a text, then const; comparing two readings allocates little.
 struct Reading {
   std::string prepared;  // See PreparedText.
@@ -50,6 +55,7 @@ struct Reading {
   ScriptShare script;
   std::uint32_t tasks = 0, leading_task = 0, task_verbs = 0;  // See tasks.h.
   std::uint8_t frame = 0;                                     // See frames.h.
+  std::vector<PlainWord> unknown;                             // See respell.h.
   std::vector<std::uint32_t> symbols;                         // Code points of symbols, sorted, with repetitions.
   bool utf8 = true;                                           // False: nothing else is filled.
   bool too_long = false;                                      // More than kReadingWordsMax words: the rest is not there.

@@ -39,29 +39,34 @@ void ForEachPlainWord(std::string_view text, const Take& take) {
 
 }  // namespace
 
-std::optional<std::string> Respell(const Reading& text, const Reading& other) {
-  struct Mistyped {
-    std::size_t begin;
-    std::string_view word;
-  };
-  std::vector<Mistyped> unknown;
-  ForEachPlainWord(text.lower, [&](std::size_t begin, std::string_view word) {
-    if (!IsKnown(word) && !other.lower.contains(word)) unknown.push_back({begin, word});
+std::vector<PlainWord> FindUnknown(std::string_view lower) {
+  std::vector<PlainWord> unknown;
+  ForEachPlainWord(lower, [&](std::size_t begin, std::string_view word) {
+    if (!IsKnown(word)) unknown.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(word.size())});
   });
-  if (unknown.empty()) return std::nullopt;
+  return unknown;
+}
+
+std::optional<std::string> Respell(const Reading& text, const Reading& other) {
+  // Only words that the other text lacks; those it may be about are looked for when there are any.
+  std::vector<PlainWord> left;
+  for (const PlainWord& word : text.unknown) {
+    if (!other.lower.contains(std::string_view(text.lower).substr(word.begin, word.size))) left.push_back(word);
+  }
+  if (left.empty()) return std::nullopt;
   std::vector<std::string_view> there;
   ForEachPlainWord(other.lower, [&](std::size_t, std::string_view word) {
-    if (IsKnown(word) && !text.lower.contains(word)) there.push_back(word);
+    if (!text.lower.contains(word) && IsKnown(word)) there.push_back(word);
   });
   std::string mended = text.prepared;
   bool changed = false;
-  for (std::size_t i = unknown.size(); i-- > 0;) {  // From the end, so that places stay.
-    const auto& [begin, word] = unknown[i];
+  for (std::size_t i = left.size(); i-- > 0;) {  // From the end, so that places stay.
+    const std::string_view word = std::string_view(text.lower).substr(left[i].begin, left[i].size);
     const auto found = std::ranges::find_if(
         there, [&](std::string_view right) { return right.front() == word.front() && OneEditApart(word, right); });
     if (found == there.end()) continue;
     // The first letter is the same, and with it its case.
-    mended.replace(begin + 1, word.size() - 1, found->substr(1));
+    mended.replace(left[i].begin + 1, word.size() - 1, found->substr(1));
     changed = true;
   }
   if (!changed) return std::nullopt;

@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "text/reading.h"
 
@@ -12,5 +14,8 @@ namespace reflex::text {
 // the same first letter, and that this text lacks ("methanol" is not "ethanol"). Two unknown words are never taken for each other:
 // they may be names.
 std::optional<std::string> Respell(const Reading& text, const Reading& other);
+
+// The words of a text in lower case that are neither English nor listed.
+std::vector<PlainWord> FindUnknown(std::string_view lower);
 
 }  // namespace reflex::text
