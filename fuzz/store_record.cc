@@ -33,9 +33,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint64_t checksum = Checksum(bytes);
   for (int shift = 0; shift < 64; shift += 8) signed_rule.push_back(static_cast<char>(checksum >> shift));
   if (const auto rule = DecodeRule(signed_rule); rule && EncodeRule(*rule) != signed_rule) std::abort();
-  const std::string_view key = bytes.substr(0, size / 2), value = bytes.substr(size / 2);
-  if (const auto note = DecodeNote(key, EncodeNote(key, value)); !note || *note != value) std::abort();
-  (void)DecodeNote(key, value);
+  const std::string_view name = bytes.substr(0, size / 2), value = bytes.substr(size / 2);
+  const std::string note_bytes = EncodeNote(name, value);
+  if (const auto note = DecodeNote(name, note_bytes); !note || *note != value) std::abort();
+  (void)DecodeNote(name, value);
   if (const auto number = DecodeRuleKey(bytes); number && EncodeRuleKey(*number) != bytes) std::abort();
   if (const auto record = DecodeKeyRecord(bytes); record && EncodeKeyRecord(*record) != bytes) std::abort();
   if (const auto key = DecodeExpiryKey(bytes); key && EncodeExpiryKey(key->expires_ms, key->first_id) != bytes) std::abort();
