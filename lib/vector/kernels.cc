@@ -145,7 +145,10 @@ REFLEX_AVX512 inline int DistanceAvx512Of(const char* a, const char* b, std::siz
     total = _mm512_add_epi64(total, _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_maskz_loadu_epi64(mask, a + 8 * i),
                                                                          _mm512_maskz_loadu_epi64(mask, b + 8 * i))));
   }
-  return static_cast<int>(_mm512_reduce_add_epi64(total));
+  // Not _mm512_reduce_add_epi64, which g++ 12 warns about inside its own header.
+  alignas(64) std::int64_t parts[8];
+  _mm512_store_si512(parts, total);
+  return static_cast<int>(parts[0] + parts[1] + parts[2] + parts[3] + parts[4] + parts[5] + parts[6] + parts[7]);
 }
 
 REFLEX_AVX512 int DistanceAvx512(const void* a, const void* b, const void* words) {
