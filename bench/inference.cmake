@@ -1,0 +1,1 @@
+reflex_bench(inference_bench LINK reflex_inference)
