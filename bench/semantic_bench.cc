@@ -174,9 +174,9 @@ class Bench {
     } while (tier_->Stats().index.vectors != vectors || pool_.QueueLength() > 0);
     const SemanticStats stats = tier_->Stats();
     std::printf(
-        "filled %zu entries in %.1f s: %llu vectors, %llu graphs, index %.1f bytes a vector\n", settings_.entries,
+        "filled %zu entries in %.1f s: %llu vectors, %llu kept as lists, index %.1f bytes a vector\n", settings_.entries,
         Microseconds(start) / 1e6, static_cast<unsigned long long>(stats.index.vectors),
-        static_cast<unsigned long long>(stats.index.graphs),
+        static_cast<unsigned long long>(stats.index.lists),
         static_cast<double>(stats.index.memory_bytes) / static_cast<double>(std::max<std::uint64_t>(1, stats.index.vectors)));
   }
 

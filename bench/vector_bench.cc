@@ -226,13 +226,13 @@ void Measure(Settings settings) {
   // Lists are ready when no full block waits; the tail stays flat and is no segment.
   while (true) {
     const auto stats = index->Stats();
-    if (stats.segments == stats.graphs) break;
+    if (stats.segments == stats.lists) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const auto stats = index->Stats();
   std::printf("%zu x %u: added in %.2f s (%.2f us each), lists ready after %.1f s: %lu segments, %lu in lists\n", settings.vectors,
               settings.dimension, added, added * 1e6 / static_cast<double>(settings.vectors), Seconds(start), stats.segments,
-              stats.graphs);
+              stats.lists);
   std::fflush(stdout);
   MeasureSearch(*index, queries, exact);
   std::printf("memory: RssAnon %.1f bytes an entry, by Stats %.1f\n",

@@ -22,7 +22,7 @@ struct VectorIndexStats {
   std::uint64_t vectors = 0;   ///< That can be found.
   std::uint64_t scopes = 0;    ///< Partitions with at least one vector.
   std::uint64_t segments = 0;  ///< Sealed.
-  std::uint64_t graphs = 0;    ///< Sealed segments with a graph.
+  std::uint64_t lists = 0;     ///< Sealed segments kept as lists around centres.
   std::uint64_t deleted = 0;   ///< Removed, space not reclaimed yet.
   std::uint64_t memory_bytes = 0;
 };

@@ -17,18 +17,16 @@ std::uint64_t Load(const char* bytes) {
   return word;
 }
 
-int DistancePortable(const void* a, const void* b, const void* words) {
-  const auto* left = static_cast<const char*>(a);
-  const auto* right = static_cast<const char*>(b);
+int DistancePortable(const char* a, const char* b, std::size_t words) {
   int bits = 0;
-  for (std::size_t i = 0; i < *static_cast<const std::size_t*>(words); ++i)
-    bits += std::popcount(Load(left + 8 * i) ^ Load(right + 8 * i));
+  for (std::size_t i = 0; i < words; ++i) bits += std::popcount(Load(a + 8 * i) ^ Load(b + 8 * i));
   return bits;
 }
 
 void ScanPortable(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words, std::size_t count,
                   std::uint16_t* out) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistancePortable(query, codes + i * stride, &words));
+  const auto* bytes = reinterpret_cast<const char*>(query);
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistancePortable(bytes, codes + i * stride, words));
 }
 
 void DotsPortable(const float* a, const float* b, std::size_t count, float* ab, float* bb) {
@@ -58,17 +56,15 @@ REFLEX_POPCNT inline int PopcntOf(const char* a, const char* b, std::size_t word
   return static_cast<int>(bits);
 }
 
-REFLEX_POPCNT int DistancePopcnt(const void* a, const void* b, const void* words) {
-  const auto* left = static_cast<const char*>(a);
-  const auto* right = static_cast<const char*>(b);
+REFLEX_POPCNT inline int DistancePopcnt(const char* a, const char* b, std::size_t words) {
   // 384 dimensions without a loop.
-  if (*static_cast<const std::size_t*>(words) == 6) return PopcntOf(left, right, 6);
-  return PopcntOf(left, right, *static_cast<const std::size_t*>(words));
+  return words == 6 ? PopcntOf(a, b, 6) : PopcntOf(a, b, words);
 }
 
 REFLEX_POPCNT void ScanPopcnt(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words,
                               std::size_t count, std::uint16_t* out) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistancePopcnt(query, codes + i * stride, &words));
+  const auto* bytes = reinterpret_cast<const char*>(query);
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistancePopcnt(bytes, codes + i * stride, words));
 }
 
 // Bits set in each byte: two lookups of four bits [Mula, Kurz, Lemire: Faster Population Counts Using AVX2 Instructions, 2016].
@@ -80,7 +76,7 @@ REFLEX_AVX2 inline __m256i BitsOfBytes(__m256i value) {
                          _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(value, 4), low)));
 }
 
-REFLEX_AVX2 inline int DistanceAvx2Of(const char* a, const char* b, std::size_t words) {
+REFLEX_AVX2 inline int DistanceAvx2(const char* a, const char* b, std::size_t words) {
   __m256i total = _mm256_setzero_si256();
   std::size_t i = 0;
   while (i + 4 <= words) {
@@ -99,14 +95,10 @@ REFLEX_AVX2 inline int DistanceAvx2Of(const char* a, const char* b, std::size_t 
   return static_cast<int>(bits);
 }
 
-REFLEX_AVX2 int DistanceAvx2(const void* a, const void* b, const void* words) {
-  return DistanceAvx2Of(static_cast<const char*>(a), static_cast<const char*>(b), *static_cast<const std::size_t*>(words));
-}
-
 REFLEX_AVX2 void ScanAvx2(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words, std::size_t count,
                           std::uint16_t* out) {
   const char* bytes = reinterpret_cast<const char*>(query);
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistanceAvx2Of(bytes, codes + i * stride, words));
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistanceAvx2(bytes, codes + i * stride, words));
 }
 
 REFLEX_AVX2 inline float SumOf(__m256 value) {
@@ -133,7 +125,7 @@ REFLEX_AVX2 void DotsAvx2(const float* a, const float* b, std::size_t count, flo
   }
 }
 
-REFLEX_AVX512 inline int DistanceAvx512Of(const char* a, const char* b, std::size_t words) {
+REFLEX_AVX512 inline int DistanceAvx512(const char* a, const char* b, std::size_t words) {
   __m512i total = _mm512_setzero_si512();
   std::size_t i = 0;
   for (; i + 8 <= words; i += 8) {
@@ -151,14 +143,10 @@ REFLEX_AVX512 inline int DistanceAvx512Of(const char* a, const char* b, std::siz
   return static_cast<int>(parts[0] + parts[1] + parts[2] + parts[3] + parts[4] + parts[5] + parts[6] + parts[7]);
 }
 
-REFLEX_AVX512 int DistanceAvx512(const void* a, const void* b, const void* words) {
-  return DistanceAvx512Of(static_cast<const char*>(a), static_cast<const char*>(b), *static_cast<const std::size_t*>(words));
-}
-
 REFLEX_AVX512 void ScanAvx512(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words,
                               std::size_t count, std::uint16_t* out) {
   const char* bytes = reinterpret_cast<const char*>(query);
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistanceAvx512Of(bytes, codes + i * stride, words));
+  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::uint16_t>(DistanceAvx512(bytes, codes + i * stride, words));
 }
 
 #endif
@@ -170,13 +158,13 @@ struct Sets {
   std::size_t count = 0;
 
   Sets() {
-    sets[count++] = {"portable", DistancePortable, ScanPortable, DotsPortable};
+    sets[count++] = {"portable", ScanPortable, DotsPortable};
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("popcnt")) sets[count++] = {"popcnt", DistancePopcnt, ScanPopcnt, DotsPortable};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[count++] = {"avx2", DistanceAvx2, ScanAvx2, DotsAvx2};
+    if (__builtin_cpu_supports("popcnt")) sets[count++] = {"popcnt", ScanPopcnt, DotsPortable};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[count++] = {"avx2", ScanAvx2, DotsAvx2};
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vpopcntdq") &&
         __builtin_cpu_supports("bmi2")) {
-      sets[count++] = {"avx512", DistanceAvx512, ScanAvx512, DotsAvx2};
+      sets[count++] = {"avx512", ScanAvx512, DotsAvx2};
     }
 #endif
   }
@@ -199,9 +187,7 @@ const Kernels& BestKernels(std::size_t words) {
   static const auto choose = [](bool wide) {
     Kernels best = AllKernels().back();
     if (best.name != "avx2" || wide) return best;
-    const Kernels& popcnt = AllKernels()[1];
-    best.distance = popcnt.distance;
-    best.scan = popcnt.scan;
+    best.scan = AllKernels()[1].scan;
     return best;
   };
   static const Kernels narrow = choose(false), wide = choose(true);

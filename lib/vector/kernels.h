@@ -11,10 +11,7 @@ namespace reflex::vector {
 // A code is `words` 64-bit words; its address needs no alignment.
 struct Kernels {
   std::string_view name;
-  // Bits in which two codes differ. The last argument points at a std::size_t, the words: the shape of hnswlib's distance
-  // functions.
-  int (*distance)(const void* a, const void* b, const void* words);
-  // Distances of `count` codes, `stride` bytes apart, to the query.
+  // For each of `count` codes, `stride` bytes apart, in how many bits it differs from the query.
   void (*scan)(const std::uint64_t* query, const char* codes, std::size_t stride, std::size_t words, std::size_t count,
                std::uint16_t* out);
   // Dot product of a and b, and of b with itself.

@@ -106,7 +106,7 @@ void Partition::AddStats(VectorIndexStats& stats) const {
   stats.vectors += live_.load(std::memory_order_relaxed);
   ++stats.scopes;
   stats.segments += sealed_->blocks.size() + sealed_->lists.size();
-  stats.graphs += sealed_->lists.size();
+  stats.lists += sealed_->lists.size();
   stats.deleted += tail_->dead();
   stats.memory_bytes += sizeof *this + tail_->MemoryBytes();
   const auto add = [&](const auto& segment) {

@@ -72,13 +72,13 @@ TEST(LocalIndex, EqualsBruteForceWhileAllAreCandidates) {
 TEST(LocalIndex, FindsWhatItHoldsBeforeAndAfterGraphsAreBuilt) {
   World world;
   for (std::uint64_t label = 0; label < 2000; ++label) world.Add(label);
-  EXPECT_EQ(world.index->Stats().graphs, 0u);
+  EXPECT_EQ(world.index->Stats().lists, 0u);
   for (std::uint64_t label = 0; label < 2000; label += 50) {
     EXPECT_EQ(world.Search(world.model.vectors[label], 1).at(0).label, label);
   }
   EXPECT_GT(world.jobs.RunAll(), 10u);
   const auto stats = world.index->Stats();
-  EXPECT_GE(stats.graphs, 1u);
+  EXPECT_GE(stats.lists, 1u);
   EXPECT_EQ(stats.vectors, 2000u);
   EXPECT_EQ(stats.scopes, 1u);
   EXPECT_GT(stats.memory_bytes, 2000u * 16);
@@ -96,7 +96,7 @@ TEST(LocalIndex, TheNumberOfSegmentsGrowsAsTheLogarithm) {
     world.jobs.RunAll();
     ASSERT_LE(world.index->Stats().segments, 9u);
   }
-  EXPECT_GE(world.index->Stats().graphs, 2u);
+  EXPECT_GE(world.index->Stats().lists, 2u);
 }
 
 TEST(LocalIndex, RemovedVectorsAreNotFoundAndTheirSpaceIsReclaimed) {
@@ -233,7 +233,7 @@ TEST(LocalIndex, ARefusedJobIsOfferedAgain) {
   (void)world.Search(world.model.vectors[0], 1);
   EXPECT_EQ(world.jobs.size(), 1u);
   world.jobs.RunAll();
-  EXPECT_GE(world.index->Stats().graphs, 1u);
+  EXPECT_GE(world.index->Stats().lists, 1u);
 }
 
 TEST(LocalIndex, AJobThatOutlivesTheIndexDoesNothing) {
