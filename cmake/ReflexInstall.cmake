@@ -17,7 +17,8 @@ target_compile_features(reflex_library INTERFACE cxx_std_23)
 target_include_directories(reflex_library INTERFACE
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(reflex_library INTERFACE OpenSSL::Crypto Threads::Threads
-  $<BUILD_INTERFACE:reflex_lmdb> $<BUILD_INTERFACE:reflex_zstd> $<INSTALL_INTERFACE:lmdb> $<INSTALL_INTERFACE:zstd>)
+  $<BUILD_INTERFACE:reflex_lmdb> $<BUILD_INTERFACE:reflex_zstd> $<BUILD_INTERFACE:reflex_utf8proc> $<BUILD_INTERFACE:reflex_llama>
+  $<INSTALL_INTERFACE:lmdb> $<INSTALL_INTERFACE:zstd> $<INSTALL_INTERFACE:utf8proc>)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/reflex)
 install(TARGETS reflex_library EXPORT reflex ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)

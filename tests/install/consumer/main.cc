@@ -5,6 +5,7 @@
 
 #include "reflex/cache.h"
 #include "reflex/lmdb_store.h"
+#include "reflex/semantic_tier.h"
 
 namespace {
 
@@ -44,5 +45,7 @@ int main(int argc, char** argv) {
   if (cache == nullptr) return 1;
   const reflex::EntryPtr stored = cache->FindInStore(entry->key);
   std::printf("served after a restart: %s\n", stored ? stored->reply.c_str() : "nothing");
+  const bool equal = reflex::CanonicalDigest("Caf\u00e9 hours?") == reflex::CanonicalDigest(" cafe\u0301 hours");
+  std::printf("canonical texts: %s\n", equal ? "equal" : "different");
   return 0;
 }
