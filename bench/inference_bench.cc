@@ -66,33 +66,11 @@ void ModelEmbed(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(ModelEmbed)
-    ->Name("ModelEmbed/contexts:1")
-    ->Setup(OpenModel<1>)
-    ->Teardown(CloseModel)
-    ->ArgName("tokens")
-    ->Arg(16)
-    ->Arg(64)
-    ->Arg(256)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(ModelEmbed)
-    ->Name("ModelEmbed/contexts:1")
-    ->Setup(OpenModel<1>)
-    ->Teardown(CloseModel)
-    ->ArgName("tokens")
-    ->Arg(64)
-    ->Threads(2)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(ModelEmbed)
-    ->Name("ModelEmbed/contexts:2")
-    ->Setup(OpenModel<2>)
-    ->Teardown(CloseModel)
-    ->ArgName("tokens")
-    ->Arg(64)
-    ->Threads(2)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+void TokensAndClock(benchmark::internal::Benchmark* bench) {
+  bench->Teardown(CloseModel)->ArgName("tokens")->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(ModelEmbed)->Name("ModelEmbed/contexts:1")->Setup(OpenModel<1>)->Apply(TokensAndClock)->Arg(16)->Arg(64)->Arg(256);
+BENCHMARK(ModelEmbed)->Name("ModelEmbed/contexts:1")->Setup(OpenModel<1>)->Apply(TokensAndClock)->Arg(64)->Threads(2);
+BENCHMARK(ModelEmbed)->Name("ModelEmbed/contexts:2")->Setup(OpenModel<2>)->Apply(TokensAndClock)->Arg(64)->Threads(2);
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "text/canonical.h"
 #include "text/unicode.h"
 #include "text/zones.h"
@@ -22,11 +23,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::string canonical = CanonicalText(text);
   const std::string prepared = PreparedText(text);
-  if (!IsUtf8(text)) {
+  if (!reflex::base::IsUtf8(text)) {
     Require(canonical == text && prepared == text);
     return 0;
   }
-  Require(IsUtf8(canonical) && IsUtf8(prepared));
+  Require(reflex::base::IsUtf8(canonical) && reflex::base::IsUtf8(prepared));
   Require(CanonicalText(canonical) == canonical);
   std::size_t at = 0;
   for (const Zone& zone : SplitZones(text)) {

@@ -6,14 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "inference/piece_spans.h"
 #include "inference/static_embedder.h"
-#include "inference/unicode.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static reflex::inference::StaticEmbedder embedder;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const bool utf8 = reflex::inference::IsUtf8(text);
+  const bool utf8 = reflex::base::IsUtf8(text);
   const std::vector<reflex::TextSpan> all{{0, static_cast<std::uint32_t>(size)}};
   const auto embedding = embedder.Embed(text, all, std::chrono::seconds(1));
   if (embedding.has_value() != utf8) std::abort();

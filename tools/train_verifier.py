@@ -141,7 +141,7 @@ def table_of(score, wrong):
     return rows
 
 
-def report(title, rows, score, same, near):
+def report(title, score, same, near):
     import numpy as np
     negatives = np.sort(score[~same])[::-1]
     for share in (0.002, 0.005, 0.01, 0.02):
@@ -194,10 +194,10 @@ def main():
     calibration = LogisticRegression(C=10).fit(out_of_fold, same)
     veto = x[:, names.index("conflicts")] > 0
     score = np.where(veto, 0, calibration.predict_proba(out_of_fold)[:, 1])
-    report("all", rows, score, same, near)
-    report("written", [], score[~is_public], same[~is_public], near[~is_public])
+    report("all", score, same, near)
+    report("written", score[~is_public], same[~is_public], near[~is_public])
     if is_public.any():
-        report("public", [], score[is_public], same[is_public], near[is_public])
+        report("public", score[is_public], same[is_public], near[is_public])
     with open(ROOT / "build" / "train" / "out_of_fold.jsonl", "w", encoding="utf-8") as file:
         for row, value in zip(rows, score):
             file.write(json.dumps({**row, "score": float(value)}) + "\n")

@@ -1,12 +1,11 @@
 #if defined(REFLEX_HAVE_LLAMA)
 #include "inference/llama_library.h"
+#include "base/utf8.h"
 
 #include <string_view>
 
 #include <ggml.h>
 #include <llama.h>
-
-#include "inference/unicode.h"
 
 namespace reflex::inference {
 namespace {
@@ -64,7 +63,7 @@ Result<void> UseLlama() {
 std::string TakeLlamaComplaint() {
   std::string line = std::move(Complaint());
   Complaint().clear();
-  if (!IsUtf8(line)) {
+  if (!base::IsUtf8(line)) {
     for (char& c : line) c = static_cast<unsigned char>(c) < 0x80 ? c : '?';
   }
   for (char& c : line) {

@@ -1,5 +1,6 @@
 #if defined(REFLEX_HAVE_LLAMA)
 #include "inference/llama_model.h"
+#include "base/utf8.h"
 
 #include <array>
 #include <cmath>
@@ -13,7 +14,6 @@
 #include "base/digest.h"
 #include "inference/llama_library.h"
 #include "inference/piece_spans.h"
-#include "inference/unicode.h"
 
 namespace reflex::inference {
 namespace {
@@ -122,7 +122,7 @@ std::uint32_t LlamaModel::dimension() const {
 bool LlamaModel::has_rank_head() const { return head_.Tensor("cls.output.weight") != nullptr; }
 
 Result<std::vector<std::int32_t>> LlamaModel::Tokens(std::string_view text, bool marks, bool parse_marks) const {
-  if (!IsUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the text is not UTF-8");
+  if (!base::IsUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the text is not UTF-8");
   const auto size = static_cast<std::int32_t>(text.size());
   std::vector<std::int32_t> tokens(text.size() + 8);
   try {
@@ -203,7 +203,7 @@ Result<BatchJob> LlamaModel::SplitPair(std::string_view a, std::string_view b, s
     if (query == form.npos || document == form.npos || document < query) {
       return Fail(ErrorCode::kInvalidArgument, "the model's form of a pair has no {query} before a {document}");
     }
-    if (!IsUtf8(form)) return Fail(ErrorCode::kInvalidArgument, "the model's form of a pair is not UTF-8");
+    if (!base::IsUtf8(form)) return Fail(ErrorCode::kInvalidArgument, "the model's form of a pair is not UTF-8");
     const std::size_t middle = query + kFirst.size();
     REFLEX_TRY(const auto before, Tokens(form.substr(0, query), false, true));
     REFLEX_TRY(const auto between, Tokens(form.substr(middle, document - middle), false, true));

@@ -1,12 +1,11 @@
 #include "inference/piece_spans.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
 #include <utf8proc.h>
-
-#include "inference/unicode.h"
 
 namespace reflex::inference {
 namespace {
@@ -45,7 +44,7 @@ std::vector<Folded> Fold(std::string_view text) {
   folded.reserve(text.size());
   bool after_space = true;
   for (std::size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const base::CodePoint c = base::DecodeAt(text, at);
     std::array<utf8proc_int32_t, 32> parts;
     int bounds = 0;
     const auto option = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
@@ -97,7 +96,7 @@ TextSpan SpanOf(std::span<const Folded> text, std::size_t begin, std::size_t end
 std::vector<TextSpan> AlignPieces(std::string_view text, std::span<const std::string_view> pieces, UnknownPiece unknown) {
   const std::vector<Folded> folded = Fold(text);
   std::vector<std::vector<Folded>> spellings;
-  for (const std::string_view piece : pieces) spellings.push_back(IsUtf8(piece) ? Fold(piece) : std::vector<Folded>());
+  for (const std::string_view piece : pieces) spellings.push_back(base::IsUtf8(piece) ? Fold(piece) : std::vector<Folded>());
   std::vector<TextSpan> spans(pieces.size());
   std::size_t at = 0;
   for (std::size_t i = 0; i < pieces.size(); ++i) {

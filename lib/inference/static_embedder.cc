@@ -8,7 +8,7 @@
 
 #include "base/digest.h"
 #include "base/half.h"
-#include "inference/unicode.h"
+#include "base/utf8.h"
 #include "inference/word_piece.h"
 
 extern "C" const char reflex_data_static_table_begin[], reflex_data_static_table_end[];
@@ -102,7 +102,7 @@ Result<Embedding> StaticEmbedder::Embed(std::string_view text, std::span<const T
     return Fail(ErrorCode::kTooLarge, "the text has " + std::to_string(text.size()) + " bytes; the built-in embedder takes " +
                                           std::to_string(kTextBytesMax));
   }
-  if (!IsUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the text is not UTF-8");
+  if (!base::IsUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the text is not UTF-8");
   const Table& table = Loaded();
   Embedding embedding;
   std::vector<std::uint16_t> pieces;

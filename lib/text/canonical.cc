@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/utf8.h"
 #include "text/chars.h"
 #include "text/lexicon.h"
 #include "text/spelling.h"
@@ -143,7 +144,7 @@ void AppendProse(std::string_view prose, const Style& style, std::string& out) {
     token.clear();
   };
   for (std::size_t at = 0; at < prose.size();) {
-    const CodePoint c = DecodeAt(prose, at);
+    const base::CodePoint c = base::DecodeAt(prose, at);
     const bool space = c.value < 0x80 ? IsSpace(prose[at]) : IsUnicodeSpace(c.value);
     if (space) {
       flush();
@@ -237,7 +238,7 @@ std::string CanonicalOnce(std::string_view whole) {
 }  // namespace
 
 std::string CanonicalText(std::string_view text) {
-  if (!IsUtf8(text)) return std::string(text);
+  if (!base::IsUtf8(text)) return std::string(text);
   // Each pass only takes away or folds, so a few passes reach the text that stays as it is.
   constexpr int kPassesMax = 16;
   std::string canonical = CanonicalOnce(text);
@@ -250,7 +251,7 @@ std::string CanonicalText(std::string_view text) {
 }
 
 std::string PreparedText(std::string_view text) {
-  if (!IsUtf8(text)) return std::string(text);
+  if (!base::IsUtf8(text)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   AppendProse(ToNfc(WithoutCourtesy(text)), Style{}, out);

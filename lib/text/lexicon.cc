@@ -199,6 +199,11 @@ Kin Lexicon::FindKin(std::string_view stem) const {
 }
 
 // The list is sorted, one word a line, and is searched where it lies.
+bool Lexicon::KnownOrListed(std::string_view word) const {
+  const LexiconEntry* entry = Find(word);
+  return Known(word) || (entry && (entry->flags != 0 || entry->canonical != entry->word));
+}
+
 bool Lexicon::Known(std::string_view word) const {
   const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
   std::size_t low = 0, high = bytes.size();

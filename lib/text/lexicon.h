@@ -51,6 +51,8 @@ class Lexicon {
   Kin FindKin(std::string_view stem) const;
   // Whether the word, lower case and at least four letters, is an English word that spelling repair must leave alone.
   bool Known(std::string_view word) const;
+  // Whether the word, lower case, is English or stands in a list as more than a rare word: no typing error.
+  bool KnownOrListed(std::string_view word) const;
   // The weight of a word that no list knows; the largest there is.
   float idf_max() const { return idf_max_; }
   std::size_t entry_count() const { return entries_.size(); }

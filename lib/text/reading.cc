@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/utf8.h"
 #include "text/canonical.h"
 #include "text/chars.h"
 #include "text/frames.h"
@@ -18,7 +19,7 @@ namespace {
 std::vector<std::uint32_t> Symbols(std::string_view text) {
   std::vector<std::uint32_t> symbols;
   for (std::size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const base::CodePoint c = base::DecodeAt(text, at);
     const std::size_t next = at + c.length;
     if (c.value < 0x80) {
       const char byte = text[at];
@@ -62,7 +63,7 @@ std::uint32_t WordIndex::OnlyOfStem(std::uint64_t hash) const {
 
 Reading Read(std::string_view text) {
   Reading reading;
-  reading.utf8 = IsUtf8(text);
+  reading.utf8 = base::IsUtf8(text);
   if (!reading.utf8) return reading;
   reading.prepared = PreparedText(text);
   reading.lower = LowerAscii(reading.prepared);

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kLettersMin = 4;
 
-bool IsKnown(std::string_view word) {
-  const Lexicon& lexicon = Lexicon::Get();
-  const LexiconEntry* entry = lexicon.Find(word);
-  return lexicon.Known(word) || (entry && (entry->flags != 0 || entry->canonical != entry->word));
-}
-
 // Calls `take(begin, word)` for each run of at least four letters of a lower-case text that is no part of an identifier, a path or
 // code.
 template <class Take>
@@ -42,7 +36,8 @@ void ForEachPlainWord(std::string_view text, const Take& take) {
 std::vector<PlainWord> FindUnknown(std::string_view lower) {
   std::vector<PlainWord> unknown;
   ForEachPlainWord(lower, [&](std::size_t begin, std::string_view word) {
-    if (!IsKnown(word)) unknown.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(word.size())});
+    if (!Lexicon::Get().KnownOrListed(word))
+      unknown.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(word.size())});
   });
   return unknown;
 }
@@ -56,7 +51,7 @@ std::optional<std::string> Respell(const Reading& text, const Reading& other) {
   if (left.empty()) return std::nullopt;
   std::vector<std::string_view> there;
   ForEachPlainWord(other.lower, [&](std::size_t, std::string_view word) {
-    if (!text.lower.contains(word) && IsKnown(word)) there.push_back(word);
+    if (!text.lower.contains(word) && Lexicon::Get().KnownOrListed(word)) there.push_back(word);
   });
   std::string mended = text.prepared;
   bool changed = false;

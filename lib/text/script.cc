@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "base/utf8.h"
 #include "text/chars.h"
 #include "text/lexicon.h"
 #include "text/unicode.h"
@@ -43,7 +44,7 @@ ScriptShare ReadScript(std::string_view text) {
     word.clear();
   };
   for (std::size_t at = 0; at < text.size();) {
-    const CodePoint c = DecodeAt(text, at);
+    const base::CodePoint c = base::DecodeAt(text, at);
     if ((c.value < 0x80 && IsAlpha(text[at])) || IsLatinLetter(c.value)) {
       word.append(text.substr(at, c.length));
       ++letters;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "text/chars.h"
 #include "text/unicode.h"
 
@@ -29,7 +30,7 @@ constexpr auto kOrdinals = std::to_array<std::string_view>({"zeroth", "first", "
 std::size_t WordCharLength(std::string_view text, std::size_t at) {
   if (at >= text.size()) return 0;
   if (IsAscii(text[at])) return IsAlnum(text[at]) ? 1 : 0;
-  const CodePoint c = DecodeAt(text, at);
+  const base::CodePoint c = base::DecodeAt(text, at);
   return IsLatinLetter(c.value) ? c.length : 0;
 }
 
@@ -59,7 +60,7 @@ std::size_t TokenEnd(std::string_view text, std::size_t at) {
   while (end < text.size() && Contains(kOperators, text[end])) ++end;
   // Exclamation marks alone are punctuation.
   if (end > at) return std::ranges::all_of(text.substr(at, end - at), [](char c) { return c == '!'; }) ? at : end;
-  while (end < text.size() && !IsAscii(text[end]) && WordCharLength(text, end) == 0) end += DecodeAt(text, end).length;
+  while (end < text.size() && !IsAscii(text[end]) && WordCharLength(text, end) == 0) end += base::DecodeAt(text, end).length;
   return end;
 }
 

@@ -12,7 +12,7 @@ Block::Block(std::size_t words, std::size_t capacity)
       capacity_(capacity),
       codes_(std::make_unique_for_overwrite<std::uint64_t[]>(words * capacity)),
       labels_(std::make_unique_for_overwrite<std::uint64_t[]>(capacity)),
-      slots_mask_(std::bit_ceil(capacity + capacity / 2) - 1),
+      slots_mask_(std::bit_ceil(capacity + capacity / 2 + 1) - 1),
       slots_(std::make_unique<std::uint32_t[]>(slots_mask_ + 1)),
       dead_(capacity) {}
 

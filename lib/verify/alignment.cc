@@ -69,10 +69,7 @@ Alignment::Alignment(const Reading& a, const Reading& b, const Embedding& ea, co
 // letter stays: people seldom miss it, and "methanol" is not "ethanol".
 void Alignment::RepairTypos() {
   const text::WordIndex &index_a = a_.reading->index, &index_b = b_.reading->index;
-  const auto known_word = [&lexicon = text::Lexicon::Get()](std::string_view word) {
-    const text::LexiconEntry* entry = lexicon.Find(word);
-    return lexicon.Known(word) || (entry && (entry->flags != 0 || entry->canonical != entry->word));
-  };
+  const text::Lexicon& lexicon = text::Lexicon::Get();
   std::vector<std::uint32_t> candidates;
   for (std::uint32_t j = 0; j < b_.size(); ++j) {
     if (!index_a.HasStem(b_.stem[j]) && IsRepairable(b_.word(j))) candidates.push_back(j);
@@ -84,8 +81,8 @@ void Alignment::RepairTypos() {
       const text::Word& other = b_.word(j);
       if (word.lower.front() != other.lower.front() || !text::OneEditApart(word.lower, other.lower) || index_a.HasStem(b_.stem[j]))
         continue;
-      const bool known = known_word(word.lower);
-      if (known == known_word(other.lower)) continue;
+      const bool known = lexicon.KnownOrListed(word.lower);
+      if (known == lexicon.KnownOrListed(other.lower)) continue;
       Side &from = known ? a_ : b_, &to = known ? b_ : a_;
       const std::uint32_t source = known ? i : j, target = known ? j : i;
       to.stem[target] = from.stem[source];

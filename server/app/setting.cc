@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/settings.h"
+#include "base/utf8.h"
 #include "http/client.h"
 
 namespace reflex::app {
@@ -115,26 +116,10 @@ std::string ShowShare(double share) {
   return error == std::errc() ? std::string(text, end) : "0";
 }
 
-// Well-formed UTF-8 (RFC 3629), without surrogates and overlong forms: settings are shown as TOML, which knows nothing else.
-bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto lead = static_cast<unsigned char>(text[0]);
-    const std::size_t size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-    if (size == 0 || size > text.size()) return false;
-    for (std::size_t i = 1; i < size; ++i) {
-      if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
-    }
-    const unsigned char second = size > 1 ? static_cast<unsigned char>(text[1]) : 0;
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return false;
-    if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
-
 bool TextAllowed(const Setting& setting, std::string_view text) {
   // A control character (a NUL above all) would be cut off or echoed somewhere down the line.
-  if (!IsUtf8(text) || std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) return false;
+  // Settings are shown as TOML, which knows nothing but UTF-8.
+  if (!base::IsUtf8(text) || std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) return false;
   if (setting.kind == Kind::kUrl) return text.empty() || http::ParseBaseUrl(text).has_value();
   if (setting.kind == Kind::kChoice) {
     const std::vector<std::string> choices = SplitList(setting.choices, ' ');

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/mutex.h"
+#include "gateway/stats_metrics.h"
 
 namespace reflex::gateway {
 namespace {
@@ -17,41 +17,7 @@ std::string Label(std::string_view name, std::string_view value) {
   return std::string(name).append("=\"").append(value).append("\"");
 }
 
-// Cache::Stats for all metrics of one scrape: asked for again only when the last answer is older than a moment.
-class RecentStats {
- public:
-  RecentStats(const Cache& cache, Clock& clock) : cache_(cache), clock_(clock) {}
-
-  CacheStats Get() {
-    base::MutexLock lock(mutex_);
-    const std::int64_t now = clock_.SteadyNs();
-    if (!known_ || now - read_ns_ > kMomentNs) {
-      stats_ = cache_.Stats();
-      read_ns_ = now;
-      known_ = true;
-    }
-    return stats_;
-  }
-
- private:
-  static constexpr std::int64_t kMomentNs = 250'000'000;
-
-  const Cache& cache_;
-  Clock& clock_;
-  base::Mutex mutex_;
-  CacheStats stats_ GUARDED_BY(mutex_);
-  std::int64_t read_ns_ GUARDED_BY(mutex_) = 0;
-  bool known_ GUARDED_BY(mutex_) = false;
-};
-
-struct CacheMetric {
-  const char* name;
-  const char* help;
-  bool counter;
-  std::uint64_t (*read)(const CacheStats&);
-};
-
-constexpr CacheMetric kMemoryMetrics[] = {
+constexpr StatsMetric<CacheStats> kMemoryMetrics[] = {
     {"reflex_memory_entries", "Entries in the memory tier.", false, [](const CacheStats& s) { return s.memory_entries; }},
     {"reflex_memory_bytes", "Bytes the memory tier's entries occupy.", false, [](const CacheStats& s) { return s.memory_bytes; }},
     {"reflex_memory_evictions_total", "Entries the memory tier gave up for others.", true,
@@ -59,7 +25,7 @@ constexpr CacheMetric kMemoryMetrics[] = {
     {"reflex_memory_hits_total", "Lookups that found an entry in memory.", true, [](const CacheStats& s) { return s.memory_hits; }},
 };
 
-constexpr CacheMetric kStoreMetrics[] = {
+constexpr StatsMetric<CacheStats> kStoreMetrics[] = {
     {"reflex_store_hits_total", "Lookups that found an entry in the store.", true,
      [](const CacheStats& s) { return s.store_hits; }},
     {"reflex_store_entries", "Entries in the store.", false, [](const CacheStats& s) { return s.store.entries; }},
@@ -83,16 +49,11 @@ constexpr CacheMetric kStoreMetrics[] = {
      [](const CacheStats& s) { return s.store.write_errors; }},
 };
 
-void AddCacheMetric(base::MetricsRegistry& registry, const CacheMetric& metric, const std::shared_ptr<RecentStats>& stats) {
-  registry.AddCallback(metric.name, metric.help, {}, metric.counter,
-                       [stats, read = metric.read] { return static_cast<double>(read(stats->Get())); });
-}
-
 void AddCacheMetrics(base::MetricsRegistry& registry, const Cache& cache, Clock& clock) {
-  const auto stats = std::make_shared<RecentStats>(cache, clock);
-  for (const CacheMetric& metric : kMemoryMetrics) AddCacheMetric(registry, metric, stats);
+  const auto stats = std::make_shared<RecentStats<Cache>>(cache, clock);
+  AddStatsMetrics<Cache>(registry, kMemoryMetrics, stats);
   if (!cache.has_store()) return;
-  for (const CacheMetric& metric : kStoreMetrics) AddCacheMetric(registry, metric, stats);
+  AddStatsMetrics<Cache>(registry, kStoreMetrics, stats);
   registry.AddCallback("reflex_store_degraded", "1 while the store cannot do all its work; /ready says why.", {}, false,
                        [&cache] { return cache.Health().degraded.empty() ? 0.0 : 1.0; });
 }

@@ -8,6 +8,7 @@
 
 #include "base/mutex.h"
 #include "gateway/metrics.h"
+#include "gateway/stats_metrics.h"
 #include "wire/reason.h"
 
 namespace reflex::gateway {
@@ -95,41 +96,7 @@ void AppendMetric(const BudgetMetric& metric, std::span<const BudgetView> shown,
   AppendRow(metric, "other", "all", sum, out);
 }
 
-// SemanticTier::Stats for all metrics of one scrape.
-class RecentTierStats {
- public:
-  RecentTierStats(const SemanticTier& tier, Clock& clock) : tier_(tier), clock_(clock) {}
-
-  SemanticStats Get() {
-    base::MutexLock lock(mutex_);
-    const std::int64_t now = clock_.SteadyNs();
-    if (!known_ || now - read_ns_ > kMomentNs) {
-      stats_ = tier_.Stats();
-      read_ns_ = now;
-      known_ = true;
-    }
-    return stats_;
-  }
-
- private:
-  static constexpr std::int64_t kMomentNs = 250'000'000;
-
-  const SemanticTier& tier_;
-  Clock& clock_;
-  base::Mutex mutex_;
-  SemanticStats stats_ GUARDED_BY(mutex_);
-  std::int64_t read_ns_ GUARDED_BY(mutex_) = 0;
-  bool known_ GUARDED_BY(mutex_) = false;
-};
-
-struct TierMetric {
-  const char* name;
-  const char* help;
-  bool counter;
-  std::uint64_t (*read)(const SemanticStats&);
-};
-
-constexpr TierMetric kTierMetrics[] = {
+constexpr StatsMetric<SemanticStats> kTierMetrics[] = {
     {"reflex_semantic_lookups_total", "Look-ups in the semantic tiers.", true, [](const SemanticStats& s) { return s.lookups; }},
     {"reflex_semantic_loading", "1 until the index is complete after the start; until then large scopes are misses.", false,
      [](const SemanticStats& s) { return std::uint64_t{s.loading}; }},
@@ -210,11 +177,7 @@ void GatewayMetrics::AddSemantic(base::MetricsRegistry& registry, const Semantic
         "reflex_audits_total", "Semantic hits that were also asked of the provider.",
         "outcome=\"" + std::string(kNames[i % kAuditOutcomes]) + "\",kind=\"" + (i < kAuditOutcomes ? "hit" : "control") + "\"");
   }
-  const auto stats = std::make_shared<RecentTierStats>(semantic, clock);
-  for (const TierMetric& metric : kTierMetrics) {
-    registry.AddCallback(metric.name, metric.help, {}, metric.counter,
-                         [stats, read = metric.read] { return static_cast<double>(read(stats->Get())); });
-  }
+  AddStatsMetrics<SemanticTier>(registry, kTierMetrics, std::make_shared<RecentStats<SemanticTier>>(semantic, clock));
 }
 
 void GatewayMetrics::CountSemanticMiss(std::string_view reason) {
