@@ -51,7 +51,8 @@ class Block {
   std::size_t size_ = 0;
   std::unique_ptr<std::uint64_t[]> codes_;
   std::unique_ptr<std::uint64_t[]> labels_;
-  // Open addressing: position + 1, 0 for empty; between 1.5 and 3 slots an entry, and always an empty one, where a probe ends. A dead entry keeps its slot.
+  // Open addressing: position + 1, 0 for empty; between 1.5 and 3 slots an entry, and always an empty one, where a probe ends. A
+  // dead entry keeps its slot.
   std::size_t slots_mask_;
   std::unique_ptr<std::uint32_t[]> slots_;
   DeadBits dead_;
