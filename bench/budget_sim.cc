@@ -1,11 +1,11 @@
 // What the bound on wrong hits keeps, in simulated streams: docs/budget.md. Seeds are fixed; nothing is timed.
 //
-//   budget_sim [--requests=N] [--streams=N] [--audit-share=X] [--scores=FILE --canonical=N --without=N]
+//   budget_sim [--requests=N] [--streams=N] [--audit-share=X] [--margin=1] [--scores=FILE --canonical=N --without=N]
 //
 // FILE is what `reflex eval stream --scores` writes: a line "score<TAB>right" for each candidate, after a header. --canonical: hits
 // by canonical text beside them, --without: requests without a candidate. Streams are then shuffles of these, one after the other
 // until they are N requests long, and thresholds come from the program's own table. Without a file: drawn from a model of such a
-// stream, with a table counted on 20,000 requests of another seed.
+// stream, with each stream with a table of its own, counted on 20,000 requests of another seed.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -122,11 +122,12 @@ struct Setup {
   std::vector<Model::Row> table;
   double budget = 0, audit_share = 0;
   std::uint64_t requests = 0;
+  bool margin = false;
   Comparator comparator;
 };
 
 Outcome Simulate(const Setup& setup, const Draw& draw, std::uint64_t seed) {
-  auto book = BudgetBook::Create({.max_wrong_hits = setup.budget, .table = setup.table}).value();
+  auto book = BudgetBook::Create({.max_wrong_hits = setup.budget, .table = setup.table, .margin = setup.margin}).value();
   Random random(seed), noise(seed ^ 0x9e3779b97f4a7c15u);
   const AuditSampling sampling{.share = setup.audit_share, .per_minute = 1000};
   AuditState audits;
@@ -216,7 +217,7 @@ bool ReadScores(const std::string& path, std::vector<Request>& out) {
 }
 
 struct Arguments {
-  std::uint64_t requests = 200'000, streams = 20, canonical = 0, without = 0;
+  std::uint64_t requests = 200'000, streams = 20, canonical = 0, without = 0, margin = 0;
   double audit_share = 0.01;
   std::string scores;
 };
@@ -238,27 +239,30 @@ constexpr double kBudgets[] = {0.05, 0.02, 0.01, 0.003};
 constexpr Comparator kComparators[] = {
     {"right labels", 0, 0}, {"2 % false alarms", 0.02, 0}, {"10 % wrong", 0.1, 0.1}, {"30 % wrong", 0.3, 0.3}};
 
-// `make` gives a fresh source for each stream.
-void RunAll(std::string_view stream, const Arguments& arguments, const std::vector<Model::Row>& table,
+// `make` gives a fresh source for each stream, `table` the table it is judged with.
+void RunAll(std::string_view stream, const Arguments& arguments, const std::function<std::vector<Model::Row>(std::uint64_t)>& table,
             const std::function<Draw()>& make) {
   for (const Comparator& comparator : kComparators) {
     for (const double budget : kBudgets) {
-      const Setup setup{table, budget, arguments.audit_share, arguments.requests, comparator};
+      Setup setup{{}, budget, arguments.audit_share, arguments.requests, arguments.margin != 0, comparator};
       std::vector<Outcome> outcomes;
-      for (std::uint64_t i = 0; i < arguments.streams; ++i) outcomes.push_back(Simulate(setup, make(), 1000 + i));
+      for (std::uint64_t i = 0; i < arguments.streams; ++i) {
+        setup.table = table(i);
+        outcomes.push_back(Simulate(setup, make(), 1000 + i));
+      }
       Report(stream, setup, std::move(outcomes));
     }
   }
 }
 
 int Run(const Arguments& arguments) {
-  std::printf("%llu requests a stream, audits of %.3g %% of hits\n\n", static_cast<unsigned long long>(arguments.requests),
-              100 * arguments.audit_share);
+  std::printf("%llu requests a stream, audits of %.3g %% of hits%s\n\n", static_cast<unsigned long long>(arguments.requests),
+              100 * arguments.audit_share, arguments.margin != 0 ? ", with a margin while labels do not count" : "");
   std::printf(
       "| stream | limit | labels | W within | W, mean | W, worst | H, mean | H of best, mean | least | labels counted | off | "
       "threshold at the end |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   if (arguments.scores.empty()) {
-    const std::vector<Model::Row> table = CountTable(Generator{}, 7);
+    const auto table = [](std::uint64_t stream) { return CountTable(Generator{}, 7000 + stream); };
     RunAll("as the table", arguments, table, [] { return Draw(Generator{}); });
     RunAll("twice as wrong", arguments, table, [] { return Draw(Generator{.wrongness = 2}); });
     RunAll("a popular trap, 0.5 %", arguments, table, [] { return Draw(Generator{.popular = 0.005}); });
@@ -271,8 +275,9 @@ int Run(const Arguments& arguments) {
   if (all.empty()) return std::fprintf(stderr, "%s: no scores\n", arguments.scores.c_str()), 1;
   const auto& model = Model::Builtin();
   if (!model) return std::fprintf(stderr, "%s\n", model.error().message.c_str()), 1;
-  RunAll("from the file", arguments, model->table(),
-         [&all] { return Draw([shuffles = Shuffles(all)](Random& random) mutable { return shuffles.Next(random); }); });
+  RunAll(
+      "from the file", arguments, [&model](std::uint64_t) { return model->table(); },
+      [&all] { return Draw([shuffles = Shuffles(all)](Random& random) mutable { return shuffles.Next(random); }); });
   return 0;
 }
 
@@ -287,7 +292,8 @@ int main(int argc, char** argv) {
     const bool known =
         TakeValue(argument, "--requests=", arguments.requests) || TakeValue(argument, "--streams=", arguments.streams) ||
         TakeValue(argument, "--audit-share=", arguments.audit_share) || TakeValue(argument, "--scores=", arguments.scores) ||
-        TakeValue(argument, "--canonical=", arguments.canonical) || TakeValue(argument, "--without=", arguments.without);
+        TakeValue(argument, "--margin=", arguments.margin) || TakeValue(argument, "--canonical=", arguments.canonical) ||
+        TakeValue(argument, "--without=", arguments.without);
     if (!known || arguments.requests == 0 || arguments.streams == 0 ||
         !(arguments.audit_share >= 0 && arguments.audit_share <= 1)) {
       std::fprintf(stderr, "budget_sim: %s is not understood; usage stands at the top of budget_sim.cc\n", argv[i]);

@@ -11,6 +11,13 @@ namespace {
 
 constexpr double kNever = 2;
 
+// The loosest rung whose prior alone has its upper bound within the limit; the tightest where there is none.
+std::size_t Margin(const Ladder& ladder, double max_wrong_hits) {
+  std::size_t rung = 0;
+  while (rung + 1 < ladder.size() && Evidence::PriorAt(ladder, rung).UpperExceeds(max_wrong_hits)) ++rung;
+  return rung;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BudgetBook>> BudgetBook::Create(BudgetOptions options) {
@@ -32,7 +39,8 @@ BudgetBook::BudgetBook(BudgetOptions options)
     : max_wrong_hits_(options.max_wrong_hits),
       audits_(options.audits),
       ladder_(Ladder::Make(options.table, options.max_wrong_hits)),
-      shared_(kShared, ladder_) {}
+      ground_(options.margin ? Margin(ladder_, options.max_wrong_hits) : 0),
+      shared_(kShared, ladder_, ground_) {}
 
 double BudgetBook::ThresholdOf(std::size_t rung) const { return rung < ladder_.size() ? ladder_[rung].threshold : kNever; }
 
@@ -47,7 +55,7 @@ BudgetBook::Estimate& BudgetBook::FindOrAdd(std::string_view name_space) {
   Estimate& found = Find(name_space);
   if (&found != &shared_ || name_space == kShared || name_space.size() > kNameBytesMax) return found;
   if (own_.size() >= kOwnMax) DropOldest();
-  own_.emplace_front(name_space, ladder_);
+  own_.emplace_front(name_space, ladder_, ground_);
   places_.emplace(own_.front().name_space, own_.begin());
   return own_.front();
 }

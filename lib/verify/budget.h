@@ -25,6 +25,9 @@ struct BudgetOptions {
   std::vector<Model::Row> table;
   // False: the offline threshold stands, whatever labels say.
   bool audits = true;
+  // True: while labels do not count, stand at the loosest threshold where the bound of the prior alone keeps to the limit, not at
+  // the offline one. What that buys and costs: docs/budget.md.
+  bool margin = false;
 };
 
 // Something an operator wants to read in the log.
@@ -101,7 +104,7 @@ class BudgetBook {
 
  private:
   struct Estimate {
-    Estimate(std::string_view name, const Ladder& ladder) : name_space(name), evidence(ladder) {}
+    Estimate(std::string_view name, const Ladder& ladder, std::size_t ground) : name_space(name), evidence(ladder), rung(ground) {}
     std::string name_space;
     Evidence evidence;
     std::size_t rung = 0;  // ladder.size(): off.
@@ -117,7 +120,7 @@ class BudgetBook {
   Estimate& FindOrAdd(std::string_view name_space) REQUIRES(mutex_);
   const Estimate* Peek(std::string_view name_space) const REQUIRES(mutex_);
   void DropOldest() REQUIRES(mutex_);
-  std::size_t RungInForce(const Estimate& estimate) const REQUIRES(mutex_) { return labels_count_ ? estimate.rung : 0; }
+  std::size_t RungInForce(const Estimate& estimate) const REQUIRES(mutex_) { return labels_count_ ? estimate.rung : ground_; }
   double ThresholdOf(std::size_t rung) const;
   bool StepOnce(Estimate& estimate) REQUIRES(mutex_);
   std::optional<BudgetEvent> AddLabel(Estimate& estimate, std::optional<double> score, bool wrong, bool audited) REQUIRES(mutex_);
@@ -128,6 +131,7 @@ class BudgetBook {
   const double max_wrong_hits_;
   const bool audits_;
   const Ladder ladder_;
+  const std::size_t ground_;  // Where a namespace stands while labels do not count.
 
   mutable base::Mutex mutex_;
   Own own_ GUARDED_BY(mutex_);  // Last used first.

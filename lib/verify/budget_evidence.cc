@@ -49,6 +49,8 @@ bool Controls::ShowErrorBelow(double max_wrong_hits) const {
   return asked >= kMin && BetaProbability(wrong + 0.5, asked - wrong + 0.5, max_wrong_hits) >= 0.5;
 }
 
+bool Controls::ProveErrorBelow(double max_wrong_hits) const { return asked >= kMin && UpperShare() <= max_wrong_hits; }
+
 double Evidence::Share::Upper() const { return BetaQuantile(a, b, kConfidence); }
 double Evidence::Share::Lower() const { return BetaQuantile(a, b, 1 - kConfidence); }
 bool Evidence::Share::UpperExceeds(double share) const { return BetaProbability(a, b, share) < kConfidence; }
@@ -120,14 +122,13 @@ Evidence::Share Evidence::At(const Ladder& ladder, std::size_t rung, double erro
 
 std::size_t Evidence::Step(const Ladder& ladder, std::size_t rung, double max_wrong_hits, const Controls& controls) const {
   const std::size_t off = ladder.size(), tightest = off - 1;
-  // Off: above the budget and above what the prior alone allows, even if the comparator errs as often as controls still allow. Few
-  // controls must not end the tier, for then there are no further ones.
+  const auto exceeds = [&](std::size_t at) { return At(ladder, at, controls.Share()).UpperExceeds(max_wrong_hits); };
+  // Off: above the limit, and above what the prior alone allows where that is more.
   const auto ends = [&] {
-    const Share share = At(ladder, tightest, controls.UpperShare());
-    return share.UpperExceeds(max_wrong_hits) && share.Upper() > PriorAt(ladder, tightest).Upper();
+    return controls.ProveErrorBelow(max_wrong_hits) && exceeds(tightest) &&
+           At(ladder, tightest, controls.Share()).Upper() > PriorAt(ladder, tightest).Upper();
   };
   if (rung == off) return ends() ? off : tightest;
-  const auto exceeds = [&](std::size_t at) { return At(ladder, at, controls.Share()).UpperExceeds(max_wrong_hits); };
   if (exceeds(rung)) return rung < tightest || ends() ? rung + 1 : rung;
   return rung > 0 && !exceeds(rung - 1) ? rung - 1 : rung;
 }

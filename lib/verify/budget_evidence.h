@@ -50,6 +50,8 @@ struct Controls {
   double UpperShare() const;
   // Whether it errs less often than `max_wrong_hits`, more likely than not (Jeffreys' prior), by at least kMin controls.
   bool ShowErrorBelow(double max_wrong_hits) const;
+  // The same with 95 % confidence: what it takes to end the tier somewhere, for then there are no further labels.
+  bool ProveErrorBelow(double max_wrong_hits) const;
 
   static constexpr double kMin = 20;
 };

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -175,14 +176,15 @@ TEST(BudgetBook, TightensUntilTheBoundIsWithinTheLimitAndRelaxesToTheOfflineThre
   EXPECT_EQ(event->name_space, "a");
   EXPECT_EQ(event->from, 0.9);
   EXPECT_EQ(event->to, 0.95);
-  // 785 right labels bring it below, and one at this rung is worth 0.4 at the looser one: 1 + ceil(784 / 0.4) in all.
+  // Right labels bring it below, and one at this rung is worth 0.4 at the looser one: the first, then 1,959. I_0.01(20, 1981 + 0.4
+  // n) is 0.949949 for n = 1,958 and 0.950023 for 1,959 (mpmath).
   int labels = 1;
   do {
     event = book->Label("a", std::nullopt, false, false);
     ++labels;
   } while (!event && labels < 5000);
   ASSERT_TRUE(event);
-  EXPECT_EQ(labels, 1961);
+  EXPECT_EQ(labels, 1960);
   EXPECT_EQ(event->kind, Kind::kRelaxed);
   EXPECT_EQ(event->to, 0.9);
   for (int i = 0; i < 20'000; ++i) ASSERT_FALSE(book->Label("a", std::nullopt, false, false));
@@ -202,6 +204,34 @@ TEST(BudgetBook, EndsAtTheTightestForTheOneNamespace) {
   EXPECT_GT(book->Threshold("bad"), 1);
   EXPECT_TRUE(book->View("bad").off);
   EXPECT_EQ(book->Threshold("good"), 0.9);
+}
+
+TEST(BudgetBook, EndsOnlyWhereTheComparatorIsProven) {
+  // With none wrong of n controls the upper bound passes 1 % at n = 191.
+  const auto book = Make();
+  Trust(*book, 190);
+  for (int i = 0; i < 2000; ++i) book->Label("bad", std::nullopt, i % 5 == 0, false);
+  EXPECT_EQ(book->Threshold("bad"), 0.99);
+  Trust(*book, 1);
+  const auto event = book->Label("bad", std::nullopt, true, false);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->kind, Kind::kOff);
+  EXPECT_GT(book->Threshold("bad"), 1);
+}
+
+TEST(BudgetBook, AMarginStandsWhereThePriorAloneKeepsTheLimit) {
+  auto book = BudgetBook::Create({.max_wrong_hits = 0.01, .table = kTable, .margin = true});
+  ASSERT_TRUE(book);
+  EXPECT_EQ((*book)->Threshold("a"), 0.95);
+  EXPECT_LE((*book)->View("a").upper, 0.01);
+  // It is no floor: labels that count bring back the offline threshold.
+  Trust(**book, 2000);
+  for (int i = 0; i < 2500; ++i) (*book)->Label("a", std::nullopt, false, false);
+  EXPECT_EQ((*book)->Threshold("a"), 0.9);
+  // Where no rung keeps it: the tightest.
+  auto strict = BudgetBook::Create({.max_wrong_hits = 0.001, .table = kTable, .margin = true});
+  ASSERT_TRUE(strict);
+  EXPECT_EQ((*strict)->Threshold("a"), 0.99);
 }
 
 TEST(BudgetBook, NoLabelMovesTheThresholdByMoreThanOneStep) {

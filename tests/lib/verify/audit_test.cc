@@ -26,8 +26,9 @@ TEST(CompareAnswers, ADenialInTheSameSentenceIsWrong) {
 TEST(CompareAnswers, AnswersWithLittleInCommonStayUndecided) {
   EXPECT_EQ(CompareAnswers("Boil the eggs for 7 minutes.", "Reset your router, then wait until 2 lamps are green."),
             AuditLabel::kUndecided);
-  EXPECT_EQ(CompareAnswers("Use a hash map for this.", "A dictionary keyed by the user's name is the usual way, as look-ups are quick."),
-            AuditLabel::kUndecided);
+  EXPECT_EQ(
+      CompareAnswers("Use a hash map for this.", "A dictionary keyed by the user's name is the usual way, as look-ups are quick."),
+      AuditLabel::kUndecided);
 }
 
 TEST(CompareAnswers, WhatCannotBeReadStaysUndecided) {
@@ -44,8 +45,12 @@ TEST(CompareAnswers, WhatCannotBeReadStaysUndecided) {
 }
 
 TEST(CompareAnswers, WrongDoesNotDependOnTheOrder) {
-  const std::vector<std::string> answers = {"It takes 5 minutes.", "It takes 10 minutes.", "It does not take 5 minutes.", "Yes.",
-                                            "Call the function before the loop.", "Call the function after the loop."};
+  const std::vector<std::string> answers = {"It takes 5 minutes.",
+                                            "It takes 10 minutes.",
+                                            "It does not take 5 minutes.",
+                                            "Yes.",
+                                            "Call the function before the loop.",
+                                            "Call the function after the loop."};
   for (const std::string& a : answers) {
     for (const std::string& b : answers) EXPECT_EQ(CompareAnswers(a, b), CompareAnswers(b, a)) << a << " / " << b;
   }
