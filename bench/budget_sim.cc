@@ -19,7 +19,6 @@
 #include <string_view>
 #include <vector>
 
-#include "verify/audit.h"
 #include "verify/budget.h"
 #include "verify/model.h"
 
@@ -129,8 +128,8 @@ struct Setup {
 Outcome Simulate(const Setup& setup, const Draw& draw, std::uint64_t seed) {
   auto book = BudgetBook::Create({.max_wrong_hits = setup.budget, .table = setup.table, .margin = setup.margin}).value();
   Random random(seed), noise(seed ^ 0x9e3779b97f4a7c15u);
-  const AuditSampling sampling{.share = setup.audit_share, .per_minute = 1000};
-  AuditState audits;
+  double audits_due = 0;
+  std::uint64_t audits = 0;
   Hindsight hindsight;
   Outcome outcome;
   std::uint64_t hits = 0, wrong_hits = 0;
@@ -141,9 +140,11 @@ Outcome Simulate(const Setup& setup, const Draw& draw, std::uint64_t seed) {
     if (request.score < threshold) continue;
     ++hits;
     wrong_hits += request.right ? 0 : 1;
-    const AuditKind kind = ShouldAudit(sampling, audits, static_cast<std::int64_t>(i) * 1'000'000'000);
-    if (kind == AuditKind::kNone) continue;
-    const bool control = kind == AuditKind::kControl;
+    // Evenly, one in five a control, as the gateway audits.
+    audits_due += setup.audit_share;
+    if (audits_due < 1) continue;
+    audits_due -= 1;
+    const bool control = ++audits % 5 == 0;
     const bool right = control || request.right;
     const double draw_of_noise = Uniform(noise);
     const bool wrong = right ? draw_of_noise < setup.comparator.false_alarms : draw_of_noise >= setup.comparator.overlooked;

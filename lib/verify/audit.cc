@@ -11,7 +11,6 @@
 namespace reflex::verify {
 namespace {
 
-constexpr std::int64_t kMinuteNs = 60'000'000'000;
 // Shares of content words, by weight, that the other answer has as well.
 constexpr double kNearlyAll = 0.9, kMostly = 0.5;
 // Longer answers hold too many facts for one that differs to mean anything.
@@ -49,20 +48,6 @@ AuditLabel CompareAnswers(std::string_view served, std::string_view fresh) {
   if (conflicts.empty()) return shared >= kNearlyAll ? AuditLabel::kRight : AuditLabel::kUndecided;
   const bool claims = std::ranges::any_of(conflicts, [](const text::Conflict& conflict) { return IsClaim(conflict.guard); });
   return claims ? AuditLabel::kWrong : AuditLabel::kUndecided;
-}
-
-AuditKind ShouldAudit(const AuditSampling& sampling, AuditState& state, std::int64_t now_ns) {
-  if (!(sampling.share > 0)) return AuditKind::kNone;
-  state.due += std::min(sampling.share, 1.0);
-  if (state.due < 1) return AuditKind::kNone;
-  state.due -= 1;
-  if (state.in_minute == 0 || now_ns - state.minute_began_ns >= kMinuteNs) {
-    state.minute_began_ns = now_ns;
-    state.in_minute = 0;
-  }
-  if (state.in_minute >= sampling.per_minute) return AuditKind::kNone;
-  ++state.in_minute;
-  return ++state.chosen % kControlEvery == 0 ? AuditKind::kControl : AuditKind::kHit;
 }
 
 }  // namespace reflex::verify

@@ -11,6 +11,7 @@
 #include "app/secrets.h"
 #include "app/version.h"
 #include "vector/local_index.h"
+#include "verify/audit.h"
 
 namespace reflex::app {
 namespace {
@@ -120,6 +121,15 @@ Result<void> BuildUpstreams(Program& program) {
   return {};
 }
 
+gateway::AuditVerdict CompareAnswers(std::string_view served, std::string_view fresh) {
+  switch (verify::CompareAnswers(served, fresh)) {
+    case verify::AuditLabel::kRight: return gateway::AuditVerdict::kRight;
+    case verify::AuditLabel::kWrong: return gateway::AuditVerdict::kWrong;
+    case verify::AuditLabel::kUndecided: break;
+  }
+  return gateway::AuditVerdict::kUndecided;
+}
+
 Result<void> BuildGateway(Program& program) {
   gateway::GatewayParts parts;
   parts.cache = program.cache.get();
@@ -133,6 +143,10 @@ Result<void> BuildGateway(Program& program) {
   parts.readiness = &program.readiness;
   parts.semantic = program.semantic.get();
   parts.semantic_pool = program.lookups.get();
+  parts.compare_answers = CompareAnswers;
+  if (program.models && program.models->model) {
+    parts.model_queue = [model = program.models->model.get()] { return model->waiting(); };
+  }
   const std::vector<http::IoThread*> threads = parts.threads;
   REFLEX_TRY(program.gateway, gateway::Gateway::Create(program.settings.gateway, std::move(parts)));
   REFLEX_TRY(program.server,

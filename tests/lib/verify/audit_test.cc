@@ -56,29 +56,5 @@ TEST(CompareAnswers, WrongDoesNotDependOnTheOrder) {
   }
 }
 
-TEST(ShouldAudit, TakesTheShareEvenlyAndEveryFifthIsAControl) {
-  const AuditSampling sampling{.share = 0.25, .per_minute = 1000};
-  AuditState state;
-  std::string kinds;
-  for (int i = 0; i < 40; ++i) kinds += "-hc"[static_cast<int>(ShouldAudit(sampling, state, 0))];
-  EXPECT_EQ(kinds, "---h---h---h---h---c---h---h---h---h---c");
-}
-
-TEST(ShouldAudit, IsBoundedInAMinuteThatItsFirstAuditBegins) {
-  const AuditSampling sampling{.share = 1, .per_minute = 2};
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  AuditState state;
-  EXPECT_NE(ShouldAudit(sampling, state, 10 * kSecond), AuditKind::kNone);
-  EXPECT_NE(ShouldAudit(sampling, state, 40 * kSecond), AuditKind::kNone);
-  EXPECT_EQ(ShouldAudit(sampling, state, 70 * kSecond - 1), AuditKind::kNone);
-  EXPECT_NE(ShouldAudit(sampling, state, 70 * kSecond), AuditKind::kNone);
-}
-
-TEST(ShouldAudit, NoShareAuditsNothing) {
-  AuditState state;
-  for (int i = 0; i < 1000; ++i) ASSERT_EQ(ShouldAudit({.share = 0, .per_minute = 10}, state, i), AuditKind::kNone);
-  EXPECT_EQ(ShouldAudit({.share = 1, .per_minute = 0}, state, 0), AuditKind::kNone);
-}
-
 }  // namespace
 }  // namespace reflex::verify
