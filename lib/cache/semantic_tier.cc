@@ -70,8 +70,8 @@ class Tier final : public SemanticTier {
           *parts_.store, index_, judge_.embedder(), *parts_.clock, *parts_.logger, parts_.background, options_.scan_max});
     }
     lookup_parts_ = std::make_unique<const cache::LookupParts>(cache::LookupParts{
-        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_,
-        *budgets_, [this](std::string_view what, const Error& error) { Complain(what, error); }});
+        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, readings_,
+        blocked_, *budgets_, [this](std::string_view what, const Error& error) { Complain(what, error); }});
   }
 
   bool LooksWorthwhile(const Digest& scope) override {
@@ -151,6 +151,7 @@ class Tier final : public SemanticTier {
   const SemanticOptions options_;
   Parts parts_;
   const cache::PairJudge judge_;
+  cache::ReadingCache readings_;
   cache::BlockedPairs blocked_;
   const std::unique_ptr<cache::NamespaceBudgets> budgets_;
   const std::shared_ptr<VectorIndex> index_;
