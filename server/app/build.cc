@@ -28,6 +28,12 @@ std::size_t LookupThreads(const Settings& settings) {
   return settings.models.path.empty() ? kLookupThreads : kLookupThreadsPerContext * settings.models.contexts;
 }
 
+// Without a model a look-up is all work of its own thread: what waits long is better asked of the provider.
+std::size_t LookupQueue(const Settings& settings) {
+  if (settings.semantic_queue_max > 0) return settings.semantic_queue_max;
+  return settings.models.path.empty() ? 4 : 64;
+}
+
 Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
   if (url.empty()) return std::nullopt;
   REFLEX_TRY(http::BaseUrl base, http::ParseBaseUrl(url));
@@ -71,7 +77,7 @@ Result<void> BuildSemantic(Program& program) {
   const Settings& settings = program.settings;
   if (!settings.gateway.canonical_tier || program.cache->store() == nullptr) return {};
   program.background = std::make_unique<base::WorkerPool>(1, kBackgroundQueueMax, kBackgroundNice);
-  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), settings.semantic_queue_max, kBackgroundNice);
+  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), LookupQueue(settings), kBackgroundNice);
   const auto background = [pool = program.background.get()](std::function<void()> work) { return pool->Submit(std::move(work)); };
   Embedder& embedder = program.models->main();
   SemanticTier::Parts parts;
@@ -168,8 +174,6 @@ void Program::Start() {
     threads.emplace_back([io = io_threads[i].get()] { io->Run(); });
     pthread_setname_np(threads.back().native_handle(), ("io-" + std::to_string(i)).c_str());
   }
-  readiness.Set(gateway::Readiness::State::kServing);
-  if (semantic) semantic->StartLoading();
 }
 
 void Program::StopThreads() {

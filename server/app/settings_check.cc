@@ -177,6 +177,10 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   settings.store.commit = settings.storage_commit == "each"       ? store::CommitMode::kEachWrite
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval
                                                                   : store::CommitMode::kOff;
+  settings.maintenance.hydrate = settings.hydrate == "empty"    ? Hydrate::kEmpty
+                                 : settings.hydrate == "always" ? Hydrate::kAlways
+                                                                : Hydrate::kNever;
+  settings.maintenance.idle_timeout = std::chrono::seconds(settings.idle_timeout_secs);
   settings.gateway.exact_tier = settings.tiers.starts_with("l1");
   settings.gateway.canonical_tier = settings.tiers.starts_with("l1,l2");
   settings.gateway.verified_tier = settings.tiers == "l1,l2,l3";
