@@ -75,7 +75,7 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
   const std::string_view piece(data, size * count);
   exchange.received += piece.size();
   if (exchange.reply.ok() && exchange.request.sink) {
-    if (Result<void> taken = exchange.request.sink(piece); !taken) {
+    if (Result<void> taken = exchange.request.sink(exchange.reply, piece); !taken) {
       if (!exchange.error) exchange.error = std::move(taken).error();
       return CURL_WRITEFUNC_ERROR;
     }

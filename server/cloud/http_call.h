@@ -14,21 +14,6 @@
 
 namespace reflex::cloud {
 
-struct HttpRequest {
-  std::string method;  // "GET", "HEAD", "PUT", "POST" or "DELETE".
-  std::string url;     // Sent byte for byte: escape before.
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string_view body = {};  // Seen, not owned, during the call. With PUT and POST its length is always sent.
-  // Takes the body of a 2xx answer piece by piece; an error ends the call with it. Empty: HttpReply::body holds it.
-  std::function<Result<void>(std::string_view)> sink = {};
-  // Bytes of this call's bodies so far; false ends it with kCancelled. At least once a second.
-  std::function<bool(std::uint64_t sent, std::uint64_t received)> progress = {};
-  std::chrono::milliseconds connect_timeout{10'000};
-  std::chrono::milliseconds stall_timeout{60'000};  // Neither way a byte.
-  std::chrono::milliseconds time_limit{3'600'000};
-  bool proxy = true;  // The usual variables (https_proxy, no_proxy) are obeyed.
-};
-
 struct HttpReply {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> headers;  // Names in lower case, values trimmed.
@@ -37,6 +22,21 @@ struct HttpReply {
   // The first value of a header, "" for none. `name` in lower case.
   std::string_view Header(std::string_view name) const;
   bool ok() const { return status >= 200 && status < 300; }
+};
+
+struct HttpRequest {
+  std::string method;  // "GET", "HEAD", "PUT", "POST" or "DELETE".
+  std::string url;     // Sent byte for byte: escape before.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string_view body = {};  // Seen, not owned, during the call. With PUT and POST its length is always sent.
+  // Takes the body of a 2xx answer piece by piece, with its head; an error ends the call with it. Empty: HttpReply::body holds it.
+  std::function<Result<void>(const HttpReply& head, std::string_view piece)> sink = {};
+  // Bytes of this call's bodies so far; false ends it with kCancelled. At least once a second.
+  std::function<bool(std::uint64_t sent, std::uint64_t received)> progress = {};
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds stall_timeout{60'000};  // Neither way a byte.
+  std::chrono::milliseconds time_limit{3'600'000};
+  bool proxy = true;  // The usual variables (https_proxy, no_proxy) are obeyed.
 };
 
 // Bodies of answers kept in memory end here: a list of 1,000 objects takes some 400 KB.

@@ -37,13 +37,13 @@ std::string OneLine(std::string text) {
 
 }  // namespace
 
-Operation::Operation(const CloudOptions& options, Clock& clock, Logger& logger, std::string what, const Progress& progress,
+Operation::Operation(const CloudOptions& options, Clock& clock, Logger& logger, std::string what, Progress progress,
                      std::uint64_t total)
     : options_(options),
       clock_(clock),
       logger_(logger),
       what_(std::move(what)),
-      progress_(progress),
+      progress_(std::move(progress)),
       total_(total),
       started_ns_(clock.SteadyNs()) {}
 

@@ -19,7 +19,7 @@ namespace reflex::cloud {
 class Operation {
  public:
   // `what` names it in messages: "upload of s3://b/p/name". The references outlive it.
-  Operation(const CloudOptions& options, Clock& clock, Logger& logger, std::string what, const Progress& progress = {},
+  Operation(const CloudOptions& options, Clock& clock, Logger& logger, std::string what, Progress progress = {},
             std::uint64_t total = 0);
 
   // Pauses before a repeat: `retry_after` where the server named a time, else twice the last pause, of which a random half. Returns:
@@ -46,7 +46,7 @@ class Operation {
   Clock& clock_;
   Logger& logger_;
   std::string what_;
-  const Progress& progress_;
+  Progress progress_;
   std::uint64_t total_;
   std::uint64_t done_ = 0;
   std::int64_t started_ns_;
