@@ -34,7 +34,6 @@ class AwsAuth final : public Signer {
 
   // A value of the metadata server, for example "instance-id". Returns: kUnavailable and what the operation ends with.
   Result<std::string> Metadata(Operation& operation, std::string_view path);
-  void set_region(std::string region) { region_ = std::move(region); }
 
  private:
   Result<AwsKeys> Fetch(Operation& operation);
@@ -44,7 +43,7 @@ class AwsAuth final : public Signer {
   const CloudOptions& options_;
   HttpCaller& http_;
   Clock& clock_;
-  std::string region_;
+  const std::string region_;
   const std::string service_;
   base::Mutex mutex_;
   std::optional<AwsKeys> keys_ GUARDED_BY(mutex_);

@@ -142,6 +142,7 @@ Result<void> S3Store::CheckUploaded(Operation& operation, const OutgoingFile& fi
   if (!reply.ok()) return std::unexpected(caller_.StatusError(operation, reply));
   const std::optional<std::uint64_t> bytes = ParseNumber(reply.Header("content-length"));
   if (bytes && *bytes == file.bytes()) return {};
+  (void)caller_.Send(operation, {.method = "DELETE", .url = url, .headers = {}});
   return Fail(ErrorCode::kCorrupt, operation.what() + ": " + std::to_string(file.bytes()) + " bytes were sent, the object has " +
                                        std::string(reply.Header("content-length")));
 }
