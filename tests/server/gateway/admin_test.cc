@@ -110,6 +110,15 @@ TEST_F(AdminTest, ReadySaysWhyItIsNot) {
   EXPECT_EQ(Ask("GET", "/ready")->status, 503);
 }
 
+TEST_F(AdminTest, ReadyTellsHowFarARestoringIs) {
+  world_.readiness.Set(Readiness::State::kRestoring);
+  world_.readiness.SetPercent(42);
+  const auto reply = Ask("GET", "/ready");
+  EXPECT_EQ(reply->status, 503);
+  EXPECT_EQ(reply->sent,
+            "{\"status\":\"not_ready\",\"state\":\"restoring\",\"reasons\":[\"the program is restoring\"],\"percent\":42}");
+}
+
 TEST_F(AdminTest, ADegradedStoreIsReadyWithAReason) {
   store_->Degrade("the \"disk\" is full");
   auto reply = Ask("GET", "/ready");
