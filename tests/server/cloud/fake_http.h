@@ -31,7 +31,7 @@ struct FakeReply {
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
   std::optional<std::size_t> cut_after = {};       // Sends so many bytes of the body, then cuts.
-  std::optional<std::size_t> take_only = {};       // Reads so many bytes of the request's body, then cuts without an answer.
+  std::optional<std::size_t> take_only = {};       // Reads so many bytes of the request's body, then cuts: no answer, even where all came.
   bool silent = false;                             // No answer while the client waits.
 };
 
