@@ -10,6 +10,7 @@
 
 #include "app/models.h"
 #include "app/setting.h"
+#include "cloud/instance.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -53,6 +54,8 @@ struct Settings {
 
   std::filesystem::path storage_path = "./.data";
   std::string storage_commit = "interval";
+
+  cloud::InstanceOptions instance;  // Its `cloud` is also how object stores are reached.
 
   std::uint32_t worker_threads = 2;
   std::uint32_t worker_queue_max = 1024;
