@@ -11,6 +11,7 @@
 #include "app/maintenance_options.h"
 #include "app/models.h"
 #include "app/setting.h"
+#include "cloud/instance.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -58,6 +59,7 @@ struct Settings {
   MaintenanceOptions maintenance;
   std::string hydrate = "empty";
   std::uint32_t idle_timeout_secs = 0;
+  cloud::InstanceOptions instance;  // Its `cloud` is also how object stores are reached.
 
   std::uint32_t worker_threads = 2;
   std::uint32_t worker_queue_max = 1024;

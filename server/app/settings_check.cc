@@ -155,6 +155,9 @@ Result<void> CheckLimits(const Settings& settings) {
     return Refuse("cache.ttl", ShowDuration(settings.gateway.ttl),
                   "at most cache.ttl_max, " + ShowDuration(settings.gateway.ttl_max));
   }
+  const std::string& region = settings.instance.cloud.region;
+  const auto in_region = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; };
+  if (!std::ranges::all_of(region, in_region)) return Refuse("cloud.region", region, AllowedAt("cloud.region"));
   if (settings.storage_path.empty()) return Refuse("storage.path", "", AllowedAt("storage.path"));
   return {};
 }

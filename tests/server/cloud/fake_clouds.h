@@ -28,6 +28,7 @@ class FakeGoogle {
   std::string url() const { return http_.url(); }
   std::map<std::string, FakeObject> objects();
   void Put(const std::string& key, const std::string& bytes);
+  void Clear();
   // Tokens given so far are no longer taken.
   void ExpireTokens();
   // The metadata server may be asked only so; counts of what was asked are in http().
@@ -56,6 +57,7 @@ class FakeGoogle {
   std::mutex mutex_;
   std::map<std::string, FakeObject> objects_;
   std::map<std::string, Session> sessions_;
+  std::map<std::string, std::string> finished_;  // Session to key: asked again, it still answers.
   std::vector<std::string> assertions_;
   int token_ = 0, valid_from_ = 1, next_ = 1, lies_ = 0;
   bool stopped_ = false, keeps_cut_ = true;
@@ -72,6 +74,7 @@ class FakeS3 {
   std::string url() const { return http_.url(); }
   std::map<std::string, FakeObject> objects();
   void Put(const std::string& key, const std::string& bytes);
+  void Clear();
   int uploads_open();
   // Keys of the role that are taken; older ones are expired.
   void ExpireKeys();

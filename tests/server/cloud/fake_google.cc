@@ -29,6 +29,11 @@ std::map<std::string, FakeObject> FakeGoogle::objects() {
   return objects_;
 }
 
+void FakeGoogle::Clear() {
+  const std::lock_guard lock(mutex_);
+  objects_.clear();
+}
+
 void FakeGoogle::Put(const std::string& key, const std::string& bytes) {
   const std::lock_guard lock(mutex_);
   objects_[key] = {.bytes = bytes, .crc32c = cloud::Crc32cText(cloud::Crc32c(bytes)), .generation = next_++};
@@ -126,6 +131,9 @@ FakeReply FakeGoogle::Upload(const FakeRequest& request) {
 }
 
 FakeReply FakeGoogle::Piece(const FakeRequest& request) {
+  if (const auto done = finished_.find(request.Query("upload_id")); done != finished_.end()) {
+    return Json(200, Describe(done->second, objects_[done->second]));
+  }
   const auto found = sessions_.find(request.Query("upload_id"));
   if (found == sessions_.end()) return Refuse(404, "no such session");
   Session& session = found->second;
@@ -151,6 +159,7 @@ FakeReply FakeGoogle::Piece(const FakeRequest& request) {
   }
   const std::string key = session.key;
   objects_[key] = {.bytes = session.bytes, .crc32c = session.crc32c, .generation = next_++};
+  finished_[found->first] = key;
   sessions_.erase(found);
   FakeObject told = objects_[key];
   if (lies_ > 0) --lies_, told.crc32c = "AAAAAA==";

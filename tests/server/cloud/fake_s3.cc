@@ -35,6 +35,11 @@ std::map<std::string, FakeObject> FakeS3::objects() {
   return objects_;
 }
 
+void FakeS3::Clear() {
+  const std::lock_guard lock(mutex_);
+  objects_.clear();
+}
+
 void FakeS3::Put(const std::string& key, const std::string& bytes) {
   const std::lock_guard lock(mutex_);
   objects_[key] = {.bytes = bytes, .crc32c = cloud::Crc32cText(cloud::Crc32c(bytes)), .generation = next_++};
