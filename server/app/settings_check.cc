@@ -177,6 +177,9 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   settings.store.commit = settings.storage_commit == "each"       ? store::CommitMode::kEachWrite
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval
                                                                   : store::CommitMode::kOff;
+  settings.gateway.tauq = settings.tauq == "off"      ? gateway::TauqUse::kOff
+                          : settings.tauq == "always" ? gateway::TauqUse::kAlways
+                                                      : gateway::TauqUse::kOnRequest;
   settings.gateway.exact_tier = settings.tiers.starts_with("l1");
   settings.gateway.canonical_tier = settings.tiers.starts_with("l1,l2");
   settings.gateway.verified_tier = settings.tiers == "l1,l2,l3";
