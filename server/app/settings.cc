@@ -311,8 +311,9 @@ constexpr Setting kTable[] = {
     {.key = "format.tauq",
      .kind = Kind::kChoice,
      .field = [](Settings& s) -> Field { return &s.tauq; },
-     .help = "Who gets an answer's text as Tauq: nobody, who asks with X-Reflex-Format: tauq or Accept, or also who does not ask for "
-             "JSON. Never streams, tools or structured output.",
+     .help =
+         "Who gets an answer's text as Tauq: nobody, who asks with X-Reflex-Format: tauq or Accept, or also who does not ask for "
+         "JSON. Never streams, tools or structured output.",
      .choices = "off on-request always"},
 
     {.key = "semantic.with_tools",

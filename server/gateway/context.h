@@ -62,7 +62,7 @@ struct Closeness {
 
 // Whether the answer leaves as Tauq (tauq_reply.h).
 struct TauqPlan {
-  bool wanted = false;   // The policy asks for it and the request's form allows it.
+  bool wanted = false;  // The policy asks for it and the request's form allows it.
   bool sent = false;
   std::string question;  // With `wanted`; "" for one without text.
 };

@@ -12,8 +12,8 @@
 // Answers as Tauq for those who ask for it (docs/tauq.md). What is stored and what others get stays JSON.
 namespace reflex::gateway {
 
-// Decides whether this request's plain answer leaves as Tauq, once its policy and body were read, and notes it in the context: never
-// for a stream, with tools, for structured output or several choices.
+// Decides whether this request's plain answer leaves as Tauq, once its policy and body were read, and notes it in the context:
+// never for a stream, with tools, for structured output or several choices.
 http::Task<void> PlanTauq(RequestContext& context, const wire::ChatRequest& request, std::string_view body);
 
 // The reply to send in place of `answer`, a plain answer; nullopt where it is to leave as it is. `own` says that this request's own

@@ -6,7 +6,8 @@
 
 #include "reflex/result.h"
 
-// Tauq text notation (TQN): JSON's values with fewer characters (docs/tauq.md has the language). Pure functions of text; thread-safe.
+// Tauq text notation (TQN): JSON's values with fewer characters (docs/tauq.md has the language). Pure functions of text;
+// thread-safe.
 //
 // Nothing is lost: Decode(Encode(x)) is x for every JSON text x, member order and number spelling included, and white space and the
 // spelling of escapes aside.

@@ -14,7 +14,7 @@ namespace {
 
 struct Field {
   std::string name;
-  std::string type;  // A schema's name; "" for any value. One that is defined nowhere is a remark: any value, too.
+  std::string type;   // A schema's name; "" for any value. One that is defined nowhere is a remark: any value, too.
   bool list = false;  // [Type]
 };
 using Schema = std::vector<Field>;

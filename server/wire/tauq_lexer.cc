@@ -86,7 +86,8 @@ Result<Token> Lexer::String() {
 Result<Token> Lexer::Directive() {
   Token token{TokenKind::kDirective, at_++, {}};
   while (at_ < text_.size() && IsDirectiveChar(text_[at_])) token.text += text_[at_++];
-  if (token.text.empty()) return FailAt(text_, token.at, "'!' begins a directive and needs its name; a string with it needs quotes");
+  if (token.text.empty())
+    return FailAt(text_, token.at, "'!' begins a directive and needs its name; a string with it needs quotes");
   return token;
 }
 

@@ -113,8 +113,8 @@ std::unexpected<Error> FailAt(std::string_view text, std::size_t at, std::string
   const std::size_t line_start = before.rfind('\n') + 1;  // 0 where there is none.
   const auto is_lead = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
   return Fail(ErrorCode::kInvalidArgument, "line " + std::to_string(std::ranges::count(before, '\n') + 1) + ", column " +
-                                               std::to_string(std::ranges::count_if(before.substr(line_start), is_lead) + 1) + ": " +
-                                               std::move(message));
+                                               std::to_string(std::ranges::count_if(before.substr(line_start), is_lead) + 1) +
+                                               ": " + std::move(message));
 }
 
 Result<void> CheckText(std::string_view text) {

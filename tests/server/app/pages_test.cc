@@ -22,8 +22,8 @@ TEST(Pages, HelpNamesEverySettingAndCommandInLinesThatFit) {
   for (const Setting& setting : SettingsTable()) {
     EXPECT_NE(help.find("  " + setting.FlagName() + " (" + setting.EnvName() + ")"), std::string::npos) << setting.key;
   }
-  for (const char* part : {"serve", "config", "health", "stats", "purge", "entries delete", "explain", "eval", "models check", "tauq encode|decode",
-                           "version", "Examples:", "--config"}) {
+  for (const char* part : {"serve", "config", "health", "stats", "purge", "entries delete", "explain", "eval", "models check",
+                           "tauq encode|decode", "version", "Examples:", "--config"}) {
     EXPECT_NE(help.find(part), std::string::npos) << part;
   }
   std::istringstream lines(help);

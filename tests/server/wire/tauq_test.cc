@@ -98,7 +98,8 @@ TEST(TauqEncode, LinesListsAndObjects) {
            {R"({"name":"Alice","age":30})", "name Alice\nage 30"},
            {R"({"ids":[1,2,3],"tags":["web","machine learning"]})", "ids [1 2 3]\ntags [web \"machine learning\"]"},
            {R"({"database":{"host":"localhost","port":5432}})", "database {\n  host localhost\n  port 5432\n}"},
-           {R"({"q":"He said \"hello\"","p":"path\\to","n":"l1\nl2"})", "q \"He said \\\"hello\\\"\"\np \"path\\\\to\"\nn \"l1\\nl2\""},
+           {R"({"q":"He said \"hello\"","p":"path\\to","n":"l1\nl2"})",
+            "q \"He said \\\"hello\\\"\"\np \"path\\\\to\"\nn \"l1\\nl2\""},
            {R"({"matrix":[[1,2],[3]],"mixed":[1,"two",true,null]})", "matrix [[1 2] [3]]\nmixed [1 two true null]"},
            {R"({"zip":"10001","t":"true","e":""})", "zip \"10001\"\nt \"true\"\ne \"\""},
            {R"([{"id":1},{"id":2,"x":"c d"}])", "[\n  { id 1 }\n  { id 2 x \"c d\" }\n]"},
@@ -118,7 +119,8 @@ TEST(TauqEncode, EqualObjectsBecomeATable) {
            {R"({"users":[{"id":1,"name":"Alice"},{"id":2,"name":"Bob"}]})",
             "!def User id name\n---\nusers [\n  !use User\n  1 Alice\n  2 Bob\n]"},
            {R"({"a":{"entries":[{"k":1},{"k":2}],"more":[{"k":3},{"k":4}]}})",
-            "!def Entry k\n---\na {\n  entries [\n    !use Entry\n    1\n    2\n  ]\n  more [\n    !use Entry\n    3\n    4\n  ]\n}"},
+            "!def Entry k\n---\na {\n  entries [\n    !use Entry\n    1\n    2\n  ]\n  more [\n    !use Entry\n    3\n    4\n  "
+            "]\n}"},
            {R"({"rows":[{"a":1},{"a":2}],"row":[{"b":1},{"b":2}]})",
             "!def Row a\n!def Row2 b\n---\nrows [\n  !use Row\n  1\n  2\n]\nrow [\n  !use Row2\n  1\n  2\n]"},
            {R"({"x":[{"a":1,"b":2},{"b":3,"a":4}]})", "x [\n  { a 1 b 2 }\n  { b 3 a 4 }\n]"},
@@ -156,8 +158,10 @@ TEST(TauqDecode, ErrorsNameLineAndColumn) {
   EXPECT_EQ(DecodeError("]"), "line 1, column 1: ']' closes nothing");
   EXPECT_EQ(DecodeError("k \xff"), "line 1, column 3: bytes that are no UTF-8");
   EXPECT_EQ(DecodeError("!def T\n1"), "line 2, column 1: a row of a schema without fields");
-  EXPECT_EQ(DecodeError("!def A x\n!def B a:A as:[A]\n1"), "line 3, column 1: expected '{' with rows of A for the field a, found a number");
-  EXPECT_EQ(DecodeError("!def A x\n!def B as:[A]\n1"), "line 3, column 1: expected '[' with rows of A for the field as, found a number");
+  EXPECT_EQ(DecodeError("!def A x\n!def B a:A as:[A]\n1"),
+            "line 3, column 1: expected '{' with rows of A for the field a, found a number");
+  EXPECT_EQ(DecodeError("!def A x\n!def B as:[A]\n1"),
+            "line 3, column 1: expected '[' with rows of A for the field as, found a number");
   EXPECT_EQ(DecodeError("!def A x:5"), "line 1, column 10: expected the name of a type, found a number");
   EXPECT_EQ(DecodeError("!schemas\nA x"), "line 2, column 4: expected the name of a schema or '---', found the end of the text");
   EXPECT_EQ(DecodeError("a [ !def ]"),
@@ -177,7 +181,9 @@ TEST(TauqDecode, ReadsWhatPeopleWrite) {
            {R"({"a":2})", "{ a 1; a:2 }"},
            {R"([{"x":1},{"k":"v"}])", "!def T x\n1\n---\nk v"},
            {R"({"s":"a\\xb\\u0041c"})", "s \"a\\xb\\u0041c\""},
-           {R"({"a":"x"})", "\xc2\xa0" "a\xe3\x80\x80x"},
+           {R"({"a":"x"})",
+            "\xc2\xa0"
+            "a\xe3\x80\x80x"},
            {R"(["a","b"])", "[a, b,]"},
            {R"([7,0.5,5,-0.25,7,2e3,0,0,0])", "[+7 .5 5. -.25 007 2.e3 inf -Infinity NaN]"},
        }) {
@@ -217,7 +223,9 @@ TEST(TauqLimits, SizeAndValuesAreBounded) {
 
 TEST(TauqWord, OnlyWhatReadsBackStandsWithoutQuotes) {
   for (const char* bare : {"a", "_", "a.b", "x@y", "a/b+c-d", "Jos\xc3\xa9", "e5", "True"}) EXPECT_TRUE(IsBareString(bare)) << bare;
-  for (const char* quoted : {"", "true", "null", "inf", "NaN", "Infinity", "5a", "-", "---", "a b", "a:b", "a#", "!a", "a\xc2\xa0" "b",
+  for (const char* quoted : {"", "true", "null", "inf", "NaN", "Infinity", "5a", "-", "---", "a b", "a:b", "a#", "!a",
+                             "a\xc2\xa0"
+                             "b",
                              "\xe4\xb8\x96", "a\xc3\x97"}) {
     EXPECT_FALSE(IsBareString(quoted)) << quoted;
   }
@@ -263,11 +271,63 @@ class Documents {
   std::string Text() {
     switch (Below(random_, 4)) {
       case 0:
-        return Pick({"",     "true",  "null",     "inf",  "NaN",  "-inf", "1e5",     ".5",     "5.",   "+7",       "0x10", "1_000",
-                     "---",  "-",     "!use",     "!def", "#x",   "a#b",  "a:b",     "a,b",    "a;b",  "[x]",      "{}",   "\"",
-                     "\\",   "\\n",   "\\\\\"",   "a\nb", "\r\n", "\t",   " lead",   "trail ", "a  b", "Infinity", "i",    "e5",
-                     "True", "a.b/c", "x@y.org",  "--x",  "_",    "1",    "007",     "Record", "User", "id",       "\x01", "\x7f",
-                     "C:\\", "\\u0041", "\xc2\xa0", "a\xc2\x85" "b", "\xe2\x80\xa8", "\xe3\x80\x80x", "Jos\xc3\xa9", "\xf0\x9f\x9a\x80"});
+        return Pick({"",
+                     "true",
+                     "null",
+                     "inf",
+                     "NaN",
+                     "-inf",
+                     "1e5",
+                     ".5",
+                     "5.",
+                     "+7",
+                     "0x10",
+                     "1_000",
+                     "---",
+                     "-",
+                     "!use",
+                     "!def",
+                     "#x",
+                     "a#b",
+                     "a:b",
+                     "a,b",
+                     "a;b",
+                     "[x]",
+                     "{}",
+                     "\"",
+                     "\\",
+                     "\\n",
+                     "\\\\\"",
+                     "a\nb",
+                     "\r\n",
+                     "\t",
+                     " lead",
+                     "trail ",
+                     "a  b",
+                     "Infinity",
+                     "i",
+                     "e5",
+                     "True",
+                     "a.b/c",
+                     "x@y.org",
+                     "--x",
+                     "_",
+                     "1",
+                     "007",
+                     "Record",
+                     "User",
+                     "id",
+                     "\x01",
+                     "\x7f",
+                     "C:\\",
+                     "\\u0041",
+                     "\xc2\xa0",
+                     "a\xc2\x85"
+                     "b",
+                     "\xe2\x80\xa8",
+                     "\xe3\x80\x80x",
+                     "Jos\xc3\xa9",
+                     "\xf0\x9f\x9a\x80"});
       case 1: return testing::RandomText(random_, 12);
       case 2: {
         std::string bytes;
@@ -276,7 +336,8 @@ class Documents {
       }
       default: {
         std::string word;
-        for (std::size_t n = 1 + Below(random_, 8); n > 0; --n) word += Pick({"a", "b", "Z", "_", "-", ".", "0", "9", "@", "/", "+", "e"});
+        for (std::size_t n = 1 + Below(random_, 8); n > 0; --n)
+          word += Pick({"a", "b", "Z", "_", "-", ".", "0", "9", "@", "/", "+", "e"});
         return word;
       }
     }
@@ -284,7 +345,8 @@ class Documents {
 
   std::string Name() {
     if (Below(random_, 3) == 0) return Text();
-    return Pick({"id", "name", "users", "entries", "rows", "Row", "user_id", "s", "ss", "ies", "a-b", "_", "nulls", "infs", "x1", "e5"});
+    return Pick(
+        {"id", "name", "users", "entries", "rows", "Row", "user_id", "s", "ss", "ies", "a-b", "_", "nulls", "infs", "x1", "e5"});
   }
 
   Tree List(int depth) {
