@@ -7,7 +7,6 @@
 #include "gateway/thread_state.h"
 #include "wire/chat_question.h"
 #include "wire/chat_tauq.h"
-#include "wire/reason.h"
 
 namespace reflex::gateway {
 namespace {
@@ -21,11 +20,6 @@ http::Task<bool> RunWhereItFits(RequestContext& context, std::size_t bytes, std:
   co_return true;
 }
 
-// Tools in the conversation and several choices have no one answer text; other questions that have no text only lack the member.
-bool RulesOut(std::string_view not_semantic) {
-  return not_semantic == wire::reason::kToolsInPlay || not_semantic == wire::reason::kSeveralChoices;
-}
-
 }  // namespace
 
 http::Task<void> PlanTauq(RequestContext& context, const wire::ChatRequest& request, std::string_view body) {
@@ -36,7 +30,7 @@ http::Task<void> PlanTauq(RequestContext& context, const wire::ChatRequest& requ
     question = reader.Read(body, false);
   };
   if (!co_await RunWhereItFits(context, body.size(), std::move(work))) co_return;
-  if (RulesOut(question.not_semantic)) co_return;
+  if (question.tools_in_play) co_return;
   context.tauq.wanted = true;
   context.tauq.question = std::move(question.text);
 }

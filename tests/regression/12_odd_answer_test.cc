@@ -26,7 +26,7 @@ std::vector<std::string> OddBodies() {
       R"({"choices":[{"message":null,"finish_reason":"stop"}]})",
       R"({"choices":[{"message":{"content":5},"finish_reason":"stop"}]})",
       R"({"choices":[{"index":-1,"message":{"role":5,"content":[]},"finish_reason":7}],"usage":[1]})",
-      R"({"choices":[{"index":99999999999999999999,"message":{"content":"x"},"finish_reason":"later"}],"usage":{"prompt_tokens":-5}})",
+      R"({"choices":[{"index":99999999999999999999,"message":{"content":"x"},"finish_reason":null}],"usage":{"prompt_tokens":-5}})",
       "{\"choices\":[{\"message\":{\"content\":\"\xff\xfe\"}}]}",
       deep};
 }

@@ -55,11 +55,11 @@ TEST_F(Tauq, ContentIsTheQuestionAndTheAnswerOfTheCallersOwnCall) {
   EXPECT_EQ(miss->Header("Content-Type"), "application/json");
   EXPECT_EQ(Unwrapped(miss->body()), R"({"semantic_request":"What is the answer?","response":)" + PlainAnswer("hello") + "}");
   // All but the content is as the provider sent it.
-  std::string expected = PlainAnswer("hello");
+  const std::string body = miss->body();
   wire::json::Document document;
-  ASSERT_EQ(document.Parse(miss->body()), "");
+  ASSERT_EQ(document.Parse(body), "");
   const auto content = (*document.root().Find("choices").elements().begin()).Find("message").Find("content");
-  EXPECT_EQ(miss->body().substr(0, content.begin()) + "\"hello\"" + miss->body().substr(content.end()), expected);
+  EXPECT_EQ(body.substr(0, content.begin()) + "\"hello\"" + body.substr(content.end()), PlainAnswer("hello"));
 }
 
 TEST_F(Tauq, HitsHaveNoQuestionAndTheReplysOwnIdentity) {
