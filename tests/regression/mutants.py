@@ -9,6 +9,7 @@ NN             only these defects
 Building the copy takes some minutes, each defect less than one. Exit status 1 when a test does not notice its defect.
 """
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
@@ -141,7 +142,10 @@ def main():
     print("\n".join(found) if found else f"{len(mutants)} defects can be planted")
     if found or arguments.check:
         sys.exit(1 if found else 0)
-    copy, build = arguments.keep / "tree", arguments.keep / "build"
+    # As in the tree itself, so that ccache knows most objects already.
+    copy = arguments.keep.resolve() / "tree"
+    build = copy / "build/asan"
+    os.environ.update(CCACHE_BASEDIR=str(copy), CCACHE_NOHASHDIR="1")
     update_copy(copy)
     configure(copy, build)
     if build_and_run(build, ":".join(mutant[1] for mutant in mutants)) is not True:
