@@ -17,6 +17,7 @@ reflex_header_library(reflex_utf8proc ${utf8proc_library})
 
 if(REFLEX_SERVER)
   find_package(ZLIB REQUIRED)
+  find_package(CURL 7.85 REQUIRED)
   find_package(Boost 1.81 REQUIRED)
   # Asio is compiled once, in http/asio.cc, not in every file.
   add_library(reflex_asio INTERFACE)

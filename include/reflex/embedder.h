@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -38,6 +39,8 @@ class Embedder {
   virtual std::uint32_t dimension() const = 0;
   /// True where Embed takes microseconds, so that an I/O thread may call it.
   virtual bool quick() const = 0;
+  /// Texts that wait for their turn now.
+  virtual std::size_t waiting() const { return 0; }
 
   /// The text's vector and those of the given words (ascending, not overlapping, inside the text), from one pass.
   /// Returns: kTooLarge for a text longer than the model's window (nothing is ever cut); kInvalidArgument for a text that is not

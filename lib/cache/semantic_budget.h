@@ -1,39 +1,51 @@
 #pragma once
 
-#include <algorithm>
+#include <atomic>
 #include <cstdint>
-#include <map>
-#include <string>
+#include <memory>
 #include <string_view>
 #include <vector>
 
-#include "base/mutex.h"
+#include "reflex/clock.h"
+#include "reflex/entry_store.h"
+#include "reflex/logger.h"
 #include "reflex/semantic_tier.h"
+#include "verify/budget.h"
 #include "verify/model.h"
 
 namespace reflex::cache {
 
-// Which score suffices in which namespace: the offline table alone. Thread-safe.
+// Which score suffices in which namespace: verify::BudgetBook, kept in the store's notes under "semantic/budget/" and its steps in
+// the log. Thread-safe.
 class NamespaceBudgets {
  public:
-  NamespaceBudgets(const SemanticOptions& options, const verify::Model& model)
-      : max_wrong_hits_(options.max_wrong_hits), threshold_(model.ThresholdFor(options.max_wrong_hits)) {}
+  // All outlive the object. Reads the notes; one that cannot be used is logged and left. Returns as verify::BudgetBook::Create.
+  static Result<std::unique_ptr<NamespaceBudgets>> Create(const SemanticOptions& options, const verify::Model& model,
+                                                          EntryStore& store, Clock& clock, Logger& logger);
+  ~NamespaceBudgets() { Save(); }
 
-  double Threshold(std::string_view) const { return threshold_; }
-  void CountHit(std::string_view) {}
-  void Label(std::string_view, bool, bool) {}
-  void Feedback(std::string_view, bool) {}
-  std::vector<BudgetView> Busiest(std::size_t limit) const {
-    if (limit == 0) return {};
-    BudgetView view;
-    view.max_wrong_hits = max_wrong_hits_;
-    view.threshold = threshold_;
-    view.off = threshold_ > 1;
-    return {view};
-  }
+  double Threshold(std::string_view name_space) { return book_->Threshold(name_space); }
+  void CountHit(std::string_view name_space) { book_->CountHit(name_space); }
+  void Label(std::string_view name_space, bool wrong, bool control);
+  void Feedback(std::string_view name_space, bool wrong);
+  // The namespace without a name where there is none yet.
+  std::vector<BudgetView> Busiest(std::size_t limit) const;
 
  private:
-  const double max_wrong_hits_, threshold_;
+  NamespaceBudgets(std::unique_ptr<verify::BudgetBook> book, EntryStore& store, Clock& clock, Logger& logger);
+
+  void Load();
+  // Puts what changed into the store's queue.
+  void Save();
+  // At most once in kBudgetSaveEvery.
+  void SaveIfDue();
+  void Log(const verify::BudgetEvent& event);
+
+  const std::unique_ptr<verify::BudgetBook> book_;
+  EntryStore& store_;
+  Clock& clock_;
+  Logger& logger_;
+  std::atomic<std::int64_t> save_after_ns_;  // Decides nothing but when notes are written.
 };
 
 }  // namespace reflex::cache

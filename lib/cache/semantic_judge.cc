@@ -56,6 +56,12 @@ bool PairJudge::EmbedWords(Question& question) const {
   return true;
 }
 
+float PairJudge::QuickSimilarity(Question& question, std::string_view text) const {
+  if (!EmbedWords(question)) return -1;
+  const auto embedding = words_.Embed(text, {}, kQuickLimit);
+  return embedding ? Cosine(*question.by_words, *embedding) : -1;
+}
+
 Result<const Embedding*> PairJudge::EmbedForIndex(Question& question, std::chrono::nanoseconds limit) const {
   std::optional<Embedding>& held = model_ != nullptr ? question.by_model : question.by_words;
   if (!held) {

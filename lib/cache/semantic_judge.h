@@ -46,6 +46,9 @@ class PairJudge {
 
   // Fills question.by_words. False when the text cannot be embedded (it is not UTF-8, for example).
   bool EmbedWords(Question& question) const;
+  // Cosine of the quick embedder's text vectors, -1 where one has none. Microseconds; says how near a text is, never whether it
+  // serves.
+  float QuickSimilarity(Question& question, std::string_view text) const;
   // Fills question.by_model, or by_words where there is no model; what the index is asked with. Errors as Embedder::Embed.
   Result<const Embedding*> EmbedForIndex(Question& question, std::chrono::nanoseconds limit) const;
 

@@ -133,7 +133,22 @@ bool Lookup::GatherSmall() {
     }
     AddCandidate(std::move(*head), std::nullopt);
   }
+  KeepNearest();
   return !any_vector || EmbedForIndex();
+}
+
+// Reading a text takes ten times as long as embedding it with the quick embedder.
+void Lookup::KeepNearest() {
+  const std::size_t kept = parts_.options.candidates_max;
+  if (candidates_.size() <= kept) return;
+  std::vector<std::pair<float, std::size_t>> near;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    near.emplace_back(-parts_.judge.QuickSimilarity(*question_, candidates_[i].head->question), i);
+  }
+  std::ranges::nth_element(near, near.begin() + static_cast<std::ptrdiff_t>(kept));
+  std::vector<Candidate> nearest;
+  for (std::size_t i = 0; i < kept; ++i) nearest.push_back(std::move(candidates_[near[i].second]));
+  candidates_ = std::move(nearest);
 }
 
 bool Lookup::EmbedForIndex() {
@@ -189,8 +204,8 @@ bool Lookup::JudgeAll() {
   const double thresholds[] = {ThresholdOf(false), ThresholdOf(true)};
   for (Candidate& candidate : candidates_) {
     if (!InTime()) return false;
-    const verify::Reading cached = verify::Read(candidate.head->question);
-    candidate.judgement = parts_.judge.Judge(*question_, candidate.head->key, cached, candidate.similarity);
+    const auto cached = parts_.readings.Read(*candidate.head);
+    candidate.judgement = parts_.judge.Judge(*question_, candidate.head->key, *cached, candidate.similarity);
     candidate.threshold = thresholds[candidate.judgement.by_model ? 1 : 0];
     candidate.accepted = candidate.judgement.verdict.Accepts(candidate.threshold);
     if (trace_ == nullptr) continue;
@@ -239,8 +254,8 @@ bool Lookup::AskReranker() {
     ++asked;
     const std::int64_t left_ns = deadline_ns_ - parts_.clock.SteadyNs();
     if (left_ns <= 0) return Miss(SimilarMiss::kTimeout);
-    const verify::Reading cached = verify::Read(candidate.head->question);
-    const auto said = parts_.reranker->Score(question_->reading.prepared, cached.prepared, std::chrono::nanoseconds(left_ns));
+    const auto cached = parts_.readings.Read(*candidate.head);
+    const auto said = parts_.reranker->Score(question_->reading.prepared, cached->prepared, std::chrono::nanoseconds(left_ns));
     if (!said) return MissBy("rerank", said.error());
     const double probability = 1 / (1 + std::exp(-(options.reranker_scale * static_cast<double>(*said) + options.reranker_offset)));
     if (trace_ != nullptr) trace_->candidates[candidate.row].reranker = static_cast<float>(probability);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/reading_cache.h"
 #include "cache/semantic_budget.h"
 #include "cache/semantic_filing.h"
 #include "cache/semantic_judge.h"
@@ -24,6 +25,7 @@ struct LookupParts {
   PairScorer* reranker;  // May be null.
   Clock& clock;
   const PairJudge& judge;
+  ReadingCache& readings;
   const BlockedPairs& blocked;
   NamespaceBudgets& budgets;
   std::function<void(std::string_view what, const Error&)> complain;
@@ -68,6 +70,7 @@ class Lookup {
   bool MissBy(std::string_view what, const Error& error);
   bool InTime();
   bool Usable(const Entry& entry) const;
+  void KeepNearest();
   void AddCandidate(EntryPtr head, std::optional<float> similarity);
   bool EmbedForIndex();
   // Fetches the entry whole, checks it again and serves it.

@@ -58,20 +58,20 @@ Result<void> Check(const SemanticTier::Parts& parts) {
 
 class Tier final : public SemanticTier {
  public:
-  Tier(const SemanticOptions& options, Parts parts, cache::PairJudge judge)
+  Tier(const SemanticOptions& options, Parts parts, cache::PairJudge judge, std::unique_ptr<cache::NamespaceBudgets> budgets)
       : options_(options),
         parts_(std::move(parts)),
         judge_(std::move(judge)),
         blocked_(*parts_.store),
-        budgets_(options_, judge_.verifier(judge_.has_own()).model()),
+        budgets_(std::move(budgets)),
         index_(std::move(parts_.index)) {
     if (index_ != nullptr) {
       filing_ = std::make_unique<cache::VectorFiling>(cache::VectorFiling::Parts{
           *parts_.store, index_, judge_.embedder(), *parts_.clock, *parts_.logger, parts_.background, options_.scan_max});
     }
     lookup_parts_ = std::make_unique<const cache::LookupParts>(cache::LookupParts{
-        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, blocked_,
-        budgets_, [this](std::string_view what, const Error& error) { Complain(what, error); }});
+        options_, *parts_.cache, *parts_.store, index_.get(), filing_.get(), parts_.reranker, *parts_.clock, judge_, readings_,
+        blocked_, *budgets_, [this](std::string_view what, const Error& error) { Complain(what, error); }});
   }
 
   bool LooksWorthwhile(const Digest& scope) override {
@@ -89,7 +89,7 @@ class Tier final : public SemanticTier {
     if (lookup.embedded()) embedded_.Add();
     if (found.entry != nullptr) {
       (found.layer == SimilarLayer::kCanonical ? hits_canonical_ : hits_verified_).Add();
-      budgets_.CountHit(query.name_space);
+      budgets_->CountHit(query.name_space);
     }
     return found;
   }
@@ -109,12 +109,12 @@ class Tier final : public SemanticTier {
 
   Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
                            std::string_view name_space) override {
-    budgets_.Feedback(name_space, true);
+    budgets_->Feedback(name_space, true);
     return blocked_.Block(scope, text::CanonicalText(question), entry);
   }
 
-  void ReportRight(std::string_view name_space) override { budgets_.Feedback(name_space, false); }
-  void Label(std::string_view name_space, bool wrong, bool control) override { budgets_.Label(name_space, wrong, control); }
+  void ReportRight(std::string_view name_space) override { budgets_->Feedback(name_space, false); }
+  void Label(std::string_view name_space, bool wrong, bool control) override { budgets_->Label(name_space, wrong, control); }
 
   void StartLoading() override {
     if (filing_ != nullptr) filing_->StartLoading();
@@ -134,7 +134,7 @@ class Tier final : public SemanticTier {
     return stats;
   }
 
-  std::vector<BudgetView> Budgets(std::size_t limit) const override { return budgets_.Busiest(limit); }
+  std::vector<BudgetView> Budgets(std::size_t limit) const override { return budgets_->Busiest(limit); }
 
  private:
   // One line in kComplainEvery: a part that is broken fails for every request.
@@ -151,8 +151,9 @@ class Tier final : public SemanticTier {
   const SemanticOptions options_;
   Parts parts_;
   const cache::PairJudge judge_;
+  cache::ReadingCache readings_;
   cache::BlockedPairs blocked_;
-  cache::NamespaceBudgets budgets_;
+  const std::unique_ptr<cache::NamespaceBudgets> budgets_;
   const std::shared_ptr<VectorIndex> index_;
   // What it runs uses the parts above.
   std::unique_ptr<cache::VectorFiling> filing_;
@@ -167,7 +168,9 @@ Result<std::unique_ptr<SemanticTier>> SemanticTier::Create(const SemanticOptions
   REFLEX_CHECK(Check(options));
   REFLEX_CHECK(Check(parts));
   REFLEX_TRY(auto judge, cache::PairJudge::Create(*parts.store, *parts.words, parts.model, parts.model_verifier));
-  return std::make_unique<Tier>(options, std::move(parts), std::move(judge));
+  REFLEX_TRY(auto budgets, cache::NamespaceBudgets::Create(options, judge.verifier(judge.has_own()).model(), *parts.store,
+                                                           *parts.clock, *parts.logger));
+  return std::make_unique<Tier>(options, std::move(parts), std::move(judge), std::move(budgets));
 }
 
 VectorIndex::Fetch StoredVectors(EntryStore& store, std::string_view model_id, std::uint32_t dimension) {

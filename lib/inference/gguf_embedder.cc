@@ -38,6 +38,7 @@ class GgufEmbedder final : public Embedder {
   const std::string& model_id() const override { return model_id_; }
   std::uint32_t dimension() const override { return model_->dimension(); }
   bool quick() const override { return false; }
+  std::size_t waiting() const override { return lanes_->waiting(); }
 
   Result<Embedding> Embed(std::string_view text, std::span<const TextSpan> words, std::chrono::nanoseconds limit) override {
     if (text.size() > options_.text_bytes_max) {

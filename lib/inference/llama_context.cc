@@ -201,5 +201,7 @@ Result<std::vector<float>> LlamaLanes::Run(BatchJob job, std::chrono::nanosecond
   return queue.Submit(std::move(job), limit);
 }
 
+std::size_t LlamaLanes::waiting() const { return short_queue_->waiting() + (long_queue_ ? long_queue_->waiting() : 0); }
+
 }  // namespace reflex::inference
 #endif

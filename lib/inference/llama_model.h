@@ -127,6 +127,8 @@ class LlamaLanes {
   // Errors as BatchQueue::Submit and LlamaContext::Run. REQUIRES: at most tokens_max() tokens.
   Result<std::vector<float>> Run(BatchJob job, std::chrono::nanoseconds limit);
   std::size_t tokens_max() const { return tokens_max_; }
+  // Jobs that wait for a context.
+  std::size_t waiting() const;
 
  private:
   LlamaLanes() = default;

@@ -80,6 +80,7 @@ Lexicon::Lexicon() {
   ReadRelation(REFLEX_LEXICON_BYTES(contrasts), kContrasts, members);
   ReadRelation(REFLEX_LEXICON_BYTES(antonyms), kAntonyms, members);
   SortRelations(members);
+  ReadKnownWords(REFLEX_LEXICON_BYTES(known_words));
   entries_.shrink_to_fit();
   kin_.shrink_to_fit();
 }
@@ -198,29 +199,24 @@ Kin Lexicon::FindKin(std::string_view stem) const {
   return {.synonyms = list(kSynonyms), .contrasts = list(kContrasts), .antonyms = list(kAntonyms)};
 }
 
-// The list is sorted, one word a line, and is searched where it lies.
 bool Lexicon::KnownOrListed(std::string_view word) const {
   const LexiconEntry* entry = Find(word);
-  return Known(word) || (entry && (entry->flags != 0 || entry->canonical != entry->word));
+  return (entry && (entry->flags != 0 || entry->canonical != entry->word)) || Known(word);
 }
 
-bool Lexicon::Known(std::string_view word) const {
-  const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
-  std::size_t low = 0, high = bytes.size();
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    const std::size_t newline = middle == 0 ? std::string_view::npos : bytes.rfind('\n', middle - 1);
-    const std::size_t begin = newline == std::string_view::npos ? 0 : newline + 1;
-    const std::size_t end = std::min(bytes.find('\n', middle), bytes.size());
-    const std::string_view line = bytes.substr(begin, end - begin);
-    if (line == word) return true;
-    if (line < word) {
-      low = end + 1;
-    } else {
-      high = begin;
-    }
-  }
-  return false;
+bool Lexicon::Known(std::string_view word) const { return known_.Find(word, KnownWordAt) != Index::kNone; }
+
+// The list is one word a line; a word's position is where it begins.
+std::string_view Lexicon::KnownWordAt(std::uint32_t position) {
+  const std::string_view rest = REFLEX_LEXICON_BYTES(known_words).substr(position);
+  return rest.substr(0, rest.find('\n'));
+}
+
+void Lexicon::ReadKnownWords(std::string_view bytes) {
+  std::size_t count = 0;
+  ForEachLine(bytes, [&](std::string_view line) {
+    known_.Add(line, static_cast<std::uint32_t>(line.data() - bytes.data()), ++count, KnownWordAt);
+  });
 }
 
 std::string_view Stem(std::string_view canonical) {

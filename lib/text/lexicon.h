@@ -91,6 +91,8 @@ class Lexicon {
   void ReadGroups(std::string_view bytes, std::uint16_t flags);
   void ReadWords(std::string_view bytes, std::uint16_t flags);
   void ReadWeights(std::string_view bytes);
+  void ReadKnownWords(std::string_view bytes);
+  static std::string_view KnownWordAt(std::uint32_t position);
   void ReadRelation(std::string_view bytes, std::uint16_t relation, std::vector<Membership>& out);
   void SortRelations(std::vector<Membership>& members);
   void NotePhrase(LexiconEntry& entry);
@@ -98,7 +100,7 @@ class Lexicon {
   std::vector<LexiconEntry> entries_;
   std::vector<KinRow> kin_;
   std::vector<std::uint16_t> groups_;
-  Index by_word_, by_stem_;
+  Index by_word_, by_stem_, known_;
   float idf_max_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "app/secrets.h"
 #include "app/version.h"
 #include "vector/local_index.h"
+#include "verify/audit.h"
 
 namespace reflex::app {
 namespace {
@@ -25,6 +26,12 @@ constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
 std::size_t LookupThreads(const Settings& settings) {
   if (settings.semantic_threads > 0) return settings.semantic_threads;
   return settings.models.path.empty() ? kLookupThreads : kLookupThreadsPerContext * settings.models.contexts;
+}
+
+// Without a model a look-up is all work of its own thread: what waits long is better asked of the provider.
+std::size_t LookupQueue(const Settings& settings) {
+  if (settings.semantic_queue_max > 0) return settings.semantic_queue_max;
+  return settings.models.path.empty() ? 4 : 64;
 }
 
 Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
@@ -70,7 +77,7 @@ Result<void> BuildSemantic(Program& program) {
   const Settings& settings = program.settings;
   if (!settings.gateway.canonical_tier || program.cache->store() == nullptr) return {};
   program.background = std::make_unique<base::WorkerPool>(1, kBackgroundQueueMax, kBackgroundNice);
-  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), settings.semantic_queue_max, kBackgroundNice);
+  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), LookupQueue(settings), kBackgroundNice);
   const auto background = [pool = program.background.get()](std::function<void()> work) { return pool->Submit(std::move(work)); };
   Embedder& embedder = program.models->main();
   SemanticTier::Parts parts;
@@ -120,6 +127,15 @@ Result<void> BuildUpstreams(Program& program) {
   return {};
 }
 
+gateway::AuditVerdict CompareAnswers(std::string_view served, std::string_view fresh) {
+  switch (verify::CompareAnswers(served, fresh)) {
+    case verify::AuditLabel::kRight: return gateway::AuditVerdict::kRight;
+    case verify::AuditLabel::kWrong: return gateway::AuditVerdict::kWrong;
+    case verify::AuditLabel::kUndecided: break;
+  }
+  return gateway::AuditVerdict::kUndecided;
+}
+
 Result<void> BuildGateway(Program& program) {
   gateway::GatewayParts parts;
   parts.cache = program.cache.get();
@@ -133,6 +149,10 @@ Result<void> BuildGateway(Program& program) {
   parts.readiness = &program.readiness;
   parts.semantic = program.semantic.get();
   parts.semantic_pool = program.lookups.get();
+  parts.compare_answers = CompareAnswers;
+  if (program.models && program.models->model) {
+    parts.model_queue = [model = program.models->model.get()] { return model->waiting(); };
+  }
   const std::vector<http::IoThread*> threads = parts.threads;
   REFLEX_TRY(program.gateway, gateway::Gateway::Create(program.settings.gateway, std::move(parts)));
   REFLEX_TRY(program.server,
@@ -154,8 +174,6 @@ void Program::Start() {
     threads.emplace_back([io = io_threads[i].get()] { io->Run(); });
     pthread_setname_np(threads.back().native_handle(), ("io-" + std::to_string(i)).c_str());
   }
-  readiness.Set(gateway::Readiness::State::kServing);
-  if (semantic) semantic->StartLoading();
 }
 
 void Program::StopThreads() {

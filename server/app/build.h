@@ -8,8 +8,10 @@
 #include "app/models.h"
 #include "app/request_log_writer.h"
 #include "app/settings.h"
+#include "app/snapshots.h"
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+#include "cloud/instance.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
 #include "http/io_thread.h"
@@ -32,7 +34,7 @@ struct Program {
   // Stops the I/O threads; what was built goes in reverse order.
   ~Program();
 
-  // Starts accepting, the I/O threads, and the reading of stored vectors.
+  // Starts accepting and the I/O threads.
   void Start();
   // Ends the I/O threads. Idempotent.
   void StopThreads();
@@ -49,6 +51,8 @@ struct Program {
   std::unique_ptr<Cache> cache;
   std::unique_ptr<SemanticTier> semantic;
   std::string storage_problem;                    // Why nothing is stored on disk; empty when all is well.
+  std::unique_ptr<Snapshots> snapshots;           // Null: snapshot.target is not set, or there is no store.
+  std::unique_ptr<cloud::Instance> instance;      // Null: idle.stop_instance is off.
   std::unique_ptr<RequestLogWriter> request_log;  // Null: off.
   upstream::ProviderTable providers;
   std::vector<std::unique_ptr<http::IoThread>> io_threads;
@@ -57,6 +61,7 @@ struct Program {
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<http::Server> server;
   std::vector<std::thread> threads;
+  std::unique_ptr<base::WorkerPool> maintenance;  // One thread, for snapshots. Null where there are none.
 };
 
 // Builds everything from checked settings and binds the listeners; nothing runs before Program::Start.

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -19,7 +21,9 @@
 
 #include "app/build.h"
 #include "app/log.h"
+#include "app/maintenance.h"
 #include "app/secrets.h"
+#include "app/supervisor.h"
 #include "base/files.h"
 
 namespace reflex::app {
@@ -33,6 +37,8 @@ constexpr milliseconds kDrainStep{20};
 // What a clean end waits at most for the last commit; a disk that takes longer is not going to.
 constexpr milliseconds kCommitLimit{10'000};
 constexpr milliseconds kHastyCommitLimit{1'000};
+// How often it is looked whether the program is idle or a snapshot is due.
+constexpr milliseconds kLook{1'000};
 
 // The signals that the main thread takes, blocked in all.
 class Signals {
@@ -129,7 +135,47 @@ Result<void> Commit(Program& program, const Signals& signals) {
   }
 }
 
-void Stop(Program& program, const Signals& signals) {
+// Whether the I/O threads still turn: each is asked, and has to have answered before it is asked again.
+class Heartbeat {
+ public:
+  explicit Heartbeat(const Program& program) : program_(program) {}
+
+  bool Beats() {
+    if (answers_->load() < asked_) return false;
+    answers_->store(0);
+    asked_ = program_.io_threads.size();
+    for (const auto& io : program_.io_threads) {
+      io->Post([answers = answers_] { answers->fetch_add(1); });
+    }
+    return true;
+  }
+
+ private:
+  const Program& program_;
+  std::size_t asked_ = 0;
+  std::shared_ptr<std::atomic<std::size_t>> answers_ = std::make_shared<std::atomic<std::size_t>>(0);
+};
+
+// Until a signal or idleness ends the program.
+void Run(Program& program, Maintenance& maintenance, Supervisor& supervisor, const Signals& signals) {
+  Heartbeat heartbeat(program);
+  milliseconds step = kLook;
+  if (supervisor.watchdog()) step = std::min(step, *supervisor.watchdog() / 2);
+  for (;;) {
+    const bool looks = maintenance.needed() || supervisor.watchdog();
+    const std::optional<int> signal = looks ? signals.WaitFor(step) : signals.Wait();
+    if (EndsAtOnce(signal)) return;
+    if (signal == SIGHUP) {
+      supervisor.Reloading();
+      Reload(program);
+      supervisor.Ready(StartupLine(program));
+    }
+    if (maintenance.Look()) return;
+    if (supervisor.watchdog() && heartbeat.Beats()) supervisor.Alive();
+  }
+}
+
+void Stop(Program& program, Maintenance& maintenance, const Signals& signals) {
   program.readiness.Set(gateway::Readiness::State::kDraining);
   program.logger->Log(LogLevel::kInfo, "stop draining=true limit=" + ShowDuration(program.settings.drain_timeout));
   program.server->Drain();
@@ -140,6 +186,7 @@ void Stop(Program& program, const Signals& signals) {
     WaitUntilIdle(program, signals, milliseconds(1'000));
   }
   program.StopThreads();
+  maintenance.End([&] { return EndsAtOnce(signals.WaitFor(milliseconds(0))); });
   const Result<void> committed = Commit(program, signals);
   if (!committed) program.logger->Log(LogLevel::kError, "stop committed=false error=\"" + committed.error().message + "\"");
   std::error_code ignored;
@@ -147,10 +194,34 @@ void Stop(Program& program, const Signals& signals) {
   program.logger->Log(LogLevel::kInfo, std::string("stop finished=") + (finished ? "true" : "false"));
 }
 
+Maintenance::Parts MaintenanceParts(Program& program) {
+  Maintenance::Parts parts;
+  parts.snapshots = program.snapshots.get();
+  parts.instance = program.instance.get();
+  parts.readiness = &program.readiness;
+  parts.clock = &program.clock;
+  parts.logger = program.logger.get();
+  parts.activity = [gateway = program.gateway.get()] {
+    gateway::ActivityCount count = gateway->activity();
+    // A call to a provider that nobody waits for any more.
+    count.begun += gateway->flights();
+    return count;
+  };
+  parts.store_is_empty = [cache = program.cache.get()] { return cache->Stats().store.entries == 0; };
+  parts.on_serving = [semantic = program.semantic.get()] {
+    if (semantic != nullptr) semantic->StartLoading();
+  };
+  parts.run_behind = [pool = program.maintenance.get()](std::function<void()> job) {
+    return pool != nullptr && pool->Submit(std::move(job));
+  };
+  return parts;
+}
+
 }  // namespace
 
 int Serve(LoadedSettings loaded) {
   const Signals signals;
+  Supervisor supervisor = Supervisor::FromEnvironment();
   RaiseDescriptorLimit();
   TameHeap(loaded.settings.io_threads > 0 ? loaded.settings.io_threads : std::thread::hardware_concurrency());
   std::unique_ptr<Logger> logger = NewStderrLogger(loaded.settings.log_level);
@@ -164,11 +235,15 @@ int Serve(LoadedSettings loaded) {
     return wrong_setting ? kExitUsage : kExitFailed;
   }
   (*program)->Start();
+  Maintenance maintenance((*program)->settings.maintenance, MaintenanceParts(**program));
+  maintenance.Start();
   if ((*program)->storage_problem.empty()) WriteAddress(**program);
   Say(StartupLine(**program));
+  supervisor.Ready(StartupLine(**program));
 
-  for (int signal = signals.Wait(); !EndsAtOnce(signal); signal = signals.Wait()) Reload(**program);
-  Stop(**program, signals);
+  Run(**program, maintenance, supervisor, signals);
+  supervisor.Stopping((*program)->settings.drain_timeout + (*program)->settings.maintenance.stop_limit + kCommitLimit);
+  Stop(**program, maintenance, signals);
   return kExitDone;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/maintenance_options.h"
 #include "app/models.h"
 #include "app/setting.h"
 #include "gateway/gateway.h"
@@ -47,13 +48,17 @@ struct Settings {
 
   std::string tiers = "l1,l2,l3";
   std::uint32_t semantic_threads = 0;
-  std::uint32_t semantic_queue_max = 64;
+  std::uint32_t semantic_queue_max = 0;
   std::string tauq = "on-request";
   std::string tenant_from = "credential";
   std::filesystem::path tenant_secret_file;
 
   std::filesystem::path storage_path = "./.data";
   std::string storage_commit = "interval";
+
+  MaintenanceOptions maintenance;
+  std::string hydrate = "empty";
+  std::uint32_t idle_timeout_secs = 0;
 
   std::uint32_t worker_threads = 2;
   std::uint32_t worker_queue_max = 1024;

@@ -177,6 +177,10 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   settings.store.commit = settings.storage_commit == "each"       ? store::CommitMode::kEachWrite
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval
                                                                   : store::CommitMode::kOff;
+  settings.maintenance.hydrate = settings.hydrate == "empty"    ? Hydrate::kEmpty
+                                 : settings.hydrate == "always" ? Hydrate::kAlways
+                                                                : Hydrate::kNever;
+  settings.maintenance.idle_timeout = std::chrono::seconds(settings.idle_timeout_secs);
   settings.gateway.tauq = settings.tauq == "off"      ? gateway::TauqUse::kOff
                           : settings.tauq == "always" ? gateway::TauqUse::kAlways
                                                       : gateway::TauqUse::kOnRequest;

@@ -52,6 +52,7 @@ struct Readying {
 Readying StateOf(const Readiness* readiness) {
   switch (readiness == nullptr ? Readiness::State::kServing : readiness->Get()) {
     case Readiness::State::kStarting: return {"starting", false};
+    case Readiness::State::kRestoring: return {"restoring", false};
     case Readiness::State::kDraining: return {"draining", false};
     case Readiness::State::kServing: break;
   }
@@ -81,6 +82,7 @@ http::Task<void> SendReadiness(RequestContext& context) {
     wire::AppendJsonString("store: " + degraded, body);
   }
   body.push_back(']');
+  if (state.state == "restoring") body.append(",\"percent\":").append(std::to_string(parts.readiness->percent()));
   if (parts.semantic != nullptr) AppendNotes(SemanticNotes(*parts.semantic), body);
   body.push_back('}');
   OwnReply reply{.status = state.serving ? 200 : 503, .reflex_status = state.serving ? "ready" : "not_ready", .body = body};
@@ -115,8 +117,10 @@ http::Task<void> RefuseToken(RequestContext& context) {
 
 }  // namespace
 
+bool IsProbePath(std::string_view path) { return path == "/healthz" || path == "/ready" || path == "/metrics"; }
+
 bool IsOwnPath(std::string_view path) {
-  if (path == "/healthz" || path == "/ready" || path == "/metrics") return true;
+  if (IsProbePath(path)) return true;
   return path.starts_with(kAdminRoot) && (path.size() == kAdminRoot.size() || path[kAdminRoot.size()] == '/');
 }
 

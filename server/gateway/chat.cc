@@ -44,6 +44,10 @@ std::string_view ReasonOf(const Error& unreadable) {
   return reason::kNotJson;
 }
 
+bool IsRestoring(const GatewayParts& parts) {
+  return parts.readiness != nullptr && parts.readiness->Get() == Readiness::State::kRestoring;
+}
+
 // One chat request from body to reply; lives in its coroutine. What usually needs no waiting is no coroutine of its own: each costs
 // a tenth of a microsecond, and a hit is a few.
 class ChatHandler {
@@ -143,6 +147,7 @@ Result<void> ChatHandler::TakeRequest(Result<wire::ChatRequest> read) {
 std::string_view ChatHandler::ReasonToBypass() const {
   if (request_.store) return reason::kStoreTrue;
   if (request_.web_search) return reason::kWebSearch;
+  if (IsRestoring(context_.services.parts)) return reason::kRestoring;
   return context_.policy.store ? std::string_view() : context_.policy.reason;
 }
 

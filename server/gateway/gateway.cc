@@ -91,11 +91,12 @@ class Dispatcher final : public Gateway {
   }
 
   http::Task<void> Handle(http::Exchange& exchange) override;
-  bool AnswerKnown(http::ReadyExchange& exchange) override { return AnswerRepeat(exchange, services_, StateOf(exchange.io())); }
+  bool AnswerKnown(http::ReadyExchange& exchange) override;
   std::string RefusalBody(int status, std::string_view message) override;
   std::span<const http::Header> RefusalHeaders(int status) override;
   Result<void> ReloadClientKeys() override { return client_keys_->Reload(); }
   std::size_t flights() const override { return flights_.running(); }
+  ActivityCount activity() const override;
 
  private:
   ThreadState& StateOf(http::IoThread& io);
@@ -115,6 +116,7 @@ class Dispatcher final : public Gateway {
 
 http::Task<void> Dispatcher::Handle(http::Exchange& exchange) {
   RequestContext context{exchange, services_, StateOf(exchange.io())};
+  const ActiveRequest active(IsProbePath(context.head().path) ? nullptr : &context.thread.activity);
   context.started_ns = parts_.clock->SteadyNs();
   context.request_id = MakeRequestId(exchange.io());
   context.trace_id = ReadTraceId(exchange.request().headers);
@@ -130,6 +132,19 @@ http::Task<void> Dispatcher::Handle(http::Exchange& exchange) {
   // A client that has left gets no reply, rather than the server's own.
   if (!exchange.begun()) exchange.Abort();
   FinishRequest(context);
+}
+
+bool Dispatcher::AnswerKnown(http::ReadyExchange& exchange) {
+  ThreadState& thread = StateOf(exchange.io());
+  if (!AnswerRepeat(exchange, services_, thread)) return false;
+  const ActiveRequest active(&thread.activity);
+  return true;
+}
+
+ActivityCount Dispatcher::activity() const {
+  ActivityCount count;
+  for (const auto& thread : threads_) thread->activity.AddTo(count);
+  return count;
 }
 
 http::Task<void> Dispatcher::Forward(RequestContext& context) {

@@ -12,6 +12,7 @@
 
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+#include "gateway/activity.h"
 #include "http/exchange.h"
 #include "http/io_thread.h"
 #include "reflex/cache.h"
@@ -95,15 +96,19 @@ enum class AuditVerdict : std::uint8_t { kRight, kWrong, kUndecided };
 // Compares the answer that was served with a fresh one, both as text. Thread-safe; called on the worker pool.
 using CompareAnswers = std::function<AuditVerdict(std::string_view served, std::string_view fresh)>;
 
-// What /ready says; set by the program's lifecycle, read by any thread.
+// What /ready says; set by the program's lifecycle, read by any thread. While restoring, chat requests pass through.
 class Readiness {
  public:
-  enum class State : std::uint8_t { kStarting, kServing, kDraining };
+  enum class State : std::uint8_t { kStarting, kRestoring, kServing, kDraining };
   void Set(State state) { state_.store(state, std::memory_order_release); }
   State Get() const { return state_.load(std::memory_order_acquire); }
+  // How much of a restoring is done, 0 to 100.
+  void SetPercent(std::uint32_t percent) { percent_.store(percent, std::memory_order_relaxed); }
+  std::uint32_t percent() const { return percent_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<State> state_{State::kStarting};
+  std::atomic<std::uint32_t> percent_{0};
 };
 
 // All parts are the program's and outlive the gateway. `upstreams[i]` belongs to `threads[i]`.
@@ -133,6 +138,8 @@ class Gateway : public http::Handler {
   virtual Result<void> ReloadClientKeys() = 0;
   // Upstream calls that are running, joined or not; for draining.
   virtual std::size_t flights() const = 0;
+  // Of all I/O threads together; from any thread.
+  virtual ActivityCount activity() const = 0;
 };
 
 }  // namespace reflex::gateway

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/digest.h"
+#include "gateway/activity.h"
 #include "gateway/exact_hits.h"
 #include "gateway/repeats.h"
 #include "http/io_thread.h"
@@ -23,6 +24,7 @@ struct ThreadState {
   Repeats repeats;
   wire::ChatQuestionReader question_reader;
   ExactHits exact_hits;
+  Activity activity;
 };
 
 }  // namespace reflex::gateway

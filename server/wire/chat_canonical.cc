@@ -49,14 +49,29 @@ bool IsIgnored(std::string_view name) {
   }
 }
 
-// Spelled-out defaults that hold at every provider.
-bool IsDefault(std::string_view name, json::Value value) {
-  if (name == "n" && value.IsNumber()) {
-    std::string exact;
-    AppendDecimal(value.raw(), exact);
-    return exact == "1";
-  }
-  return name == "logprobs" && value.kind() == json::Kind::kFalse;
+bool Equals(json::Value number, std::string_view decimal) {
+  if (!number.IsNumber()) return false;
+  std::string exact;
+  AppendDecimal(number.raw(), exact);
+  return exact == decimal;
+}
+
+// Models whose defaults are those of OpenAI's own interface, wherever they are served. Open weights (gpt-oss) take the defaults of
+// whoever runs them.
+bool HasOpenAiDefaults(std::string_view model) {
+  if (model.starts_with("gpt-oss")) return false;
+  constexpr std::string_view kFamilies[] = {"gpt-", "chatgpt-", "o1", "o3", "o4-"};
+  return std::any_of(std::begin(kFamilies), std::end(kFamilies),
+                     [&](std::string_view family) { return model.starts_with(family); });
+}
+
+// Spelled-out defaults.
+bool IsDefault(std::string_view name, json::Value value, bool openai) {
+  if (name == "n") return Equals(value, "1");
+  if (name == "logprobs") return value.kind() == json::Kind::kFalse;
+  if (!openai) return false;
+  if (name == "temperature" || name == "top_p") return Equals(value, "1");
+  return (name == "presence_penalty" || name == "frequency_penalty") && Equals(value, "0");
 }
 
 }  // namespace
@@ -65,6 +80,7 @@ std::string_view ChatCanonicalForm::Write(json::Value body, json::Value left_out
   left_out_ = left_out ? left_out.begin() : kNothing;
   out_.clear();
   fields_.clear();
+  openai_defaults_ = HasOpenAiDefaults(body.Find("model").text());
   WriteObject(body, Shape::kBody);
   return out_;
 }
@@ -98,7 +114,7 @@ void ChatCanonicalForm::WriteObject(json::Value object, Shape shape) {
 }
 
 void ChatCanonicalForm::WriteBodyField(const Field& field) {
-  if (field.value.IsNothing() || IsIgnored(field.name) || IsDefault(field.name, field.value)) return;
+  if (field.value.IsNothing() || IsIgnored(field.name) || IsDefault(field.name, field.value, openai_defaults_)) return;
   WriteText(kName, field.name);
   if (field.name == "messages") {
     WriteList(field.value, Shape::kMessage);

@@ -45,6 +45,7 @@ class ChatCanonicalForm {
 
   std::string out_;
   std::string scratch_;
+  bool openai_defaults_ = false;       // Of the body being written.
   std::uint32_t left_out_ = kNothing;  // Where the string begins that is left out.
   std::vector<Field> fields_;          // A stack: the fields of the objects being written.
 };

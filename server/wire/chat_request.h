@@ -12,7 +12,7 @@
 namespace reflex::wire {
 
 // Grows whenever the canonical form changes: then no key of an older form matches any more. It is part of every key.
-inline constexpr std::uint32_t kCanonicalFormVersion = 1;
+inline constexpr std::uint32_t kCanonicalFormVersion = 2;
 
 // What Reflex needs to know of a POST /v1/chat/completions body (docs/key.md).
 struct ChatRequest {

@@ -2,7 +2,7 @@
 import json
 import signal
 
-from harness import CHAT, ReflexTest, text_of, until
+from harness import CHAT, ReflexTest, completion, text_of, until
 
 ALL = {"tiers": "l1,l2,l3"}
 
@@ -204,6 +204,14 @@ class Audits(ReflexTest):
         self.assertFalse(json.loads(audit.body).get("stream", False))
         # An audit stores nothing: the other words still are no entry of their own.
         self.assertStatus(self.reflex.chat("what is the capital of france"), 200, "hit-l2-canonical")
+
+    def test_an_answer_with_another_fact_is_a_wrong_label(self):
+        minutes = iter("57")
+        self.up.answer = lambda _, call: call.reply(completion(f"Boil the eggs in salted water for {next(minutes)} minutes, then cool them."))
+        self.reflex.chat("How long do I boil eggs?")
+        self.assertStatus(self.reflex.chat("how long do i boil eggs"), 200, "hit-l2-canonical")
+        until(lambda: self.reflex.metric("reflex_audits_total") == 1, "the audit's verdict")
+        self.assertEqual(self.reflex.metric("reflex_semantic_budget_wrong_labels"), 1)
 
     def test_no_store_is_never_audited(self):
         self.reflex.chat("What is the capital of France?")

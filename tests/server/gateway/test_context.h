@@ -13,6 +13,7 @@
 
 #include "base/metrics.h"
 #include "base/worker_pool.h"
+#include "fakes/manual_clock.h"
 #include "gateway/audit.h"
 #include "gateway/client_keys.h"
 #include "gateway/context.h"
@@ -29,14 +30,7 @@
 // What tests of single parts of the gateway need: a request without a socket and everything a context refers to.
 namespace reflex::gateway::testing {
 
-// A clock that is moved by hand.
-class ManualClock final : public Clock {
- public:
-  std::int64_t WallMs() const override { return wall_ms.load(); }
-  std::int64_t SteadyNs() const override { return steady_ns.load(); }
-  std::atomic<std::int64_t> wall_ms{1'800'000'000'000};
-  std::atomic<std::int64_t> steady_ns{1'000'000'000};
-};
+using fakes::ManualClock;
 
 // A request that is in memory, and the reply the handler sends to it.
 class MemoryExchange final : public http::Exchange {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fakes/client_thread.h"
+#include "fakes/manual_clock.h"
 #include "fakes/provider.h"
 
 namespace reflex::upstream {
@@ -35,13 +36,6 @@ std::string Gzip(std::string_view text) {
   deflateEnd(&stream);
   return out;
 }
-
-class ManualClock final : public Clock {
- public:
-  std::int64_t WallMs() const override { return 0; }
-  std::int64_t SteadyNs() const override { return now.load(); }
-  std::atomic<std::int64_t> now{0};
-};
 
 struct Outcome {
   int status = 0;
@@ -253,7 +247,7 @@ TEST_F(UpstreamTest, AHeadReplyHasTheFieldsOfABodyAndNone) {
 
 TEST(StreamOptions, ARefusalIsRememberedForAnHourByAllThreads) {
   fakes::ClientThread thread;
-  ManualClock clock;
+  fakes::ManualClock clock;
   ProviderTable table;
   const auto shared = NewSharedState(&clock);
   const auto one = NewUpstream(thread.client(), table, shared, thread.metrics());
@@ -262,9 +256,9 @@ TEST(StreamOptions, ARefusalIsRememberedForAnHourByAllThreads) {
   one->RefusedStreamOptions(Provider::kOpenAi);
   EXPECT_FALSE(two->TakesStreamOptions(Provider::kOpenAi));
   EXPECT_TRUE(two->TakesStreamOptions(Provider::kGemini));
-  clock.now = std::chrono::nanoseconds(std::chrono::minutes(59)).count();
+  clock.Advance(std::chrono::minutes(59));
   EXPECT_FALSE(two->TakesStreamOptions(Provider::kOpenAi));
-  clock.now = std::chrono::nanoseconds(std::chrono::hours(1)).count();
+  clock.Advance(std::chrono::minutes(1));
   EXPECT_TRUE(two->TakesStreamOptions(Provider::kOpenAi));
 }
 

@@ -147,6 +147,9 @@ INSTANTIATE_TEST_SUITE_P(
         Pair{"null_n", std::string(kBase), With(R"("n":null)")}, Pair{"null_stop", std::string(kBase), With(R"("stop":null)")},
         Pair{"null_tools", std::string(kBase), With(R"("tools":null)")},
         Pair{"null_stream", std::string(kBase), With(R"("stream":null)")},
+        Pair{
+            "openai_defaults", R"({"model":"gpt-4o","messages":[{"role":"user"}]})",
+            R"({"model":"gpt-4o","messages":[{"role":"user"}],"temperature":1.0,"top_p":1,"presence_penalty":0,"frequency_penalty":0})"},
         Pair{"null_unknown", std::string(kBase), With(R"("top_k":null)")},
         Pair{"white_space_in_schema", With(R"("response_format":{"type":"json_schema","json_schema":{"a":[1,2]}})"),
              With("\"response_format\": { \"type\" : \"json_schema\",\n\"json_schema\":{\"a\": [1 ,\t2] } }")},
@@ -193,6 +196,10 @@ INSTANTIATE_TEST_SUITE_P(
         Pair{"token_limits", With(R"("max_tokens":5)"), With(R"("max_completion_tokens":5)")},
         Pair{"temperature_spelled_out", Message(R"("role":"user")"),
              R"({"model":"m","messages":[{"role":"user"}],"temperature":1})"},
+        Pair{"temperature_of_open_weights", R"({"model":"gpt-oss-20b","messages":[{"role":"user"}]})",
+             R"({"model":"gpt-oss-20b","messages":[{"role":"user"}],"temperature":1})"},
+        Pair{"another_temperature", R"({"model":"gpt-4o","messages":[{"role":"user"}]})",
+             R"({"model":"gpt-4o","messages":[{"role":"user"}],"temperature":0})"},
         Pair{"number_or_text", With(R"("seed":1)"), With(R"("seed":"1")")},
         Pair{"true_or_text", With(R"("x":true)"), With(R"("x":"true")")},
         Pair{"beyond_double", With(R"("seed":9007199254740993)"), With(R"("seed":9007199254740992)")},
@@ -217,7 +224,7 @@ TEST(Key, ExponentsOfAnyLengthTakeNoMemory) {
 
 TEST(Key, TheFormIsPinned) {
   // A change here is a new kCanonicalFormVersion: stored answers would otherwise be found under keys of another meaning.
-  EXPECT_EQ(kCanonicalFormVersion, 1u);
+  EXPECT_EQ(kCanonicalFormVersion, 2u);
   EXPECT_EQ(Key(R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"temperature":0.2,"tools":[{"a": 1}],"stream":true})"),
             base::ToHex(base::HashBytes(std::string_view("{k\x08messages[{k\x07"
                                                          "contents\x02Hik\x04roles\x04user}]k\x05models\x01mk\x0b"

@@ -1,0 +1,8 @@
+#pragma once
+
+namespace reflex {
+
+struct SnapshotInfo {};
+struct SnapshotLoaded {};
+
+}  // namespace reflex

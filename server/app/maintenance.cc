@@ -1,0 +1,195 @@
+#include "app/maintenance.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "base/mutex.h"
+
+namespace reflex::app {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How often End looks whether a job is done.
+constexpr milliseconds kStep{20};
+
+std::int64_t Ns(milliseconds time) { return std::chrono::nanoseconds(time).count(); }
+
+// What a log line says of an error: nothing of it may end the quotes.
+std::string Quoted(std::string text) {
+  std::replace(text.begin(), text.end(), '"', '\'');
+  return "\"" + text + "\"";
+}
+
+}  // namespace
+
+// Shared with the thread that runs it.
+struct Maintenance::Job {
+  std::atomic<bool> cancelled{false};
+  std::atomic<bool> done{false};
+  Result<void> result;  // Of the running thread until `done`.
+};
+
+Maintenance::Maintenance(const MaintenanceOptions& options, Parts parts) : options_(options), parts_(std::move(parts)) {
+  saved_ns_ = parts_.clock->SteadyNs();
+}
+
+Maintenance::~Maintenance() {
+  End([] { return true; });
+}
+
+bool Maintenance::needed() const {
+  return job_ != nullptr || options_.idle_timeout.count() > 0 ||
+         (parts_.snapshots != nullptr && options_.save_interval.count() > 0);
+}
+
+void Maintenance::Start() {
+  const bool wanted = parts_.snapshots != nullptr && options_.hydrate != Hydrate::kNever;
+  if (wanted && (options_.hydrate == Hydrate::kAlways || parts_.store_is_empty())) return Restore();
+  Serve();
+}
+
+void Maintenance::Begin(State state, std::function<Result<void>(Job&)> work) {
+  auto job = std::make_shared<Job>();
+  const bool begun = parts_.run_behind([job, work = std::move(work)] {
+    job->result = work(*job);
+    job->done.store(true, std::memory_order_release);
+  });
+  if (!begun) {
+    job->result = Fail(ErrorCode::kBusy, "there is no room for it now");
+    job->done = true;
+  }
+  state_ = state;
+  job_ = std::move(job);
+  job_began_ns_ = parts_.clock->SteadyNs();
+}
+
+void Maintenance::Serve() {
+  state_ = State::kServing;
+  parts_.readiness->Set(gateway::Readiness::State::kServing);
+  if (!std::exchange(told_serving_, true)) parts_.on_serving();
+  if (options_.idle_timeout.count() == 0) return;
+  if (!idle_) idle_.emplace(parts_.activity, *parts_.clock, options_.idle_timeout);
+  idle_->Restart();
+}
+
+void Maintenance::Restore() {
+  parts_.readiness->Set(gateway::Readiness::State::kRestoring);
+  Begin(State::kRestoring, [snapshots = parts_.snapshots, readiness = parts_.readiness](Job& job) -> Result<void> {
+    const auto progress = [&](const SnapshotProgress& now) {
+      readiness->SetPercent(now.total == 0 ? 0 : static_cast<std::uint32_t>(std::min(now.done, now.total) * 100 / now.total));
+      return !job.cancelled.load(std::memory_order_relaxed);
+    };
+    const auto loaded = snapshots->Load("", progress);
+    if (!loaded) return std::unexpected(loaded.error());
+    return {};
+  });
+}
+
+void Maintenance::Save(State state) {
+  Begin(state, [snapshots = parts_.snapshots](Job& job) -> Result<void> {
+    const auto saved = snapshots->Save([&](const SnapshotProgress&) { return !job.cancelled.load(std::memory_order_relaxed); });
+    if (!saved) return std::unexpected(saved.error());
+    return {};
+  });
+}
+
+bool Maintenance::Look() {
+  if (state_ == State::kServing) return LookWhileServing();
+  if (job_->done.load(std::memory_order_acquire)) return FinishJob();
+  const bool late = state_ == State::kRestoring && parts_.clock->SteadyNs() - job_began_ns_ >= Ns(options_.restore_limit);
+  const bool stirred = state_ == State::kLeaving && idle_->Stirred();
+  if ((late || stirred) && !job_->cancelled.exchange(true)) {
+    Log(late ? LogLevel::kError : LogLevel::kInfo,
+        late ? "restore given_up=true reason=time-limit" : "idle cancelled=true reason=request");
+  }
+  return false;
+}
+
+bool Maintenance::LookWhileServing() {
+  if (idle_ && idle_->Look()) {
+    Log(LogLevel::kInfo, "idle for_s=" + std::to_string(options_.idle_timeout.count() / 1000));
+    if (parts_.snapshots == nullptr) return StopInstance();
+    Save(State::kLeaving);
+    return false;
+  }
+  const bool due = options_.save_interval.count() > 0 && parts_.clock->SteadyNs() - saved_ns_ >= Ns(options_.save_interval);
+  if (due && parts_.snapshots != nullptr) {
+    saved_ns_ = parts_.clock->SteadyNs();
+    Save(State::kSaving);
+  }
+  return false;
+}
+
+bool Maintenance::FinishJob() {
+  const std::shared_ptr<Job> job = std::exchange(job_, nullptr);
+  const Result<void>& result = job->result;
+  switch (state_) {
+    case State::kRestoring:
+      if (result) Log(LogLevel::kInfo, "restore done=true");
+      if (!result && result.error().code == ErrorCode::kNotFound)
+        Log(LogLevel::kInfo, "restore done=false reason=nothing-there-yet");
+      if (!result && result.error().code != ErrorCode::kNotFound) {
+        Log(LogLevel::kError, "restore done=false error=" + Quoted(result.error().message));
+      }
+      Serve();
+      return false;
+    case State::kSaving:
+      if (!result) Log(LogLevel::kError, "snapshot saved=false error=" + Quoted(result.error().message));
+      state_ = State::kServing;
+      return false;
+    case State::kLeaving: return Left(result);
+    case State::kStopping:
+      if (result) return true;
+      Log(LogLevel::kError, "idle instance_stopped=false error=" + Quoted(result.error().message));
+      Serve();
+      return false;
+    case State::kServing: break;
+  }
+  return false;
+}
+
+// The save before leaving is over.
+bool Maintenance::Left(const Result<void>& saved) {
+  if (!saved && saved.error().code != ErrorCode::kCancelled) {
+    Log(LogLevel::kError, "snapshot saved=false error=" + Quoted(saved.error().message));
+  }
+  if (idle_->Stirred() || (!saved && !options_.stop_unsaved)) {
+    Serve();
+    return false;
+  }
+  return StopInstance();
+}
+
+// The point of no return: who asks from here on is answered until the end of draining.
+bool Maintenance::StopInstance() {
+  if (!options_.stop_instance || parts_.instance == nullptr) return true;
+  Begin(State::kStopping, [instance = parts_.instance](Job&) { return instance->Stop(); });
+  return false;
+}
+
+void Maintenance::End(const std::function<bool()>& give_up) {
+  const auto wait = [&] {
+    while (!job_->done.load(std::memory_order_acquire)) std::this_thread::sleep_for(kStep);
+    return std::exchange(job_, nullptr);
+  };
+  const bool just_saved = state_ == State::kStopping;
+  if (job_) {
+    job_->cancelled = true;
+    wait();
+  }
+  const bool save = parts_.snapshots != nullptr && options_.save_on_stop && told_serving_ && !just_saved && !give_up();
+  state_ = State::kServing;
+  if (!save) return;
+  Save(State::kSaving);
+  while (!job_->done.load(std::memory_order_acquire)) {
+    if (parts_.clock->SteadyNs() - job_began_ns_ >= Ns(options_.stop_limit) || give_up()) job_->cancelled = true;
+    std::this_thread::sleep_for(kStep);
+  }
+  const auto job = wait();
+  if (!job->result) Log(LogLevel::kError, "snapshot saved=false error=" + Quoted(job->result.error().message));
+}
+
+}  // namespace reflex::app
