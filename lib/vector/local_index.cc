@@ -107,7 +107,8 @@ std::unique_ptr<LocalIndex> LocalIndex::Create(std::uint32_t dimension, LocalInd
   const bool allowed = Between(dimension, 1, 65'535) && Between(options.vectors_max, 1, std::uint64_t{1} << 31) &&
                        (options.lists_from == 0 || Between(options.lists_from, 64, 1u << 20)) &&
                        Between(options.lists.list_entries, 1, 65'536) && Between(options.lists.lists_max, 1, 1u << 20) &&
-                       Between(options.lists.read_permille, 1, 1000) && options.slice >= 1 && fetch && background;
+                       Between(options.lists.read_permille, 1, 1000) && options.oversampling <= kOversamplingMax &&
+                       options.slice >= 1 && fetch && background;
   if (!allowed) return nullptr;
   return std::unique_ptr<LocalIndex>(
       new LocalIndex(std::make_shared<Core>(dimension, options, std::move(background)), options, std::move(fetch)));
@@ -157,9 +158,9 @@ std::uint64_t LocalIndex::Count(const Digest& scope) const {
 
 std::size_t LocalIndex::Oversampling(std::size_t k) const {
   const std::size_t chosen = options_.oversampling;
-  if (chosen != 0) return std::max(chosen, k);
+  if (chosen != 0) return std::min(std::max(chosen, k), kOversamplingMax);
   // The fewest that were measured to find 0.99 of the five nearest with some room (docs/index.md).
-  return std::max<std::size_t>(k, 256);
+  return std::min(std::max<std::size_t>(k, 256), kOversamplingMax);
 }
 
 Result<std::vector<Neighbor>> LocalIndex::Search(const Digest& scope, std::span<const float> vector, std::size_t k) const {

@@ -12,6 +12,9 @@
 
 namespace reflex::vector {
 
+// Candidates that one search compares, whatever is asked for.
+inline constexpr std::size_t kOversamplingMax = 65'536;
+
 struct LocalIndexOptions {
   // Vectors of all scopes together; Add returns kFull beyond. 1 to 2^31.
   std::uint64_t vectors_max = 16'000'000;
@@ -19,7 +22,8 @@ struct LocalIndexOptions {
   // 0: 131,072 for codes of up to 384 bits, fewer for longer ones, at least 32,768.
   std::size_t lists_from = 0;
   ListsOptions lists;
-  // Candidates found by their codes that are compared by their vectors; 0: chosen from dimension and k.
+  // Candidates found by their codes that are compared by their vectors, at most
+  // kOversamplingMax; 0: chosen from dimension and k.
   std::size_t oversampling = 0;
   // Entries a background job puts into lists before it lets others run. At least 1.
   std::size_t slice = 256;

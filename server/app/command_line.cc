@@ -121,8 +121,20 @@ class Parser {
     CLI::App* check = AddCommand(*AddParent("models"), "check", Command::kModelsCheck);
     check->add_flag("--json", line_.json);
     check->add_option("file", line_.file)->required();
+    CLI::App* tauq = AddParent("tauq");
+    AddTauq(*tauq, "encode", Command::kTauqEncode);
+    AddTauq(*tauq, "decode", Command::kTauqDecode);
     CLI::App* eval = AddParent("eval");
     for (const EvalKind kind : {EvalKind::kPairs, EvalKind::kStream, EvalKind::kRequests}) AddEval(*eval, kind);
+  }
+
+  void AddTauq(CLI::App& parent, const std::string& name, Command command) {
+    CLI::App* tauq = AddCommand(parent, name, command);
+    tauq->add_option("file", line_.file);
+    tauq->callback([this, command] {
+      line_.command = command;
+      if (line_.file.empty()) line_.file = "-";
+    });
   }
 
   void AddEval(CLI::App& parent, EvalKind kind) {
@@ -159,7 +171,7 @@ class Parser {
       known = {"--config", "--help", "--version"};
       for (const Setting& setting : SettingsTable()) known.push_back(setting.FlagName());
     } else {
-      known = {"serve", "config", "health", "stats", "purge", "entries", "explain", "eval", "models", "version"};
+      known = {"serve", "config", "health", "stats", "purge", "entries", "explain", "eval", "models", "tauq", "version"};
     }
     // `--name=value`: the name is enough, the value may be a secret.
     const std::string name = is_flag ? extras[0].substr(0, extras[0].find('=')) : extras[0];

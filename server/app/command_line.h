@@ -23,6 +23,8 @@ enum class Command : std::uint8_t {
   kExplain,
   kEval,
   kModelsCheck,
+  kTauqEncode,
+  kTauqDecode,
   kHelp,
   kSettingsPage,  // Prints docs/configuration.md; for the build, not in --help.
 };
@@ -59,6 +61,7 @@ struct CommandLine {
   std::string entry;  // entries delete: 64 hexadecimal digits.
   EvalRequest eval;
   std::string file;     // explain: a chat request, "-" for standard input. models check: a model.
+                        // tauq: what is read, "-" for standard input.
   std::string api_key;  // explain: the caller's credential.
   bool json = false;    // explain, models check: the raw answer.
 };

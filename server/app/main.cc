@@ -17,6 +17,7 @@
 #include "app/lifecycle.h"
 #include "app/models.h"
 #include "app/pages.h"
+#include "app/tauq_command.h"
 #include "app/version.h"
 #include "base/files.h"
 #include "inference/probe.h"
@@ -103,6 +104,7 @@ int Main(int argc, const char* const* argv, const char* const* environment) {
   if (line->command == Command::kHelp) return Print(HelpPage());
   if (line->command == Command::kVersion) return Print("reflex " + std::string(Version()) + "\n");
   if (line->command == Command::kSettingsPage) return Print(SettingsPage());
+  if (line->command == Command::kTauqEncode || line->command == Command::kTauqDecode) return RunTauq(*line);
   if (line->command == Command::kModelsCheck) return RunModelsCheck(*line);
   Result<LoadedSettings> loaded = Load(*line, environment);
   if (!loaded) return Refused(loaded.error());

@@ -31,6 +31,8 @@ Usage:
                                       requests, {"id","a","b"}; with labels ("same", "class") also
                                       how often it is right. Needs no provider (docs/eval.md)
   reflex models check FILE [--json]   What a model file is, and whether this program can run it
+  reflex tauq encode|decode [FILE]    JSON to Tauq or back, on standard output; without FILE from
+                                      standard input (docs/tauq.md)
   reflex version                      Show the version
 
 stats, purge and entries ask the running Reflex; with none running they open the store themselves.

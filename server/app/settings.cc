@@ -308,6 +308,14 @@ constexpr Setting kTable[] = {
      .field = [](Settings& s) -> Field { return &s.gateway.finish_abandoned; },
      .help = "When the last caller left, finish the provider's call for the cache; off: cancel it."},
 
+    {.key = "format.tauq",
+     .kind = Kind::kChoice,
+     .field = [](Settings& s) -> Field { return &s.tauq; },
+     .help =
+         "Who gets an answer's text as Tauq: nobody, who asks with X-Reflex-Format: tauq or Accept, or also who does not ask for "
+         "JSON. Never streams, tools or structured output.",
+     .choices = "off on-request always"},
+
     {.key = "semantic.with_tools",
      .kind = Kind::kBool,
      .field = [](Settings& s) -> Field { return &s.gateway.semantic_with_tools; },
@@ -645,6 +653,7 @@ constexpr SectionRow kSections[] = {
     {"tenant", "Who shares answers with whom."},
     {"key", "What makes two requests the same."},
     {"cache", "What is stored and for how long."},
+    {"format", "The form of answers."},
     {"semantic", "Answers to questions in other words."},
     {"model", "What turns questions into vectors."},
     {"reranker", "The last judge of questions in other words."},

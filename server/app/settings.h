@@ -50,6 +50,7 @@ struct Settings {
   std::string tiers = "l1,l2,l3";
   std::uint32_t semantic_threads = 0;
   std::uint32_t semantic_queue_max = 0;
+  std::string tauq = "on-request";
   std::string tenant_from = "credential";
   std::filesystem::path tenant_secret_file;
 

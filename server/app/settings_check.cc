@@ -184,6 +184,9 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
                                  : settings.hydrate == "always" ? Hydrate::kAlways
                                                                 : Hydrate::kNever;
   settings.maintenance.idle_timeout = std::chrono::seconds(settings.idle_timeout_secs);
+  settings.gateway.tauq = settings.tauq == "off"      ? gateway::TauqUse::kOff
+                          : settings.tauq == "always" ? gateway::TauqUse::kAlways
+                                                      : gateway::TauqUse::kOnRequest;
   settings.gateway.exact_tier = settings.tiers.starts_with("l1");
   settings.gateway.canonical_tier = settings.tiers.starts_with("l1,l2");
   settings.gateway.verified_tier = settings.tiers == "l1,l2,l3";

@@ -19,6 +19,7 @@
 #include "gateway/relay.h"
 #include "gateway/semantic_hits.h"
 #include "gateway/semantic_lookup.h"
+#include "gateway/tauq_reply.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
@@ -101,6 +102,8 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
   const auto read = self.TakeRequest(self.SmallBody() ? context.thread.reader.Read(*body) : co_await self.ReadOnPool());
   if (!read) co_return co_await self.Bypass(ReasonOf(read.error()));
   if (const std::string_view why = self.ReasonToBypass(); !why.empty()) co_return co_await self.Bypass(why);
+
+  if (context.policy.tauq) co_await PlanTauq(context, self.request_, *body);
 
   const auto tenant = TenantOf(context);
   if (!tenant) co_return co_await SendProblem(context, ProblemFor(tenant.error(), Side::kClient));

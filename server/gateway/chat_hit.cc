@@ -1,5 +1,6 @@
 #include "gateway/chat_hit.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "gateway/identity.h"
 #include "gateway/reply_fields.h"
 #include "gateway/reply_head.h"
+#include "gateway/tauq_reply.h"
 #include "gateway/thread_state.h"
 #include "reflex/clock.h"
 
@@ -47,13 +49,20 @@ http::Task<bool> SendPlain(RequestContext& context, EntryPtr kept, Outcome outco
   created.Append(static_cast<std::uint64_t>(now_ms / 1000));
   const auto reply = wire::MakePlainReply(entry.reply, entry.layout, id.view(), created.view());
   if (!reply) co_return false;
+  std::string joined;
+  if (context.tauq.wanted) {
+    for (const std::string_view piece : reply->pieces) joined += piece;
+  }
+  const std::optional<std::string> tauq = co_await TauqReply(context, joined, false);
   Note(context, entry, outcome);
-  if (outcome == Outcome::kHit) Remember(context, entry, true);
+  if (outcome == Outcome::kHit) Remember(context, entry, !tauq);
   ReplyFields fields;
   AddHit(context.request_id.view(), entry, now_ms, false, outcome, ClosenessOf(context), fields);
+  AddFormat(context, fields);
   AppendCorsFields(context, fields);
   const http::ReplyHead head{200, fields.view()};
-  static_cast<void>(co_await context.exchange.Send(head, reply->pieces));
+  const std::string_view whole[] = {tauq ? std::string_view(*tauq) : std::string_view()};
+  static_cast<void>(co_await context.exchange.Send(head, tauq ? std::span<const std::string_view>(whole) : reply->pieces));
   co_return true;
 }
 
@@ -65,6 +74,7 @@ http::Task<bool> SendEvents(RequestContext& context, EntryPtr kept, const wire::
   if (outcome == Outcome::kHit) Remember(context, entry, false);
   ReplyFields fields;
   AddHit(context.request_id.view(), entry, context.services.parts.clock->WallMs(), true, outcome, ClosenessOf(context), fields);
+  AddFormat(context, fields);
   AppendCorsFields(context, fields);
   const http::ReplyHead head{200, fields.view()};
   co_await SendReplay(context.exchange, head, **replay);

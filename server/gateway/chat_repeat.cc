@@ -56,6 +56,7 @@ bool AnswerRepeat(http::ReadyExchange& exchange, const Services& services, Threa
 
 void RememberRepeat(const RequestContext& context, const Digest& key) {
   const std::string_view bytes = context.exchange.request_bytes();
+  if (context.policy.says_format || context.policy.tauq) return;
   if (bytes.empty() || !context.policy.read || !context.head().header("origin").empty() || context.services.client_keys.required())
     return;
   context.thread.repeats.Remember({.bytes = {},

@@ -30,6 +30,7 @@
 //   tenant.h          TenantOf(context) -> Digest (into context.tenant); policy.h ReadPolicy(headers, options) -> CachePolicy
 //   reply_head.h      the header fields of every reply, in reply_fields.h; cache_status.h their texts
 //   chat.h            POST …/chat/completions; flight.h its upstream call; pass_through.h everything else
+//   tauq_reply.h      a plain answer as Tauq for who asks
 //   errors.h          Problem and SendProblem(context, problem): every reply the gateway makes up itself
 //   request_log.h     FinishRequest(context): metrics and the log line, once, after the reply
 namespace reflex::gateway {
@@ -57,6 +58,13 @@ constexpr bool IsHit(Outcome outcome) {
 struct Closeness {
   float similarity = 0;
   std::optional<float> score;  // None where the verifier was not asked.
+};
+
+// Whether the answer leaves as Tauq (tauq_reply.h).
+struct TauqPlan {
+  bool wanted = false;  // The policy asks for it and the request's form allows it.
+  bool sent = false;
+  std::string question;  // With `wanted`; "" for one without text.
 };
 
 // Text of at most 63 bytes, inside the object: identifiers and numbers for headers without a heap.
@@ -118,6 +126,7 @@ struct RequestContext {
   std::optional<Closeness> closeness{};  // Where the semantic tiers compared something.
   bool collapsed = false;                // Joined another caller's call.
   bool stream = false;
+  TauqPlan tauq{};
   upstream::Provider provider = upstream::Provider::kOpenAi;
   std::string model{};
   std::string upstream_request_id{};

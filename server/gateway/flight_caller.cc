@@ -10,6 +10,7 @@
 #include "gateway/errors.h"
 #include "gateway/reply_fields.h"
 #include "gateway/reply_head.h"
+#include "gateway/tauq_reply.h"
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
 #include "wire/chat_reply.h"
@@ -144,11 +145,22 @@ http::Task<bool> FlightCaller::WriteEvents(const FlightReply::Batch& batch, bool
   co_return (co_await context_.exchange.Write(pieces)).has_value();
 }
 
+// The answer as Tauq, if that is what this caller gets; else false, with nothing sent.
+http::Task<bool> FlightCaller::ServeTauq(std::string_view answer, const FlightHead& head) {
+  const std::optional<std::string> tauq = co_await TauqReply(context_, answer, !context_.collapsed);
+  if (!tauq) co_return false;
+  context_.status = head.status;
+  ReplyFields fields;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kJson, fields);
+  watch_.Stop();
+  const http::ReplyHead reply_head{head.status, fields.view()};
+  const std::string_view body[] = {*tauq};
+  static_cast<void>(co_await context_.exchange.Send(reply_head, body));
+  co_return true;
+}
+
 // A whole reply in one gathered write.
 http::Task<void> FlightCaller::ServeWhole(Flight& flight, const FlightHead& head) {
-  ReplyFields fields;
-  context_.status = head.status;
-  AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
   std::vector<std::shared_ptr<const FlightReply::Block>> blocks;
   std::vector<std::string_view> body;
   do {
@@ -157,6 +169,14 @@ http::Task<void> FlightCaller::ServeWhole(Flight& flight, const FlightHead& head
     blocks.push_back(batch_.block);
     body.push_back(BytesOf(batch_));
   } while (true);
+  if (context_.tauq.wanted && head.status == 200) {
+    std::string answer;
+    for (const std::string_view piece : body) answer += piece;
+    if (co_await ServeTauq(answer, head)) co_return;
+  }
+  ReplyFields fields;
+  context_.status = head.status;
+  AddForwarded(context_, head.status, head.headers(), BodyForm::kAsReceived, fields);
   watch_.Stop();
   const http::ReplyHead reply_head{head.status, fields.view()};
   static_cast<void>(co_await context_.exchange.Send(reply_head, body));
@@ -195,6 +215,7 @@ http::Task<void> FlightCaller::ServeFolded(Flight& flight, const FlightHead& hea
     co_await SendProblem(context_, ProblemFor(Error{ErrorCode::kClosed, {}}, Side::kUpstreamBody));
     co_return;
   }
+  if (entry && co_await ServeTauq(entry->reply, head)) co_return;
   // The provider failed after its head: to a plain caller that is an error reply with the provider's own error.
   context_.status = entry ? head.status : 502;
   ReplyFields fields;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "gateway/client_watch.h"
 #include "gateway/context.h"
@@ -33,6 +34,7 @@ class FlightCaller {
  private:
   http::Task<Result> Serve(Flight& flight);
   http::Task<Result> ServeEvents(Flight& flight, const FlightHead& head);
+  http::Task<bool> ServeTauq(std::string_view answer, const FlightHead& head);
   http::Task<void> ServeWhole(Flight& flight, const FlightHead& head);
   http::Task<Result> ServeRelay(Flight& flight, const FlightHead& head);
   http::Task<void> ServeFolded(Flight& flight, const FlightHead& head);

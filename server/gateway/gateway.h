@@ -32,6 +32,13 @@ enum class TenantFrom : std::uint8_t {
   kOne,         // All who may call share.
 };
 
+// Who gets Tauq in place of an answer's text.
+enum class TauqUse : std::uint8_t {
+  kOff,        // Nobody: asking for it is an error.
+  kOnRequest,  // Who asks with X-Reflex-Format or Accept (default).
+  kAlways,     // Also who does not ask for JSON.
+};
+
 // Checks of served semantic hits against the provider, in the background. They cost calls, so they are off
 // unless a share is set.
 struct AuditOptions {
@@ -57,6 +64,7 @@ struct GatewayOptions {
   bool verified_tier = true;                    // REFLEX_TIERS contains l3; needs l2.
   bool semantic_with_tools = false;             // semantic.with_tools: also where tools are offered or were used.
   std::uint64_t question_bytes_max = 16 << 10;  // As SemanticOptions: longer questions are neither looked up nor filed.
+  TauqUse tauq = TauqUse::kOnRequest;           // format.tauq
   AuditOptions audits;
   std::chrono::seconds ttl{24 * 3600};
   std::chrono::seconds ttl_max{365 * 24 * 3600};  // Cap of X-Reflex-TTL.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gateway/directives.h"
+#include "wire/chat_tauq.h"
 #include "wire/reason.h"
 
 namespace reflex::gateway {
@@ -37,6 +38,7 @@ struct Said {
   const http::Header* tiers = nullptr;
   const http::Header* name_space = nullptr;
   const http::Header* format = nullptr;
+  bool accepts_tauq = false;
 };
 
 Result<void> Keep(const http::Header& header, std::string_view name, const http::Header*& place) {
@@ -79,6 +81,8 @@ Result<Said> ReadFields(std::span<const http::Header> headers, CachePolicy& poli
       ReadCacheControl(header.value, said.directives);
     } else if (name.size() == 6 && http::EqualsIgnoringCase(name, "pragma")) {
       said.pragma_no_cache = said.pragma_no_cache || PragmaSaysNoCache(header.value);
+    } else if (name.size() == 6 && http::EqualsIgnoringCase(name, "accept")) {
+      said.accepts_tauq = said.accepts_tauq || wire::AcceptsTauq(header.value);
     } else if (name.size() > kPrefix.size() && http::EqualsIgnoringCase(name.substr(0, kPrefix.size()), kPrefix)) {
       REFLEX_CHECK(ReadOwnHeader(header, said, policy));
     }
@@ -137,9 +141,23 @@ Result<void> CheckWords(const Said& said) {
       (said.name_space->value.size() > kNamespaceBytesMax || !IsPrintable(said.name_space->value, ' '))) {
     return BadHeader("X-Reflex-Namespace", said.name_space->value, "allowed are up to 128 printable ASCII characters");
   }
-  if (said.format != nullptr && !http::EqualsIgnoringCase(said.format->value, "json")) {
-    return BadHeader("X-Reflex-Format", said.format->value, "allowed is json");
+  return {};
+}
+
+// An Accept that names Tauq where the setting is off asks for nothing: JSON is always acceptable.
+Result<void> ReadFormat(const Said& said, const GatewayOptions& options, CachePolicy& policy) {
+  policy.says_format = said.format != nullptr || said.accepts_tauq;
+  policy.tauq = options.tauq == TauqUse::kAlways || (options.tauq == TauqUse::kOnRequest && said.accepts_tauq);
+  if (said.format != nullptr) {
+    policy.tauq = http::EqualsIgnoringCase(said.format->value, "tauq");
+    if (policy.tauq && options.tauq == TauqUse::kOff) {
+      return BadHeader("X-Reflex-Format", said.format->value, "allowed is json: the setting format.tauq is off");
+    }
+    if (!policy.tauq && !http::EqualsIgnoringCase(said.format->value, "json")) {
+      return BadHeader("X-Reflex-Format", said.format->value, "allowed are json and tauq");
+    }
   }
+  policy.tauq = policy.tauq && !said.directives.no_transform;
   return {};
 }
 
@@ -173,6 +191,7 @@ Result<CachePolicy> ReadPolicy(std::span<const http::Header> headers, const Gate
   CachePolicy policy;
   REFLEX_TRY(const Said said, ReadFields(headers, policy));
   REFLEX_CHECK(CheckWords(said));
+  REFLEX_CHECK(ReadFormat(said, options, policy));
   REFLEX_TRY(policy.ttl, ReadTtl(said.ttl, options));
   REFLEX_TRY(const Tiers tiers, ReadTiers(said.tiers, options));
   if (said.name_space != nullptr) policy.name_space = said.name_space->value;

@@ -29,6 +29,10 @@ struct CachePolicy {
   // `read` still decides whether anything is.
   bool canonical = true;
   bool verified = true;
+  // Plain answers as Tauq, by X-Reflex-Format, Accept or the setting; no-transform forbids it. `says_format`: the request named
+  // one, so the reply does.
+  bool tauq = false;
+  bool says_format = false;
   std::optional<std::int64_t> max_age_s;    // Entries up to this age.
   std::optional<std::int64_t> min_fresh_s;  // Entries that stay fresh for this long.
   std::optional<std::int64_t> max_stale_s;  // Entries that expired up to this long ago.

@@ -7,6 +7,7 @@
 #include "gateway/access.h"
 #include "gateway/cache_status.h"
 #include "gateway/policy.h"
+#include "gateway/tauq_reply.h"
 
 namespace reflex::gateway {
 namespace {
@@ -75,6 +76,7 @@ void AddOutcome(const RequestContext& context, int upstream_status, ReplyFields&
     std::array<char, kCacheStatusBytesMax> text;
     out.AddJoined("Cache-Status", {WriteForwardStatus(*context.forward, upstream_status, context.collapsed, text)});
   }
+  AddFormat(context, out);
   AppendCorsFields(context, out);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wire/chat_tauq.h"
+
 namespace reflex::upstream {
 namespace {
 
@@ -35,10 +37,11 @@ bool IsForeign(Provider owner, Provider to, const ProviderTable& table) {
 }
 
 // Fields that the client writes itself or that are between the caller and us.
-bool StaysHere(std::string_view name, const Call& call) {
+bool StaysHere(std::string_view name, std::string_view value, const Call& call) {
   switch (name.size()) {
     case 4: return EqualsIgnoringCase(name, "Host");
-    case 6: return EqualsIgnoringCase(name, "Expect");
+    // Who asks for our own format takes JSON from a provider.
+    case 6: return EqualsIgnoringCase(name, "Expect") || (EqualsIgnoringCase(name, "Accept") && wire::AcceptsTauq(value));
     case 14: return EqualsIgnoringCase(name, "Content-Length");
     case 15: return call.decode && EqualsIgnoringCase(name, "Accept-Encoding");
     default: return name.size() >= kOwnPrefix.size() && EqualsIgnoringCase(name.substr(0, kOwnPrefix.size()), kOwnPrefix);
@@ -46,7 +49,7 @@ bool StaysHere(std::string_view name, const Call& call) {
 }
 
 bool GoesOn(const http::Header& header, std::string_view connection, const Call& call, const ProviderTable& table) {
-  if (StaysHere(header.name, call)) return false;
+  if (StaysHere(header.name, header.value, call)) return false;
   if (const Credential* credential = FindCredential(header.name)) {
     if (table.has_key()) return false;
     if (!credential->anybody && IsForeign(credential->provider, call.provider, table)) return false;

@@ -84,8 +84,8 @@ bool WordingCounts(Value body) {
   return SaysAudio(body.Find("modalities"));
 }
 
-std::string_view Refusal(Value body, bool with_tools) {
-  if (!with_tools && ToolsInPlay(body)) return reason::kToolsInPlay;
+std::string_view Refusal(Value body, bool tools_in_play) {
+  if (tools_in_play) return reason::kToolsInPlay;
   if (!AsksForOneChoice(body.Find("n"))) return reason::kSeveralChoices;
   return WordingCounts(body) ? reason::kExactWording : std::string_view();
 }
@@ -123,7 +123,8 @@ ChatQuestion ChatQuestionReader::Read(std::string_view body, bool with_tools) {
   }
   const Value root = state.document.root();
   const Text text = QuestionOf(root);
-  question.not_semantic = text.refusal.empty() ? Refusal(root, with_tools) : text.refusal;
+  question.tools_in_play = !with_tools && ToolsInPlay(root);
+  question.not_semantic = text.refusal.empty() ? Refusal(root, question.tools_in_play) : text.refusal;
   if (question.not_semantic.empty()) {
     question.text = text.value.text();
     state.hash.Reset();

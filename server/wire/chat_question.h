@@ -19,6 +19,8 @@ struct ChatQuestion {
   std::string text;
   // Why an answer to other words cannot answer it, whatever the words: one of wire/reason.h; "" where one may.
   std::string_view not_semantic;
+  // Tools are offered, were called, or their results stand in the conversation. Looked for only where they rule out a question.
+  bool tools_in_play = false;
 };
 
 // Reads questions. Not thread-safe; one per thread, reused: keeps its buffers.

@@ -123,6 +123,9 @@ bool ReadField(std::string_view name, Value value, ChatRequest& request) {
     case 10: return name != "max_tokens" || ReadTokenLimit(value, request);
     case 12: return name != "service_tier" || ReadText(value, request.service_tier);
     case 14: return name != "stream_options" || ReadStreamOptions(value, request);
+    case 15:
+      if (name == "response_format" && !value.IsNothing()) request.structured_output = value.Find("type").text() != "text";
+      return true;
     case 18:
       if (name == "web_search_options" && !value.IsNothing()) request.web_search = true;
       return true;

@@ -30,6 +30,7 @@ struct ChatRequest {
   std::vector<std::string> strict_tools;  // The names of those tools.
   bool web_search = false;                // web_search_options, or a search model's tool: live data, not stored.
   bool has_tools = false;                 // tools or functions offered.
+  bool structured_output = false;         // response_format asks for more than text.
   std::uint32_t choices = 1;              // n
 };
 

@@ -69,6 +69,7 @@ class Parser {
       SkipSpace();
       if (at_ != end_) Refuse(reason::kNotJson);
     }
+    document_.stopped_at_ = Offset();
     return refusal_;
   }
 
@@ -246,9 +247,10 @@ class Parser {
       ++count;
       SkipSpace();
       if (at_ == end_) return Refuse(reason::kNotJson);
-      const char c = *at_++;
+      const char c = *at_;
+      if (c != ',' && c != ']') return Refuse(reason::kNotJson);
+      ++at_;
       if (c == ']') break;
-      if (c != ',') return Refuse(reason::kNotJson);
       SkipSpace();
     }
     nodes_[index].count = count;
@@ -277,14 +279,16 @@ class Parser {
       }
       ++count;
       SkipSpace();
-      if (at_ == end_ || *at_++ != ':') return Refuse(reason::kNotJson);
+      if (at_ == end_ || *at_ != ':') return Refuse(reason::kNotJson);
+      ++at_;
       SkipSpace();
       if (!ReadValue(depth + 1)) return false;
       SkipSpace();
       if (at_ == end_) return Refuse(reason::kNotJson);
-      const char c = *at_++;
+      const char c = *at_;
+      if (c != ',' && c != '}') return Refuse(reason::kNotJson);
+      ++at_;
       if (c == '}') break;
-      if (c != ',') return Refuse(reason::kNotJson);
       SkipSpace();
     }
     nodes_[index].count = count;
@@ -313,6 +317,7 @@ std::string_view Document::Parse(std::string_view source) {
   nodes_.clear();
   decoded_.clear();
   has_space_ = false;
+  stopped_at_ = 0;
   if (source.size() >= std::numeric_limits<std::uint32_t>::max()) return reason::kTooLarge;
   if (!simdjson::validate_utf8(source.data(), source.size())) return reason::kBadText;
   return Parser(*this, source).Run();

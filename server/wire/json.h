@@ -87,6 +87,8 @@ class Document {
   // Reads `source`, which must stay as it is while values are used. Returns "" or one of wire/reason.h: kNotJson, kDuplicateName,
   // kBadText, kTooDeep, kTooLarge, kTooManyValues.
   std::string_view Parse(std::string_view source);
+  // After a Parse that refused: the byte where it stopped reading. A name given twice is noticed where its object ends.
+  std::size_t stopped_at() const { return stopped_at_; }
   // After a successful Parse.
   Value root() const { return Value(this, 0); }
   bool has_space() const { return has_space_; }
@@ -101,6 +103,7 @@ class Document {
   std::string decoded_;
   std::vector<std::string_view> names_;
   bool has_space_ = false;
+  std::size_t stopped_at_ = 0;
 };
 
 // For loops over elements (Value) or members (Member).

@@ -145,5 +145,14 @@ TEST(CommandLine, ExplainAndModelsCheckTakeAFile) {
   EXPECT_NE(Refusal({"explain"}), "");
 }
 
+TEST(CommandLine, TauqReadsAFileOrStandardInput) {
+  EXPECT_EQ(Parsed({"tauq", "encode"}).command, Command::kTauqEncode);
+  EXPECT_EQ(Parsed({"tauq", "encode"}).file, "-");
+  EXPECT_EQ(Parsed({"tauq", "decode", "f.tqn"}).command, Command::kTauqDecode);
+  EXPECT_EQ(Parsed({"tauq", "decode", "f.tqn"}).file, "f.tqn");
+  EXPECT_NE(Refusal({"tauq"}), "");
+  EXPECT_NE(Refusal({"tauq", "encode", "a", "b"}), "");
+}
+
 }  // namespace
 }  // namespace reflex::app

@@ -23,7 +23,7 @@ TEST(Pages, HelpNamesEverySettingAndCommandInLinesThatFit) {
     EXPECT_NE(help.find("  " + setting.FlagName() + " (" + setting.EnvName() + ")"), std::string::npos) << setting.key;
   }
   for (const char* part : {"serve", "config", "health", "stats", "purge", "entries delete", "explain", "eval", "models check",
-                           "version", "Examples:", "--config"}) {
+                           "tauq encode|decode", "version", "Examples:", "--config"}) {
     EXPECT_NE(help.find(part), std::string::npos) << part;
   }
   std::istringstream lines(help);

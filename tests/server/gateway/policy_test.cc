@@ -207,9 +207,11 @@ TEST(PolicyHeaders, BadTagsAreAnErrorThatNamesThem) {
   }
 }
 
-TEST(PolicyHeaders, FormatIsJsonAlone) {
-  EXPECT_TRUE(PolicyOf({{"X-Reflex-Format", "JSON"}}).read);
-  EXPECT_EQ(ErrorOf({{"X-Reflex-Format", "tauq"}}), "X-Reflex-Format is \"tauq\"; allowed is json");
+TEST(PolicyHeaders, FormatIsJsonOrTauq) {
+  EXPECT_FALSE(PolicyOf({{"X-Reflex-Format", "JSON"}}).tauq);
+  EXPECT_TRUE(PolicyOf({{"X-Reflex-Format", "Tauq"}}).tauq);
+  EXPECT_FALSE(PolicyOf({}).tauq || PolicyOf({}).says_format);
+  EXPECT_EQ(ErrorOf({{"X-Reflex-Format", "xml"}}), "X-Reflex-Format is \"xml\"; allowed are json and tauq");
 }
 
 TEST(PolicyHeaders, ASingleValueGivenTwiceIsAnError) {
