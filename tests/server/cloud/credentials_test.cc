@@ -59,7 +59,7 @@ class GoogleCredentials : public ::testing::Test {
  protected:
   GoogleCredentials() { world_.options.endpoint = world_.options.metadata_endpoint = fake_.url(); }
   Result<void> List() {
-    const auto listed = world_.Open("gs://b/p")->List();
+    const auto listed = world_.Open("gs://bkt/p")->List();
     if (!listed) return std::unexpected(listed.error());
     return {};
   }
@@ -168,7 +168,7 @@ class AwsCredentials : public ::testing::Test {
  protected:
   AwsCredentials() { world_.options.endpoint = world_.options.metadata_endpoint = fake_.url(); }
   Result<void> List() {
-    const auto listed = world_.Open("s3://b/p")->List();
+    const auto listed = world_.Open("s3://bkt/p")->List();
     if (!listed) return std::unexpected(listed.error());
     return {};
   }

@@ -49,7 +49,7 @@ class FakeHttp {
   void Serve(Handler handler);
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
-  // The next request of this method whose target holds `part`, after `skip` such ones, meets `fault` in place of the handler. Faults
+  // The next request of this method whose target (with " piece" or " question" behind, where it has a Content-Range) holds `part`, after `skip` such ones, meets `fault` in place of the handler. Faults
   // that stand for the same requests come one after the other.
   void Plant(std::string method, std::string part, FakeReply fault, int skip = 0);
   // Called with every piece of a request's body and of a reply's, before the next one.

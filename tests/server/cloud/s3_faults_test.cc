@@ -16,7 +16,7 @@ class S3Faults : public ::testing::Test {
     world_.options.part_bytes = 5 << 20;
     world_.variables = {{"AWS_ACCESS_KEY_ID", "id"}, {"AWS_SECRET_ACCESS_KEY", "secret"}};
     WriteBytes(file_, bytes_);
-    store_ = world_.Open("s3://b/p");
+    store_ = world_.Open("s3://bkt/p");
   }
   Result<void> Upload() { return store_->Upload(file_, "a", {}); }
   void ExpectUploaded(const Result<void>& sent) {
@@ -42,7 +42,7 @@ TEST_F(S3Faults, AWrongClockIsCorrectedOnce) {
   fake_.http().SetClockAhead(50 * 3'600'000);
   ASSERT_TRUE(store_->Download("a", world_.folder / "back", {}));
   const auto seen = fake_.http().seen();
-  EXPECT_EQ(std::ranges::count(seen, std::string("HEAD /b/p/a")), 4);
+  EXPECT_EQ(std::ranges::count(seen, std::string("HEAD /bkt/p/a")), 4);
 }
 
 TEST_F(S3Faults, AClockThatCannotBeCorrectedIsAnError) {
@@ -150,7 +150,7 @@ TEST_F(S3Faults, AnObjectOfAnotherSizeDoesNotStay) {
 
 TEST_F(S3Faults, AnObjectThatIsReplacedDuringADownloadIsNotMixed) {
   fake_.Put("p/a", bytes_);
-  fake_.http().Plant("GET", "/b/p/a", {.status = 200, .headers = {}, .body = bytes_, .cut_after = 300'000});
+  fake_.http().Plant("GET", "/bkt/p/a", {.status = 200, .headers = {}, .body = bytes_, .cut_after = 300'000});
   bool replaced = false;
   const auto got = store_->Download("a", world_.folder / "back", [&](std::uint64_t done, std::uint64_t) {
     if (done >= 200'000 && !replaced) replaced = true, fake_.Put("p/a", SomeBytes(bytes_.size(), 7));

@@ -61,10 +61,10 @@ TEST(Target, OpeningContactsNothing) {
   CloudWorld world;
   FakeGoogle google;
   world.options.endpoint = world.options.metadata_endpoint = google.url();
-  const auto gs = world.Open("gs://b/x");
-  const auto s3 = world.Open("s3://b/x");
+  const auto gs = world.Open("gs://bkt/x");
+  const auto s3 = world.Open("s3://bkt/x");
   EXPECT_TRUE(google.http().seen().empty());
-  EXPECT_EQ(gs->target(), "gs://b/x");
+  EXPECT_EQ(gs->target(), "gs://bkt/x");
   EXPECT_FALSE(gs->local());
   EXPECT_FALSE(s3->local());
   EXPECT_TRUE(world.Open("file:///tmp")->local());
