@@ -58,7 +58,10 @@ Result<void> Operation::Report(std::uint64_t done) {
 }
 
 Result<void> Operation::WaitToRetry(const Error& reason, std::optional<milliseconds> retry_after) {
-  if (given_up_ || retries_ >= options_.retries_max) return std::unexpected(reason);
+  if (given_up_ || retries_ >= options_.retries_max) {
+    // A connection that is cut each time is, for a caller, a place that cannot be reached.
+    return Fail(reason.code == ErrorCode::kClosed ? ErrorCode::kUnavailable : reason.code, reason.message);
+  }
   milliseconds pause = options_.retry_pause;
   for (std::uint32_t i = 0; i < retries_ && pause < options_.retry_pause_max; ++i) pause *= 2;
   pause = retry_after ? *retry_after : Jittered(std::min(pause, options_.retry_pause_max));

@@ -195,7 +195,7 @@ FakeReply FakeS3::List(const FakeRequest& request) {
           .headers = {},
           .body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>"
                   "<IsTruncated>" + std::string(more ? "true" : "false") + "</IsTruncated>" +
-                  (more ? "<NextContinuationToken>" + last + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
+                  (more ? "<NextContinuationToken>" + Escaped(last) + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
 }
 
 }  // namespace reflex::test
