@@ -31,7 +31,8 @@ GcsUpload::~GcsUpload() {
   if (session_.empty()) return;
   // Not needed for correctness: a session that nobody goes on with is dropped after a week. Its failure changes nothing.
   const auto keep_going = [](std::uint64_t, std::uint64_t) { return true; };
-  (void)caller_.Once(operation_, {.method = "DELETE", .url = session_, .headers = {}, .progress = keep_going, .time_limit = kCloseLimit});
+  (void)caller_.Once(operation_,
+                     {.method = "DELETE", .url = session_, .headers = {}, .progress = keep_going, .time_limit = kCloseLimit});
 }
 
 Result<StorageObject> GcsUpload::Run() {
@@ -45,12 +46,13 @@ Result<StorageObject> GcsUpload::Run() {
 
 Result<void> GcsUpload::Start() {
   const std::string body = "{\"name\":" + JsonQuote(object_name_) + ",\"crc32c\":" + JsonQuote(crc32c_) + "}";
-  REFLEX_TRY(const HttpReply reply, caller_.Send(operation_, {.method = "POST",
-                                                              .url = start_url_,
-                                                              .headers = {{"Content-Type", "application/json; charset=UTF-8"},
-                                                                          {"X-Upload-Content-Type", "application/octet-stream"},
-                                                                          {"X-Upload-Content-Length", std::to_string(file_.bytes())}},
-                                                              .body = body}));
+  REFLEX_TRY(const HttpReply reply,
+             caller_.Send(operation_, {.method = "POST",
+                                       .url = start_url_,
+                                       .headers = {{"Content-Type", "application/json; charset=UTF-8"},
+                                                   {"X-Upload-Content-Type", "application/octet-stream"},
+                                                   {"X-Upload-Content-Length", std::to_string(file_.bytes())}},
+                                       .body = body}));
   if (!reply.ok()) return std::unexpected(caller_.StatusError(operation_, reply));
   session_ = reply.Header("location");
   if (!ParseEndpoint("location", session_.substr(0, session_.find('?')))) {
@@ -102,9 +104,8 @@ Result<HttpReply> GcsUpload::SendPiece() {
 }
 
 Result<HttpReply> GcsUpload::AskState() {
-  return caller_.Once(operation_, {.method = "PUT",
-                                   .url = session_,
-                                   .headers = {{"Content-Range", "bytes */" + std::to_string(file_.bytes())}}});
+  return caller_.Once(
+      operation_, {.method = "PUT", .url = session_, .headers = {{"Content-Range", "bytes */" + std::to_string(file_.bytes())}}});
 }
 
 Result<void> GcsUpload::Understand(const HttpReply& reply, bool asked) {
@@ -129,7 +130,8 @@ Result<void> GcsUpload::Advance(const HttpReply& reply, bool asked) {
     const std::optional<std::uint64_t> last =
         range.starts_with("bytes=0-") ? ParseNumber(range.substr(std::string_view("bytes=0-").size())) : std::nullopt;
     if (!last || *last >= file_.bytes()) {
-      return Fail(ErrorCode::kProtocol, operation_.what() + ": the server holds an impossible range, " + JsonQuote(range.substr(0, 60)));
+      return Fail(ErrorCode::kProtocol,
+                  operation_.what() + ": the server holds an impossible range, " + JsonQuote(range.substr(0, 60)));
     }
     held = *last + 1;
   }

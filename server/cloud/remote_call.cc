@@ -47,9 +47,7 @@ Operation::Operation(const CloudOptions& options, Clock& clock, Logger& logger, 
       total_(total),
       started_ns_(clock.SteadyNs()) {}
 
-milliseconds Operation::Left() const {
-  return options_.time_limit - milliseconds((clock_.SteadyNs() - started_ns_) / 1'000'000);
-}
+milliseconds Operation::Left() const { return options_.time_limit - milliseconds((clock_.SteadyNs() - started_ns_) / 1'000'000); }
 
 Result<void> Operation::Report(std::uint64_t done) {
   done_ = done;
@@ -96,8 +94,8 @@ Result<HttpReply> RemoteCaller::Once(Operation& operation, const HttpRequest& re
     attempt.stall_timeout = operation.options().stall_timeout;
     attempt.time_limit = std::min(request.time_limit, operation.Left());
     if (attempt.time_limit <= milliseconds(0)) {
-      return Fail(ErrorCode::kTimeout, operation.what() + " took longer than " +
-                                           std::to_string(operation.options().time_limit.count()) + " ms");
+      return Fail(ErrorCode::kTimeout,
+                  operation.what() + " took longer than " + std::to_string(operation.options().time_limit.count()) + " ms");
     }
     if (!attempt.progress) {
       attempt.progress = [&operation](std::uint64_t, std::uint64_t) { return operation.Continues(operation.done()); };

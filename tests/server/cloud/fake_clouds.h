@@ -17,8 +17,9 @@ struct FakeObject {
   int generation = 0;
 };
 
-// Cloud Storage's JSON API, the metadata server's tokens, the token endpoint and instances.stop, as far as they are used; bucket "bkt".
-// Behaviour as in Google's documentation: a session keeps what arrived in multiples of 256 KiB, an object appears when all is there.
+// Cloud Storage's JSON API, the metadata server's tokens, the token endpoint and instances.stop, as far as they are used; bucket
+// "bkt". Behaviour as in Google's documentation: a session keeps what arrived in multiples of 256 KiB, an object appears when all
+// is there.
 class FakeGoogle {
  public:
   FakeGoogle();
@@ -63,8 +64,8 @@ class FakeGoogle {
   FakeHttp http_;
 };
 
-// S3's REST API, path style, bucket "bkt", with instance metadata v2 and StopInstances. Signatures are asked for, not checked (the tests
-// with a real server do that), but for their time: 15 minutes either way.
+// S3's REST API, path style, bucket "bkt", with instance metadata v2 and StopInstances. Signatures are asked for, not checked (the
+// tests with a real server do that), but for their time: 15 minutes either way.
 class FakeS3 {
  public:
   FakeS3();

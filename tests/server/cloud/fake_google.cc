@@ -201,7 +201,8 @@ FakeReply FakeGoogle::Objects(const FakeRequest& request) {
   if (request.Query("alt") != "media") return Json(200, Describe(found->first, found->second));
   unsigned long long first = 0;
   if (std::sscanf(request.Header("range").c_str(), "bytes=%llu-", &first) != 1) return {.status = 200, .body = found->second.bytes};
-  return {.status = 206, .headers = {}, .body = found->second.bytes.substr(std::min<std::size_t>(first, found->second.bytes.size()))};
+  return {
+      .status = 206, .headers = {}, .body = found->second.bytes.substr(std::min<std::size_t>(first, found->second.bytes.size()))};
 }
 
 }  // namespace reflex::test

@@ -222,7 +222,8 @@ bool FakeHttp::OneRequest(int socket, std::string& pending) {
 std::optional<FakeReply> FakeHttp::Meet(const FakeRequest& request, const std::string& target) {
   const std::lock_guard lock(mutex_);
   std::string haystack = target;
-  if (const std::string range = request.Header("content-range"); !range.empty()) haystack += range.starts_with("bytes */") ? " question" : " piece";
+  if (const std::string range = request.Header("content-range"); !range.empty())
+    haystack += range.starts_with("bytes */") ? " question" : " piece";
   seen_.push_back(request.method + " " + haystack);
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
     if (fault->method != request.method || haystack.find(fault->part) == std::string::npos) continue;

@@ -92,14 +92,15 @@ FakeReply FakeS3::Handle(const FakeRequest& request) {
 }
 
 FakeReply FakeS3::Metadata(const FakeRequest& request) {
-  if (request.path == "/latest/api/token") return {.status = request.method == "PUT" ? 200 : 405, .headers = {}, .body = "imds-token"};
+  if (request.path == "/latest/api/token")
+    return {.status = request.method == "PUT" ? 200 : 405, .headers = {}, .body = "imds-token"};
   if (request.Header("x-aws-ec2-metadata-token") != "imds-token") return {.status = 401, .headers = {}};
   if (request.path.ends_with("/security-credentials/")) return {.status = 200, .headers = {}, .body = "my-role\n"};
   if (request.path.ends_with("/security-credentials/my-role")) {
     return {.status = 200,
             .headers = {},
-            .body = R"({"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"secret","Token":"session-)" + std::to_string(role_) +
-                    R"(","Expiration":"2099-01-01T00:00:00Z"})"};
+            .body = R"({"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"secret","Token":"session-)" +
+                    std::to_string(role_) + R"(","Expiration":"2099-01-01T00:00:00Z"})"};
   }
   if (request.path.ends_with("/instance-id")) return {.status = 200, .headers = {}, .body = "i-0123abcd"};
   if (request.path.ends_with("/placement/region")) return {.status = 200, .headers = {}, .body = "eu-central-1"};
@@ -134,7 +135,8 @@ FakeReply FakeS3::Object(const FakeRequest& request, const std::string& key) {
   if (found == objects_.end()) return Refuse(404, "NoSuchKey");
   const FakeObject& object = found->second;
   const std::string etag = "\"v" + std::to_string(object.generation) + "\"";
-  if (const std::string wanted = request.Header("if-match"); !wanted.empty() && wanted != etag) return Refuse(412, "PreconditionFailed");
+  if (const std::string wanted = request.Header("if-match"); !wanted.empty() && wanted != etag)
+    return Refuse(412, "PreconditionFailed");
   FakeReply reply{.status = 200, .headers = {{"ETag", etag}, {"x-amz-meta-reflex-crc32c", object.crc32c}}, .body = object.bytes};
   unsigned long long first = 0;
   if (std::sscanf(request.Header("range").c_str(), "bytes=%llu-", &first) == 1) {
@@ -193,9 +195,12 @@ FakeReply FakeS3::List(const FakeRequest& request) {
   }
   return {.status = 200,
           .headers = {},
-          .body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>"
-                  "<IsTruncated>" + std::string(more ? "true" : "false") + "</IsTruncated>" +
-                  (more ? "<NextContinuationToken>" + Escaped(last) + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
+          .body =
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult "
+              "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>"
+              "<IsTruncated>" +
+              std::string(more ? "true" : "false") + "</IsTruncated>" +
+              (more ? "<NextContinuationToken>" + Escaped(last) + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
 }
 
 }  // namespace reflex::test

@@ -101,7 +101,8 @@ TEST(KilledTransfer, LeavesNoHalfFileInAFolder) {
   for (int i = 0; i < kMoments; ++i) {
     std::filesystem::remove_all(folder / "store");
     std::filesystem::create_directory(folder / "store");
-    Child child({REFLEX_CLOUD_TRANSFER, "up", "file://" + (folder / "store").string(), "http://127.0.0.1:1", "a", (folder / "source").string()});
+    Child child({REFLEX_CLOUD_TRANSFER, "up", "file://" + (folder / "store").string(), "http://127.0.0.1:1", "a",
+                 (folder / "source").string()});
     // Busy until the temporary file has grown so far.
     const std::size_t kill_at = random() % bytes.size();
     for (bool ended = false; !ended;) {

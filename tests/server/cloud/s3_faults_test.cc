@@ -47,7 +47,8 @@ TEST_F(S3Faults, AWrongClockIsCorrectedOnce) {
 
 TEST_F(S3Faults, AClockThatCannotBeCorrectedIsAnError) {
   for (int i = 0; i < 2; ++i) {
-    fake_.http().Plant("GET", "list-type", {.status = 403, .headers = {}, .body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"});
+    fake_.http().Plant("GET", "list-type",
+                       {.status = 403, .headers = {}, .body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"});
   }
   const auto listed = store_->List();
   ASSERT_FALSE(listed);

@@ -25,8 +25,8 @@ TEST(Target, IsAPlaceAndAPrefix) {
 }
 
 TEST(Target, ThatIsNoneIsRefusedWithWhatIsAllowed) {
-  for (const char* text : {"", "bucket", "http://bucket", "file://relative", "gs://", "s3://ab", "s3://Bucket/x", "gs://b c/x", "s3://bucket//x",
-                           "s3://bucket/../x", "gs://bucket/a b"}) {
+  for (const char* text : {"", "bucket", "http://bucket", "file://relative", "gs://", "s3://ab", "s3://Bucket/x", "gs://b c/x",
+                           "s3://bucket//x", "s3://bucket/../x", "gs://bucket/a b"}) {
     CloudWorld world;
     const auto store = cloud::OpenObjectStore(text, world.options, world.clock, world.log);
     ASSERT_FALSE(store) << text;
@@ -50,7 +50,8 @@ TEST(Target, OptionsThatCannotBeAreRefusedByName) {
   refused("s3://bucket", [](auto& o) { o.region = "eu/../x"; }, "cloud.region");
   refused("s3://bucket", [](auto& o) { o.s3_style = "other"; }, "cloud.s3_style");
   refused("s3://bucket", [](auto& o) { o.part_bytes = 0; }, "cloud.part_bytes");
-  for (const char* url : {"ftp://host", "host", "http://", "http://host:0", "http://host:99999", "http://host?x", "http://user@host", "http://a b"}) {
+  for (const char* url :
+       {"ftp://host", "host", "http://", "http://host:0", "http://host:99999", "http://host?x", "http://user@host", "http://a b"}) {
     refused("gs://bucket", [&](auto& o) { o.endpoint = url; }, "cloud.endpoint");
     refused("s3://bucket", [&](auto& o) { o.endpoint = url; }, "cloud.endpoint");
     refused("gs://bucket", [&](auto& o) { o.metadata_endpoint = url; }, "cloud.metadata_endpoint");
