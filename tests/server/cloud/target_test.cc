@@ -71,6 +71,23 @@ TEST(Target, OpeningContactsNothing) {
   EXPECT_TRUE(world.Open("file:///tmp")->local());
 }
 
+TEST(Target, WhatKilledTransfersLeftInAFolderGoesAfterADay) {
+  CloudWorld world;
+  const auto left = [&](const char* name, int hours) {
+    WriteBytes(world.folder / name, "x");
+    std::filesystem::last_write_time(world.folder / name,
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::hours(hours));
+  };
+  left(".a.part-0123456789abcdef", 25);
+  left(".b.part-0123456789abcdef", 23);
+  left(".c.part-of-theirs", 25);
+  left("d.part-0123456789abcdef", 25);
+  WriteBytes(world.folder / "source", "new");
+  ASSERT_TRUE(world.Open("file://" + world.folder.path().string())->Upload(world.folder / "source", "z", {}));
+  EXPECT_FALSE(std::filesystem::exists(world.folder / ".a.part-0123456789abcdef"));
+  EXPECT_EQ(world.folder.files(), 5u);
+}
+
 TEST(Target, AMissingLocalFolderIsAnEmptyList) {
   CloudWorld world;
   const auto store = world.Open("file://" + (world.folder / "absent").string());
