@@ -20,11 +20,13 @@ constexpr std::chrono::hours kLeftoverAge{24};
 
 constexpr std::string_view kMark = ".part-";
 constexpr std::size_t kRandomBytes = 8;
+// Of the final name; all of it would make names longer than file systems take.
+constexpr std::size_t kNamePart = 200;
 
 std::string TemporaryName(const std::filesystem::path& path) {
   std::array<std::uint8_t, kRandomBytes> random;
   base::RandomBytes(random);
-  return "." + path.filename().string() + std::string(kMark) + base::ToHex(random);
+  return "." + path.filename().string().substr(0, kNamePart) + std::string(kMark) + base::ToHex(random);
 }
 
 // True for a name that TemporaryName makes.

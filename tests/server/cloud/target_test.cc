@@ -88,6 +88,16 @@ TEST(Target, WhatKilledTransfersLeftInAFolderGoesAfterADay) {
   EXPECT_EQ(world.folder.files(), 5u);
 }
 
+TEST(Target, AFolderTakesTheLongestNames) {
+  CloudWorld world;
+  const auto store = world.Open("file://" + (world.folder / "store").string());
+  WriteBytes(world.folder / "source", "x");
+  const std::string name(255, 'n');
+  ASSERT_TRUE(store->Upload(world.folder / "source", name, {}));
+  ASSERT_TRUE(store->Download(name, world.folder / name, {}));
+  EXPECT_EQ(store->List()->at(0).name, name);
+}
+
 TEST(Target, AMissingLocalFolderIsAnEmptyList) {
   CloudWorld world;
   const auto store = world.Open("file://" + (world.folder / "absent").string());
