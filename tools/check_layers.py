@@ -20,8 +20,9 @@ ROOMS = {
     "http": ("server", ["base"], ["boost/asio", "boost/system", "openssl/", "zlib.h"]),
     "wire": ("server", ["base"], ["simdjson.h"]),
     "upstream": ("server", ["base", "http", "wire"], ["zlib.h"]),
+    "remote": ("server", ["base", "http", "wire"], []),
     "gateway": ("server", ["base", "cache", "http", "wire", "upstream"], []),
-    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "upstream", "gateway"],
+    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "upstream", "remote", "gateway"],
             ["CLI/", "toml++/", "spdlog/"]),
 }
 # Third-party headers allowed in a header file: the coroutine type, nothing else.

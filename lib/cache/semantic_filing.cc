@@ -43,6 +43,7 @@ void VectorFiling::Stored(const Digest& scope, const Digest& key, std::shared_pt
 }
 
 void VectorFiling::StartLoading() {
+  if (desk_->parts.index->shared()) return;
   {
     base::MutexLock lock(desk_->mutex);
     if (desk_->load_wanted) return;
@@ -53,9 +54,10 @@ void VectorFiling::StartLoading() {
   Nudge(desk_);
 }
 
-// The store's thread: only what has a vector is of interest, and the index knows that at once.
+// The store's thread: only what has a vector is of interest, and a local index knows that at once.
 void VectorFiling::Removed(const std::shared_ptr<Desk>& desk, const Digest& scope, const Digest& key) {
-  if (desk->closing.load(std::memory_order_acquire) || desk->parts.index->Count(scope) == 0) return;
+  if (desk->closing.load(std::memory_order_acquire)) return;
+  if (!desk->parts.index->shared() && desk->parts.index->Count(scope) == 0) return;
   bool queued = false;
   {
     base::MutexLock lock(desk->mutex);
@@ -167,7 +169,7 @@ VectorFiling::Filed VectorFiling::FileFresh(Desk& desk, const Fresh& item) {
   if (parts.index->Count(item.scope) < parts.scan_max) GrowScope(desk, item.scope);
   if (item.vector == nullptr) return Embed(desk, item.scope, item.key);
   if (!parts.store.PutVector(item.key, item.vector->record)) return Filed::kLater;
-  AddToIndex(desk, item.scope, item.key, item.vector->text);
+  AddToIndex(desk, item.scope, item.key, item.vector->text, nullptr);
   return Filed::kDone;
 }
 
@@ -192,7 +194,7 @@ VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const D
   if (const auto kept = parts.store.FindVector(key)) {
     std::vector<float> vector(desk.maker.dimension);
     if (ReadText(*kept, desk.maker, vector)) {
-      AddToIndex(desk, scope, key, vector);
+      AddToIndex(desk, scope, key, vector, *head);
       return Filed::kDone;
     }
   }
@@ -207,16 +209,24 @@ VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const D
   desk.embedded.Add();
   const auto stored = parts.store.PutVector(key, WriteRecord(desk.maker, *embedding, spans, with_words));
   if (!stored) return stored.error().code == ErrorCode::kFull ? Filed::kLater : Filed::kDone;
-  AddToIndex(desk, scope, key, embedding->text);
+  AddToIndex(desk, scope, key, embedding->text, *head);
   return Filed::kDone;
 }
 
-void VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector) {
+// `known`: the entry, where it was read before; else null.
+void VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector, EntryPtr known) {
+  VectorIndex& index = *desk.parts.index;
+  VectorFacts facts;
+  if (index.shared()) {
+    if (known == nullptr) known = desk.parts.store.FindHead(key).value_or(nullptr);
+    if (known == nullptr) return;
+    facts = {known->created_ms, known->expires_ms, known->model, known->name_space, known->tags};
+  }
   // A text without a known word has no direction; the index says so.
-  if (!desk.parts.index->Add(scope, LabelOf(key), vector)) return;
+  if (!index.Add(scope, LabelOf(key), vector, facts)) return;
   // The entry may have gone meanwhile, and its removal been worked off before there was anything to remove.
   const auto head = desk.parts.store.FindHead(key);
-  if (head && *head == nullptr) desk.parts.index->Remove(scope, LabelOf(key));
+  if (head && *head == nullptr) index.Remove(scope, LabelOf(key));
 }
 
 }  // namespace reflex::cache

@@ -163,6 +163,8 @@ bool Lookup::GatherLarge() {
     if (near.error().code == ErrorCode::kInvalidArgument) return Miss(SimilarMiss::kNoCandidate);
     return MissBy("search", near.error());
   }
+  // A shared index may be new, or have lost the scope: filing one of its entries again finds out.
+  if (near->empty() && parts_.index->shared()) parts_.filing->Stored(query_.scope, members_.front().key, nullptr);
   std::size_t bytes = 0;
   for (const Neighbor& neighbor : *near) {
     auto head = parts_.store.FindHeadByLabel(neighbor.label);
