@@ -145,7 +145,7 @@ bool Lookup::EmbedForIndex() {
   if (trace_ != nullptr) trace_->embedded = true;
   if (parts_.filing == nullptr) return InTime();
   auto vector = std::make_shared<SimilarVector>();
-  const bool with_words = !parts_.judge.embedder().quick();
+  const bool with_words = !parts_.judge.embedder().quick() && parts_.judge.embedder().has_words();
   vector->text = (*embedding)->text;
   vector->record = WriteRecord(parts_.filing->maker(), **embedding, question_->spans, with_words);
   found_.vector = std::move(vector);

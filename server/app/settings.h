@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/models.h"
+#include "app/remote_parts.h"
 #include "app/setting.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
@@ -30,6 +31,7 @@ struct Settings {
   store::LmdbOptions store;  // Its path is storage_path.
   SemanticOptions semantic;
   ModelSettings models;
+  RemoteSettings remote;
 
   std::string bind_addr = "127.0.0.1";
   std::uint16_t port = 8080;

@@ -30,7 +30,7 @@ Result<void> Check(const QdrantOptions& options, std::uint32_t dimension) {
     return refuse("collection = \"" + options.collection + "\" is not allowed; allowed: 1 to 100 letters, digits, -, _ and .");
   }
   if (dimension == 0 || dimension > 65'535) return refuse("… needs an embedder of 1 to 65,535 dimensions");
-  if (!(options.oversampling >= 1 && options.oversampling <= 16)) return refuse("oversampling must be 1 to 16");
+  if (options.oversampling < 1 || options.oversampling > 16) return refuse("oversampling must be 1 to 16");
   if (options.batch_max == 0 || options.batch_max > 1'000) return refuse("batch_max must be 1 to 1000");
   if (options.queue_max == 0) return refuse("queue_max must be at least 1");
   return {};

@@ -20,7 +20,7 @@ struct QdrantOptions {
   std::string collection = "reflex";
   std::chrono::milliseconds time_limit{50};          // A search or count.
   std::chrono::milliseconds write_time_limit{5'000};  // A batch of writes, or one step of making the collection.
-  double oversampling = 3;                            // Candidates compared exactly, as a multiple of those asked for; 1 to 16.
+  std::uint32_t oversampling = 3;                     // Candidates compared exactly, as a multiple of those asked for; 1 to 16.
   std::uint32_t batch_max = 128;                      // Points written in one call; 1 to 1,000.
   std::uint32_t queue_max = 20'000;                   // Writes that wait; beyond: kFull.
   std::uint64_t queue_bytes_max = 64ull << 20;        // The same in bytes of vectors.
