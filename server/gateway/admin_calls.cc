@@ -219,7 +219,11 @@ Result<void> RunPurge(Cache& cache, SemanticTier* semantic, const PurgeRequest& 
   }
   REFLEX_TRY(const std::uint64_t entries, CountPurge(cache, request, now_ms));
   REFLEX_CHECK(request.all ? cache.Clear() : cache.Erase(*request.entry));
-  if (request.all && semantic != nullptr) semantic->Purged({.before_ms = now_ms});
+  if (request.all && semantic != nullptr) {
+    PurgeRule everything;
+    everything.before_ms = now_ms;
+    semantic->Purged(everything);
+  }
   count->Set(entries);
   counted();
   return {};

@@ -35,21 +35,21 @@ class Line {
 };
 
 struct ServiceOptions {
-  std::string name;           // For metrics, logs and /ready: "qdrant", "embedder", "reranker".
-  http::BaseUrl base;
-  std::string key_header;     // "api-key", or "Authorization"; empty with `key`.
-  std::string key;            // The header's whole value; a secret.
-  std::string ca_file;     // PEM; empty: the system's.
+  std::string name = {};        // For metrics, logs and /ready: "qdrant", "embedder", "reranker".
+  http::BaseUrl base = {};
+  std::string key_header = {};  // "api-key", or "Authorization"; empty without `key`.
+  std::string key = {};         // The header's whole value; a secret.
+  std::string ca_file = {};     // PEM; empty: the system's.
   std::uint32_t calls_max = 64;                 // At once; beyond: kBusy.
   std::uint64_t reply_bytes_max = 64ull << 20;  // Beyond: kTooLarge.
-  BreakerOptions breaker;
+  BreakerOptions breaker = {};
 };
 
 // A call. `target` is put behind the base URL's path.
 struct ServiceCall {
   std::string method = "POST";
-  std::string target;
-  std::string body;  // JSON; empty: no body.
+  std::string target = {};
+  std::string body = {};  // JSON; empty: no body.
 };
 
 struct ServiceReply {

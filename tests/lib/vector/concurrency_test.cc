@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/worker_pool.h"
-#include "lib/vector/fixture.h"
+#include "support/vector_fixture.h"
 #include "vector/local_index.h"
 
 namespace reflex::vector {

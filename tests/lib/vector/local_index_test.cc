@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/vector/fixture.h"
+#include "support/vector_fixture.h"
 
 namespace reflex::vector {
 namespace {
