@@ -160,20 +160,18 @@ bool QdrantIndex::Desk::WriteOne() {
     call = qdrant::DeletePurged(place, std::get<PurgeRule>(batch.front()));
   }
   const std::size_t count = batch.size();
-  const auto done = parts.service.Call(std::move(call), options.write_time_limit, Judge(qdrant::ReadDone));
-  if (!done && ready() && !MayPass(done.error())) {
-    // Perhaps the collection has gone: the batch is tried once more after it was looked at.
+  auto done = parts.service.Call(call, options.write_time_limit, Judge(qdrant::ReadDone));
+  if (!done && !MayPass(done.error())) {
+    // Perhaps the collection has gone: looked at, or made again, and the batch tried once more.
     Learn(done.error());
-    const auto again = Prepare(options.write_time_limit);
-    if (again) {
-      queue.Done(std::move(batch), true);
-      lost.Add(count);
-      return true;
+    if (const auto again = Prepare(options.write_time_limit); again) {
+      done = parts.service.Call(std::move(call), options.write_time_limit, Judge(qdrant::ReadDone));
     }
   }
-  if (done) {
-    queue.Done(std::move(batch), false);
-    written.Add(count);
+  const bool hopeless = !done && ready() && !MayPass(done.error());
+  if (done || hopeless) {
+    queue.Done(std::move(batch), hopeless);
+    (hopeless ? lost : written).Add(count);
     return true;
   }
   queue.Back(std::move(batch));
@@ -204,7 +202,7 @@ void QdrantIndex::Desk::RunJob(const std::shared_ptr<Desk>& desk) {
     desk->Upkeep();
     more = desk->WriteOne();
   } else {
-    if (!MayPass(prepared.error())) desk->Trouble(prepared.error().message);
+    desk->Trouble(prepared.error().message);
     desk->not_before.store(desk->Now() + kRetryPause.count(), std::memory_order_relaxed);
   }
   desk->depth.Set(static_cast<std::int64_t>(desk->queue.size()));
@@ -241,6 +239,7 @@ Result<std::unique_ptr<QdrantIndex>> QdrantIndex::Open(QdrantOptions options, co
   const auto prepared = desk->Prepare(wait);
   if (!prepared) {
     if (!MayPass(prepared.error())) return std::unexpected(prepared.error());
+    desk->Trouble(prepared.error().message);
     desk->parts.logger.Log(LogLevel::kWarning, "qdrant_later code=" + std::string(Name(prepared.error().code)) + " error=\"" +
                                                    prepared.error().message + "\"");
   }

@@ -65,7 +65,7 @@ class QdrantIndex final : public VectorIndex {
   void Nudge() const;
   // Writes that wait.
   std::size_t waiting() const;
-  // Why the index does not work although Qdrant answers; empty when all is well.
+  // Why the collection cannot be used; empty when all is well.
   std::string Degraded() const;
   const std::string& collection() const;
 

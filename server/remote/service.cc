@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <functional>
 #include <future>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -72,18 +73,27 @@ struct Service::State {
   }
 
   void Count(Outcome outcome) { outcomes[static_cast<std::size_t>(outcome)]->Add(); }
+  bool Enter();
+  void Leave();
+  void Told();
   void Settle(const Result<ServiceReply>& result, int status);
 
   const ServiceOptions options;
   const Parts parts;
   Breaker breaker;
-  std::unique_ptr<http::Client> client;  // Made, used and destroyed on the line's thread.
-  std::atomic<std::uint32_t> calls{0};   // Orders nothing.
+  // Of the line's thread.
+  std::unique_ptr<http::Client> client;
+  std::unordered_set<Running*> under_way;
+  bool closing = false;
+
   std::array<base::Counter*, std::size(kOutcomes)> outcomes{};
   base::Histogram* seconds = nullptr;
   base::Gauge* running = nullptr;
   base::Gauge* up = nullptr;
   mutable base::Mutex mutex;
+  base::CondVar changed;
+  std::uint32_t calls GUARDED_BY(mutex) = 0;   // Under way.
+  std::uint32_t untold GUARDED_BY(mutex) = 0;  // Whose `done` has not returned.
   std::string trouble GUARDED_BY(mutex);  // Why calls are stopped.
 };
 
@@ -113,7 +123,6 @@ struct Service::Running final : http::Deadline {
 // The breaker, the metrics and the log line where the service's state changes.
 void Service::State::Settle(const Result<ServiceReply>& result, int status) {
   running->Add(-1);
-  calls.fetch_sub(1, std::memory_order_relaxed);
   Count(result ? Outcome::kOk : OutcomeOf(result.error().code));
   const bool was_open = breaker.open();
   if (result) {
@@ -140,6 +149,27 @@ void Service::State::Settle(const Result<ServiceReply>& result, int status) {
   }
 }
 
+// Its place is free before whoever asked is told, who may ask again at once.
+void Service::State::Leave() {
+  base::MutexLock lock(mutex);
+  --calls;
+}
+
+// Last: from here on the service may be gone.
+void Service::State::Told() {
+  base::MutexLock lock(mutex);
+  --untold;
+  changed.NotifyAll();
+}
+
+bool Service::State::Enter() {
+  base::MutexLock lock(mutex);
+  if (calls >= options.calls_max) return false;
+  ++calls;
+  ++untold;
+  return true;
+}
+
 Service::Service(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Service>> Service::Create(ServiceOptions options, Parts parts) {
@@ -158,12 +188,24 @@ Result<std::unique_ptr<Service>> Service::Create(ServiceOptions options, Parts p
 }
 
 Service::~Service() {
-  std::promise<void> gone;
-  state_->parts.line.io_.Post([&] {
-    state_->client.reset();
-    gone.set_value();
+  State& state = *state_;
+  const auto on_line = [&](const std::function<void()>& work) {
+    std::promise<void> done;
+    state.parts.line.io_.Post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().get();
+  };
+  on_line([&] {
+    state.closing = true;
+    for (Running* running : std::vector<Running*>(state.under_way.begin(), state.under_way.end())) running->Cancel();
   });
-  gone.get_future().get();
+  {
+    base::MutexLock lock(state.mutex);
+    while (state.untold > 0) state.changed.Wait(state.mutex);
+  }
+  on_line([&] { state.client.reset(); });
 }
 
 const std::string& Service::name() const { return state_->options.name; }
@@ -212,13 +254,27 @@ http::Task<Result<ServiceReply>> Service::Exchange(State& state, Running& runnin
   co_return whole;
 }
 
+// Ends a call: numbers first, then whoever waits.
+void Service::Finish(State& state, Running& running, Result<ServiceReply> result) {
+  state.seconds->ObserveNs(state.parts.clock.SteadyNs() - running.began_ns);
+  state.Settle(result, running.status);
+  state.Leave();
+  if (running.done) running.done(std::move(result));
+  state.Told();
+}
+
 http::Task<void> Service::Run(std::shared_ptr<State> state, std::shared_ptr<Running> running) {
-  if (state->client == nullptr) co_return;  // The service has gone.
+  const std::string& name = state->options.name;
+  if (state->closing) {
+    Finish(*state, *running, Fail(ErrorCode::kCancelled, name + " is no longer asked"));
+    co_return;
+  }
+  state->under_way.insert(running.get());
   running->ExpireAt(running->until);
   state->parts.line.io_.Enroll(*running);
   Result<ServiceReply> result = co_await Exchange(*state, *running);
   state->parts.line.io_.Withdraw(*running);
-  const std::string& name = state->options.name;
+  state->under_way.erase(running.get());
   if (!result) {
     // A cancelled call whose time is over was ended by its deadline.
     const bool late = result.error().code == ErrorCode::kCancelled && std::chrono::steady_clock::now() >= running->until;
@@ -229,22 +285,20 @@ http::Task<void> Service::Run(std::shared_ptr<State> state, std::shared_ptr<Runn
   } else if (Result<void> fits = running->judge ? running->judge(*result) : Result<void>(); !fits) {
     result = Fail(ErrorCode::kProtocol, name + " gave a wrong answer: " + fits.error().message);
   }
-  state->seconds->ObserveNs(state->parts.clock.SteadyNs() - running->began_ns);
-  state->Settle(result, running->status);
-  if (running->done) running->done(std::move(result));
+  Finish(*state, *running, std::move(result));
 }
 
 void Service::Start(ServiceCall call, std::chrono::nanoseconds limit, Judge judge, Done done) {
   State& state = *state_;
-  if (state.calls.fetch_add(1, std::memory_order_relaxed) >= state.options.calls_max) {
-    state.calls.fetch_sub(1, std::memory_order_relaxed);
+  if (!state.Enter()) {
     state.Count(Outcome::kBusy);
     return done(Fail(ErrorCode::kBusy, state.options.name + ": " + std::to_string(state.options.calls_max) + " calls are under way"));
   }
   if (!state.breaker.Allow()) {
-    state.calls.fetch_sub(1, std::memory_order_relaxed);
+    state.Leave();
     state.Count(Outcome::kStopped);
-    return done(Fail(ErrorCode::kUnavailable, Degraded()));
+    done(Fail(ErrorCode::kUnavailable, Degraded()));
+    return state.Told();
   }
   state.running->Add(1);
   auto running = std::make_shared<Running>();

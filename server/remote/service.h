@@ -80,7 +80,7 @@ class Service {
   };
   // All parts outlive the service. Returns: kNotFound, kInvalidArgument (ca_file).
   static Result<std::unique_ptr<Service>> Create(ServiceOptions options, Parts parts);
-  // Calls that wait end with kCancelled.
+  // Calls that wait end with kCancelled, before it returns. Not from a `Done`.
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -104,6 +104,7 @@ class Service {
   explicit Service(std::shared_ptr<State> state);
   static http::Task<void> Run(std::shared_ptr<State> state, std::shared_ptr<Running> running);
   static http::Task<Result<ServiceReply>> Exchange(State& state, Running& running);
+  static void Finish(State& state, Running& running, Result<ServiceReply> result);
 
   const std::shared_ptr<State> state_;
 };
