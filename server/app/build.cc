@@ -63,8 +63,8 @@ Result<std::unique_ptr<EntryStore>> OpenStorage(Program& program) {
 
 Result<void> BuildModels(Program& program) {
   REFLEX_TRY(program.models, OpenModels(program.settings.models));
-  REFLEX_TRY(program.remote, RemoteParts::Open(program.settings.remote,
-                                               {*program.pool, program.metrics, program.clock, *program.logger}));
+  REFLEX_TRY(program.remote,
+             RemoteParts::Open(program.settings.remote, {*program.pool, program.metrics, program.clock, *program.logger}));
   if (program.remote) {
     REFLEX_CHECK(program.remote->AddTo(*program.models));
   }

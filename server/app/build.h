@@ -46,7 +46,7 @@ struct Program {
   std::unique_ptr<base::WorkerPool> pool;
   std::unique_ptr<base::WorkerPool> lookups;     // Look-ups in other words. Null without semantic tier, as are the next three.
   std::unique_ptr<base::WorkerPool> background;  // What nobody waits for: the index and vectors behind requests.
-  std::unique_ptr<RemoteParts> remote;  // Null: every part is in this process.
+  std::unique_ptr<RemoteParts> remote;           // Null: every part is in this process.
   std::unique_ptr<Models> models;
   std::unique_ptr<Cache> cache;
   std::unique_ptr<SemanticTier> semantic;

@@ -34,8 +34,8 @@ std::string QdrantUrlProblem(const std::string& url) {
     authority += kRestPort;
   }
   const bool tls = scheme == "https" || scheme == "grpcs";
-  return "that is Qdrant's gRPC side, and Reflex speaks its REST API; write \"" + std::string(tls ? "https://" : "http://") + authority +
-         "\"";
+  return "that is Qdrant's gRPC side, and Reflex speaks its REST API; write \"" + std::string(tls ? "https://" : "http://") +
+         authority + "\"";
 }
 
 RemoteParts::RemoteParts(const RemoteSettings& settings, Needs needs) : settings_(settings), needs_(needs) {}

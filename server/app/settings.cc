@@ -404,7 +404,8 @@ constexpr Setting kTable[] = {
     {.key = "embedder.url",
      .kind = Kind::kUrl,
      .field = [](Settings& s) -> Field { return &s.remote.embedder.url; },
-     .help = "Service that turns questions into vectors, in place of model.path: the base URL before /embeddings (OpenAI, vLLM, Ollama, llama-server: ends in /v1) or before /embed (TEI). Empty: none.",
+     .help = "Service that turns questions into vectors, in place of model.path: the base URL before /embeddings (OpenAI, vLLM, "
+             "Ollama, llama-server: ends in /v1) or before /embed (TEI). Empty: none.",
      .env = "REFLEX_EMBEDDER_URL"},
     {.key = "embedder.form",
      .kind = Kind::kChoice,

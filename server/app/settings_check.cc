@@ -166,7 +166,8 @@ Result<void> CheckRemote(const Settings& settings) {
     return Refuse("qdrant.url", remote.qdrant.url, AllowedAt("qdrant.url") + " (" + problem + ")");
   }
   const auto exclude = [](std::string_view a, std::string_view b) -> Result<void> {
-    return Fail(ErrorCode::kInvalidArgument, std::string(a) + " and " + std::string(b) + " exclude each other; allowed: one of them");
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(a) + " and " + std::string(b) + " exclude each other; allowed: one of them");
   };
   if (!remote.embedder.url.empty() && !settings.models.path.empty()) return exclude("embedder.url", "model.path");
   if (!remote.reranker.url.empty() && !settings.models.reranker_path.empty()) return exclude("reranker.url", "reranker.path");

@@ -20,7 +20,8 @@ std::unexpected<Error> Wrong(const std::string& what) { return Fail(ErrorCode::k
 Result<void> Place(const Value& value, std::size_t index, std::uint32_t& dimension, std::vector<std::vector<float>>& vectors) {
   if (index >= vectors.size()) return Wrong("a vector's index is not one of the texts'");
   if (!vectors[index].empty()) return Wrong("two vectors have the index " + std::to_string(index));
-  if (!value.IsArray() || value.size() == 0 || value.size() > kDimensionMax) return Wrong("a vector is no array of 1 to 65,535 numbers");
+  if (!value.IsArray() || value.size() == 0 || value.size() > kDimensionMax)
+    return Wrong("a vector is no array of 1 to 65,535 numbers");
   if (dimension == 0) dimension = static_cast<std::uint32_t>(value.size());
   if (value.size() != dimension) {
     return Wrong("a vector has " + std::to_string(value.size()) + " numbers, not " + std::to_string(dimension));
@@ -72,7 +73,8 @@ Result<std::vector<std::vector<float>>> ReadEmbeddings(EmbedForm form, std::stri
       continue;
     }
     // By index, never by position.
-    REFLEX_CHECK(Place(element.Find("embedding"), element.Find("index") ? element.Find("index").Whole(count) : count, dimension, vectors));
+    REFLEX_CHECK(
+        Place(element.Find("embedding"), element.Find("index") ? element.Find("index").Whole(count) : count, dimension, vectors));
   }
   return vectors;
 }

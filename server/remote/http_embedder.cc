@@ -69,8 +69,9 @@ Result<std::unique_ptr<HttpEmbedder>> HttpEmbedder::Open(HttpEmbedderOptions opt
                   dimension.error().message + (passes ? "; set embedder.dimension to start without the service" : ""));
     }
   } else if (options.dimension != 0 && *dimension != options.dimension) {
-    return Fail(ErrorCode::kInvalidArgument, "embedder.dimension is " + std::to_string(options.dimension) + ", but the vectors of " +
-                                                 options.model + " have " + std::to_string(*dimension) + " numbers");
+    return Fail(ErrorCode::kInvalidArgument, "embedder.dimension is " + std::to_string(options.dimension) +
+                                                 ", but the vectors of " + options.model + " have " + std::to_string(*dimension) +
+                                                 " numbers");
   } else {
     options.dimension = *dimension;
   }
@@ -80,8 +81,8 @@ Result<std::unique_ptr<HttpEmbedder>> HttpEmbedder::Open(HttpEmbedderOptions opt
 Result<Embedding> HttpEmbedder::Embed(std::string_view text, std::span<const TextSpan>, std::chrono::nanoseconds limit) {
   if (!base::IsUtf8(text)) return Fail(ErrorCode::kInvalidArgument, "the text is not UTF-8");
   Embedding embedding;
-  REFLEX_TRY(embedding.text, batcher_.Submit(options_.prefix + std::string(text),
-                                             std::min<std::chrono::nanoseconds>(limit, options_.time_limit)));
+  REFLEX_TRY(embedding.text,
+             batcher_.Submit(options_.prefix + std::string(text), std::min<std::chrono::nanoseconds>(limit, options_.time_limit)));
   return embedding;
 }
 

@@ -14,9 +14,9 @@ namespace reflex::remote {
 
 struct HttpEmbedderOptions {
   EmbedForm form = EmbedForm::kOpenAi;
-  std::string model;            // As the service knows it; names the vectors. Not empty.
-  std::string prefix;           // Put before each text.
-  std::uint32_t dimension = 0;  // 0: asked for at start.
+  std::string model;                            // As the service knows it; names the vectors. Not empty.
+  std::string prefix;                           // Put before each text.
+  std::uint32_t dimension = 0;                  // 0: asked for at start.
   std::chrono::milliseconds time_limit{1'000};  // One call at most, whatever a caller allows.
   std::uint32_t calls_max = 2;                  // Calls at once; texts that come meanwhile go together.
   std::uint32_t queue_max = 256;                // Texts that wait; beyond: kBusy.

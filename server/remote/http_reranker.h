@@ -21,8 +21,8 @@ struct HttpRerankerOptions {
 // its caller.
 class HttpReranker final : public PairScorer {
  public:
-  // Asks once, for at most `wait`. The service outlives the reranker. Returns: kInvalidArgument: an answer of another form or scale.
-  // A service that does not answer is no error.
+  // Asks once, for at most `wait`. The service outlives the reranker. Returns: kInvalidArgument: an answer of another form or
+  // scale. A service that does not answer is no error.
   static Result<std::unique_ptr<HttpReranker>> Open(HttpRerankerOptions options, Service& service, std::chrono::milliseconds wait);
 
   const std::string& model_id() const override { return model_id_; }

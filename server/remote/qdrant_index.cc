@@ -45,8 +45,8 @@ Service::Judge Judge(Result<void> (*read)(std::string_view)) {
 
 Result<void> CheckDirection(std::span<const float> vector, std::uint32_t dimension) {
   if (vector.size() != dimension) {
-    return Fail(ErrorCode::kInvalidArgument, "the vector has " + std::to_string(vector.size()) + " numbers, the index takes " +
-                                                 std::to_string(dimension));
+    return Fail(ErrorCode::kInvalidArgument,
+                "the vector has " + std::to_string(vector.size()) + " numbers, the index takes " + std::to_string(dimension));
   }
   const bool finite = std::ranges::all_of(vector, [](float value) { return std::isfinite(value); });
   const bool zero = std::ranges::all_of(vector, [](float value) { return value == 0; });
@@ -89,9 +89,9 @@ struct QdrantIndex::Desk {
   base::Counter& lost;
   base::Counter& refused;
   base::Gauge& depth;
-  std::atomic<bool> prepared{false};         // Release: the collection is there and fits.
-  std::atomic<std::int64_t> not_before{0};   // SteadyNs; with the flags below it orders nothing.
-  std::atomic<std::int64_t> upkeep_at{0};    // SteadyNs.
+  std::atomic<bool> prepared{false};        // Release: the collection is there and fits.
+  std::atomic<std::int64_t> not_before{0};  // SteadyNs; with the flags below it orders nothing.
+  std::atomic<std::int64_t> upkeep_at{0};   // SteadyNs.
   std::atomic<std::uint64_t> vectors{0};
 
   mutable base::Mutex mutex;
@@ -298,8 +298,8 @@ std::uint64_t QdrantIndex::Count(const Digest& scope) const {
   Nudge();
   if (!desk_->ready()) return kUnknown;
   if (desk_->queue.TakeLost(scope)) return 0;
-  const auto reply = desk_->parts.service.Call(qdrant::CountScope(desk_->place, scope, desk_->parts.clock.WallMs()),
-                                               desk_->options.time_limit);
+  const auto reply =
+      desk_->parts.service.Call(qdrant::CountScope(desk_->place, scope, desk_->parts.clock.WallMs()), desk_->options.time_limit);
   if (!reply) {
     desk_->Learn(reply.error());
     return kUnknown;
@@ -321,8 +321,8 @@ Result<std::vector<Neighbor>> QdrantIndex::Search(const Digest& scope, std::span
     REFLEX_TRY(*found, qdrant::ReadPoints(reply.body, desk->place, scope, k, now_ms));
     return {};
   };
-  const auto reply = desk_->parts.service.Call(
-      qdrant::Query(desk_->place, scope, unit, k, desk_->options.oversampling, now_ms), desk_->options.time_limit, judge);
+  const auto reply = desk_->parts.service.Call(qdrant::Query(desk_->place, scope, unit, k, desk_->options.oversampling, now_ms),
+                                               desk_->options.time_limit, judge);
   if (!reply) {
     desk_->Learn(reply.error());
     const bool refused = reply.error().code == ErrorCode::kInvalidArgument;

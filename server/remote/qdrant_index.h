@@ -18,7 +18,7 @@ namespace reflex::remote {
 struct QdrantOptions {
   // Prefix of the collection's name; the embedder's id and dimension follow. Letters, digits, "-", "_" and ".".
   std::string collection = "reflex";
-  std::chrono::milliseconds time_limit{50};          // A search or count.
+  std::chrono::milliseconds time_limit{50};           // A search or count.
   std::chrono::milliseconds write_time_limit{5'000};  // A batch of writes, or one step of making the collection.
   std::uint32_t oversampling = 3;                     // Candidates compared exactly, as a multiple of those asked for; 1 to 16.
   std::uint32_t batch_max = 128;                      // Points written in one call; 1 to 1,000.

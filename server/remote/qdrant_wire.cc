@@ -202,7 +202,8 @@ ServiceCall Query(const Place& place, const Digest& scope, std::span<const float
   std::string body = R"({"query":)";
   AppendVector(vector, body);
   body += R"(,"limit":)" + std::to_string(k) + R"(,"with_payload":true,"with_vector":false,)" + InScope(scope, now_ms) +
-          R"(,"params":{"hnsw_ef":128,"exact":false,"quantization":{"ignore":false,"rescore":true,"oversampling":)" + factor + "}}}";
+          R"(,"params":{"hnsw_ef":128,"exact":false,"quantization":{"ignore":false,"rescore":true,"oversampling":)" + factor +
+          "}}}";
   return {"POST", Path(place, "/points/query"), std::move(body)};
 }
 

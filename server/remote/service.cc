@@ -94,7 +94,7 @@ struct Service::State {
   base::CondVar changed;
   std::uint32_t calls GUARDED_BY(mutex) = 0;   // Under way.
   std::uint32_t untold GUARDED_BY(mutex) = 0;  // Whose `done` has not returned.
-  std::string trouble GUARDED_BY(mutex);  // Why calls are stopped.
+  std::string trouble GUARDED_BY(mutex);       // Why calls are stopped.
 };
 
 // One call, shared by its coroutine and whoever waits.
@@ -142,8 +142,8 @@ void Service::State::Settle(const Result<ServiceReply>& result, int status) {
   if (is_open == was_open) return;
   up->Set(is_open ? 0 : 1);
   if (is_open) {
-    parts.logger.Log(LogLevel::kWarning, "remote_stopped service=" + options.name + " code=" + std::string(Name(result.error().code)) +
-                                             " error=\"" + result.error().message + "\"");
+    parts.logger.Log(LogLevel::kWarning, "remote_stopped service=" + options.name + " code=" +
+                                             std::string(Name(result.error().code)) + " error=\"" + result.error().message + "\"");
   } else {
     parts.logger.Log(LogLevel::kInfo, "remote_resumed service=" + options.name);
   }
@@ -292,7 +292,8 @@ void Service::Start(ServiceCall call, std::chrono::nanoseconds limit, Judge judg
   State& state = *state_;
   if (!state.Enter()) {
     state.Count(Outcome::kBusy);
-    return done(Fail(ErrorCode::kBusy, state.options.name + ": " + std::to_string(state.options.calls_max) + " calls are under way"));
+    return done(
+        Fail(ErrorCode::kBusy, state.options.name + ": " + std::to_string(state.options.calls_max) + " calls are under way"));
   }
   if (!state.breaker.Allow()) {
     state.Leave();

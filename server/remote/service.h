@@ -35,11 +35,11 @@ class Line {
 };
 
 struct ServiceOptions {
-  std::string name = {};        // For metrics, logs and /ready: "qdrant", "embedder", "reranker".
+  std::string name = {};  // For metrics, logs and /ready: "qdrant", "embedder", "reranker".
   http::BaseUrl base = {};
-  std::string key_header = {};  // "api-key", or "Authorization"; empty without `key`.
-  std::string key = {};         // The header's whole value; a secret.
-  std::string ca_file = {};     // PEM; empty: the system's.
+  std::string key_header = {};                  // "api-key", or "Authorization"; empty without `key`.
+  std::string key = {};                         // The header's whole value; a secret.
+  std::string ca_file = {};                     // PEM; empty: the system's.
   std::uint32_t calls_max = 64;                 // At once; beyond: kBusy.
   std::uint64_t reply_bytes_max = 64ull << 20;  // Beyond: kTooLarge.
   BreakerOptions breaker = {};

@@ -83,9 +83,8 @@ void TextBatcher::Begin(const std::shared_ptr<State>& state) {
       REFLEX_TRY(*vectors, state->read(reply.body, count));
       return {};
     };
-    state->service.Start(state->make(texts), until - Steady::now(), judge, [state, batch, vectors](Result<ServiceReply> reply) {
-      End(state, batch, std::move(reply), vectors);
-    });
+    state->service.Start(state->make(texts), until - Steady::now(), judge,
+                         [state, batch, vectors](Result<ServiceReply> reply) { End(state, batch, std::move(reply), vectors); });
   }
 }
 

@@ -24,9 +24,9 @@ class TextBatcher {
  public:
   using Vectors = std::vector<std::vector<float>>;
   struct Limits {
-    std::size_t calls_max = 2;         // Calls at once.
-    std::size_t waiting_max = 256;     // Texts that wait; beyond: kBusy.
-    std::size_t texts_max = 32;        // Of one call.
+    std::size_t calls_max = 2;          // Calls at once.
+    std::size_t waiting_max = 256;      // Texts that wait; beyond: kBusy.
+    std::size_t texts_max = 32;         // Of one call.
     std::size_t bytes_max = 256 << 10;  // Of the texts of one call; a single text may be larger.
   };
   using Make = std::function<ServiceCall(std::span<const std::string> texts)>;

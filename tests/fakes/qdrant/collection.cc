@@ -75,7 +75,8 @@ Outcome<void> Only(const Value& object, std::string_view allowed) {
   for (const auto& member : object.members()) {
     const std::string padded = " " + std::string(allowed) + " ";
     if (padded.find(" " + std::string(member.name()) + " ") != std::string::npos) continue;
-    return Refuse(400, std::string(kFormat) + "unknown member \"" + std::string(member.name()) + "\"; known: " + std::string(allowed));
+    return Refuse(400,
+                  std::string(kFormat) + "unknown member \"" + std::string(member.name()) + "\"; known: " + std::string(allowed));
   }
   return {};
 }
@@ -228,7 +229,8 @@ Outcome<std::string> Collection::SetPayload(const Value& body, bool wait) {
   if (!selected) return std::unexpected(selected.error());
   ++operation_;
   for (const Id& id : *selected) {
-    for (const auto& member : body.Find("payload").members()) points_[id].payload[std::string(member.name())] = Compact(member.value);
+    for (const auto& member : body.Find("payload").members())
+      points_[id].payload[std::string(member.name())] = Compact(member.value);
     points_[id].version = operation_;
   }
   return Updated(wait);
@@ -303,7 +305,8 @@ Outcome<std::string> Collection::Points(const Value& body) const {
     if (!id) return std::unexpected(id.error());
     const auto found = points_.find(*id);
     if (found == points_.end()) continue;
-    json += (json.empty() ? "" : ",") + std::string(R"({"id":)") + id->ToJson() + PayloadJson(found->second, body.Find("with_payload"));
+    json +=
+        (json.empty() ? "" : ",") + std::string(R"({"id":)") + id->ToJson() + PayloadJson(found->second, body.Find("with_payload"));
     if (body.Find("with_vector").IsTrue()) {
       json += R"(,"vector":[)";
       for (std::size_t i = 0; i < size_; ++i) json += (i > 0 ? "," : "") + Shortest(found->second.vector[i]);
@@ -338,7 +341,8 @@ Outcome<std::string> Collection::Scroll(const Value& body) const {
       next = id.ToJson();
       break;
     }
-    json += (json.empty() ? "" : ",") + std::string(R"({"id":)") + id.ToJson() + PayloadJson(point, body.Find("with_payload")) + "}";
+    json +=
+        (json.empty() ? "" : ",") + std::string(R"({"id":)") + id.ToJson() + PayloadJson(point, body.Find("with_payload")) + "}";
   }
   return R"({"points":[)" + json + R"(],"next_page_offset":)" + next + "}";
 }
@@ -364,7 +368,8 @@ std::string Collection::Info() const {
   return R"({"status":"green","optimizer_status":"ok","indexed_vectors_count":0,"points_count":)" + std::to_string(points_.size()) +
          R"(,"segments_count":2,"config":{"params":{"vectors":{"size":)" + std::to_string(size_) + R"(,"distance":")" + distance_ +
          R"(","on_disk":)" + (on_disk_ ? "true" : "false") +
-         R"(},"shard_number":1,"replication_factor":1,"write_consistency_factor":1,"on_disk_payload":true},"hnsw_config":)" + hnsw_ +
+         R"(},"shard_number":1,"replication_factor":1,"write_consistency_factor":1,"on_disk_payload":true},"hnsw_config":)" +
+         hnsw_ +
          R"(,"optimizer_config":{"deleted_threshold":0.2,"vacuum_min_vector_number":1000,"default_segment_number":2,)"
          R"("max_segment_size":null,"memmap_threshold":null,"indexing_threshold":)" +
          indexing_threshold_ +

@@ -65,6 +65,13 @@ std::size_t Server::Points(const std::string& collection) {
   return found == collections_.end() ? 0 : found->second.size();
 }
 
+std::size_t Server::Points() {
+  std::lock_guard lock(mutex_);
+  std::size_t points = 0;
+  for (const auto& [name, collection] : collections_) points += collection.size();
+  return points;
+}
+
 void Server::Serve(Peer& peer) {
   {
     std::lock_guard lock(mutex_);
@@ -132,7 +139,8 @@ Server::Answer Server::HandleAllowed(const std::string& method, const std::strin
   if (method == "GET" && path == "/readyz") return {200, "text/plain; charset=utf-8", "all shards are ready"};
   if (method == "GET" && path == "/collections") {
     std::string names;
-    for (const auto& [name, collection] : collections_) names += (names.empty() ? "" : ",") + std::string(R"({"name":")") + name + "\"}";
+    for (const auto& [name, collection] : collections_)
+      names += (names.empty() ? "" : ",") + std::string(R"({"name":")") + name + "\"}";
     return {200, "application/json", Good(R"({"collections":[)" + names + "]}")};
   }
   constexpr std::string_view kRoot = "/collections/";

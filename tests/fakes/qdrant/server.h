@@ -46,6 +46,8 @@ class Server {
   std::vector<std::string> bodies();
   // Points of a collection; 0 if it is not there.
   std::size_t Points(const std::string& collection);
+  // Of all collections.
+  std::size_t Points();
 
  private:
   struct Answer {

@@ -126,8 +126,7 @@ TEST_F(AdminTest, OtherPartsThatDoNotWorkAreReasonsToo) {
   world_.parts.degraded = [] { return std::vector<std::string>{"qdrant is not asked for now: no \"answer\""}; };
   const auto reply = Ask("GET", "/ready");
   EXPECT_EQ(reply->status, 200);
-  EXPECT_EQ(reply->sent,
-            R"({"status":"degraded","state":"serving","reasons":["qdrant is not asked for now: no \"answer\""]})");
+  EXPECT_EQ(reply->sent, R"({"status":"degraded","state":"serving","reasons":["qdrant is not asked for now: no \"answer\""]})");
 }
 
 TEST_F(AdminTest, MetricsArePrometheusText) {

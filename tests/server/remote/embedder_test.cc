@@ -90,8 +90,9 @@ class EmbedServer {
       // Last first: only the index says which is which.
       const std::size_t at = form_ == EmbedForm::kTei ? vectors.size() - 1 - i : i;
       list += list.empty() ? "" : ",";
-      list += form_ == EmbedForm::kTei ? vectors[at]
-                                       : R"({"object":"embedding","index":)" + std::to_string(at) + R"(,"embedding":)" + vectors[at] + "}";
+      list += form_ == EmbedForm::kTei
+                  ? vectors[at]
+                  : R"({"object":"embedding","index":)" + std::to_string(at) + R"(,"embedding":)" + vectors[at] + "}";
     }
     return form_ == EmbedForm::kTei ? "[" + list + "]" : R"({"object":"list","data":[)" + list + R"(],"model":"m"})";
   }
@@ -150,7 +151,8 @@ TEST_P(Forms, TextsThatWaitGoTogetherAndEachGetsItsOwn) {
   server.Close();
   std::vector<std::thread> callers;
   const auto ask = [&](std::size_t length) {
-    callers.emplace_back([&, length] { ExpectVectorOf((*opened)->Embed(std::string(length, 'x'), {}, kPatience), static_cast<double>(length)); });
+    callers.emplace_back(
+        [&, length] { ExpectVectorOf((*opened)->Embed(std::string(length, 'x'), {}, kPatience), static_cast<double>(length)); });
   };
   ask(1);
   server.AwaitCall(2);  // The first is the probe of the start.
@@ -291,8 +293,8 @@ TEST(ReadEmbeddings, BelievesNoWrongAnswer) {
   for (const std::string& wrong :
        {a, a + "," + a, a + "," + b + "," + b, a + R"(,{"index":2,"embedding":[1,0]})", a + R"(,{"embedding":[1,0]})",
         a + R"(,{"index":1,"embedding":[1,0,0]})", a + R"(,{"index":1,"embedding":[1,null]})",
-        a + R"(,{"index":1,"embedding":[1,1e60]})", a + R"(,{"index":1,"embedding":"AACAPw=="})", a + R"(,{"index":-1,"embedding":[1,0]})",
-        a + R"(,{"index":1})", a + ",7"}) {
+        a + R"(,{"index":1,"embedding":[1,1e60]})", a + R"(,{"index":1,"embedding":"AACAPw=="})",
+        a + R"(,{"index":-1,"embedding":[1,0]})", a + R"(,{"index":1})", a + ",7"}) {
     const auto read = openai(wrong);
     ASSERT_FALSE(read.has_value()) << wrong;
     EXPECT_EQ(read.error().code, ErrorCode::kProtocol);

@@ -49,7 +49,8 @@ TEST(QdrantDoc, ShowsEveryRequestAsItIsSent) {
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   ASSERT_FALSE(page.empty()) << QDRANT_DOC;
   for (const ServiceCall& call : AllCalls()) {
-    const std::string shown = "```\n" + call.method + " " + call.target + "\n" + call.body + (call.body.empty() ? "" : "\n") + "```\n";
+    const std::string shown =
+        "```\n" + call.method + " " + call.target + "\n" + call.body + (call.body.empty() ? "" : "\n") + "```\n";
     EXPECT_NE(page.find(shown), std::string::npos) << shown;
   }
 }

@@ -40,7 +40,9 @@ TEST(QdrantIndex, MakesItsCollectionOnceAndNeverOnTheHotPath) {
 }
 
 TEST(QdrantIndex, ACollectionIsOfOneEmbedderAndDimension) {
-  const auto name = [](std::string_view id, std::uint32_t dimension) { return qdrant::Place::Of("reflex", id, dimension).collection; };
+  const auto name = [](std::string_view id, std::uint32_t dimension) {
+    return qdrant::Place::Of("reflex", id, dimension).collection;
+  };
   EXPECT_EQ(name("a", 384), "reflex-ca978112ca1bbdca-384");
   EXPECT_NE(name("a", 384), name("b", 384));
   EXPECT_NE(name("a", 384), name("a", 385));
@@ -50,7 +52,8 @@ TEST(QdrantIndex, AnotherSizeStopsTheStartWithBothNumbers) {
   QdrantWorld world;
   const auto place = qdrant::Place::Of("reflex", "embedder-1", 8);
   world.service = world.Open(world.server.url(), {.name = "qdrant"});
-  ASSERT_TRUE(world.service->Call({"PUT", "/collections/" + place.collection, R"({"vectors":{"size":5,"distance":"Cosine"}})"}, kPatience));
+  ASSERT_TRUE(
+      world.service->Call({"PUT", "/collections/" + place.collection, R"({"vectors":{"size":5,"distance":"Cosine"}})"}, kPatience));
   const auto opened = world.TryOpen();
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().code, ErrorCode::kInvalidArgument);
@@ -61,7 +64,8 @@ TEST(QdrantIndex, AnotherDistanceStopsTheStart) {
   QdrantWorld world;
   const auto place = qdrant::Place::Of("reflex", "embedder-1", 8);
   world.service = world.Open(world.server.url(), {.name = "qdrant"});
-  ASSERT_TRUE(world.service->Call({"PUT", "/collections/" + place.collection, R"({"vectors":{"size":8,"distance":"Dot"}})"}, kPatience));
+  ASSERT_TRUE(
+      world.service->Call({"PUT", "/collections/" + place.collection, R"({"vectors":{"size":8,"distance":"Dot"}})"}, kPatience));
   const auto opened = world.TryOpen();
   ASSERT_FALSE(opened.has_value());
   EXPECT_NE(opened.error().message.find("\"Dot\""), std::string::npos) << opened.error().message;
@@ -116,7 +120,7 @@ TEST(QdrantIndex, APurgeDeletesByFilterInOrderWithTheAdds) {
     std::ranges::sort(labels);
     return labels;
   };
-  const auto purge = [&](std::int64_t before_ms, std::optional<std::string> PurgeRule::*condition, std::string value) {
+  const auto purge = [&](std::int64_t before_ms, std::optional<std::string> PurgeRule::* condition, std::string value) {
     PurgeRule rule;
     rule.before_ms = before_ms;
     if (condition != nullptr) rule.*condition = std::move(value);
@@ -181,7 +185,8 @@ TEST(QdrantIndex, AKeyIsSentAndTlsIsSpoken) {
   identity.WriteCertificate(folder + "/ca.pem");
   fakes::qdrant::Server locked("secret", identity.context());
   const auto open = [&](const std::string& key) {
-    world.service = world.Open(locked.url(), {.name = "qdrant", .key_header = "api-key", .key = key, .ca_file = folder + "/ca.pem"});
+    world.service =
+        world.Open(locked.url(), {.name = "qdrant", .key_header = "api-key", .key = key, .ca_file = folder + "/ca.pem"});
     return world.TryOpen();
   };
   const auto with_key = open("secret");

@@ -91,13 +91,13 @@ TEST(QdrantTrouble, NothingThatIsNotOfTheQueryIsBelieved) {
   const std::string id = qdrant::PointId(ScopeOf(1), 0x1234);
   const std::string right_scope = R"("scope":")" + base::ToHex(ScopeOf(1));
   std::size_t lies = 0;
-  for (const auto& lie : {replace(id, qdrant::PointId(ScopeOf(2), 0x1234)), replace(id, qdrant::PointId(ScopeOf(1), 0x1235)),
-                          replace(right_scope, R"("scope":")" + base::ToHex(ScopeOf(2))),
-                          replace(R"("tenant":")" + scope, R"("tenant":"0123456789abcdef)"),
-                          replace(R"("embedder":")", R"("embedder":"x)"), replace("0000000000001234", "0000000000001235"),
-                          replace("0000000000001234", "1234"), replace(R"("expires_ms":9223372036854775807)", R"("expires_ms":5)"),
-                          replace(R"("score":1)", R"("score":7)"), replace(R"("score":1)", R"("score":"1")"),
-                          replace(R"("payload":)", R"("load":)")}) {
+  for (const auto& lie :
+       {replace(id, qdrant::PointId(ScopeOf(2), 0x1234)), replace(id, qdrant::PointId(ScopeOf(1), 0x1235)),
+        replace(right_scope, R"("scope":")" + base::ToHex(ScopeOf(2))),
+        replace(R"("tenant":")" + scope, R"("tenant":"0123456789abcdef)"), replace(R"("embedder":")", R"("embedder":"x)"),
+        replace("0000000000001234", "0000000000001235"), replace("0000000000001234", "1234"),
+        replace(R"("expires_ms":9223372036854775807)", R"("expires_ms":5)"), replace(R"("score":1)", R"("score":7)"),
+        replace(R"("score":1)", R"("score":"1")"), replace(R"("payload":)", R"("load":)")}) {
     world.server.Lie("/points/query", lie);
     const auto found = world.index->Search(ScopeOf(1), vector, 4);
     ASSERT_TRUE(found.has_value()) << found.error().message;
@@ -146,7 +146,8 @@ TEST(QdrantTrouble, AMismatchFoundLaterIsSaidInReady) {
   ASSERT_TRUE(world.service->Call({"PUT", world.Path(), R"({"vectors":{"size":5,"distance":"Cosine"}})"}, kPatience));
   world.clock.Move(std::chrono::seconds(11));
   world.Settle();
-  EXPECT_NE(world.index->Degraded().find("vectors of 5 numbers, the embedder makes 8"), std::string::npos) << world.index->Degraded();
+  EXPECT_NE(world.index->Degraded().find("vectors of 5 numbers, the embedder makes 8"), std::string::npos)
+      << world.index->Degraded();
 }
 
 TEST(QdrantTrouble, ACollectionThatWentIsMadeAgain) {
@@ -194,10 +195,10 @@ TEST(QdrantTrouble, ManyThreadsSearchAddAndRemoveAtOnce) {
   QdrantWorld world;
   base::WorkerPool background(1, 64, 0);
   world.service = world.Open(world.server.url(), {.name = "qdrant"});
-  auto opened = QdrantIndex::Open(
-      world.options, "embedder-1", 8,
-      {*world.service, world.clock, world.log, world.metrics, [&](std::function<void()> job) { return background.Submit(std::move(job)); }},
-      kPatience);
+  auto opened = QdrantIndex::Open(world.options, "embedder-1", 8,
+                                  {*world.service, world.clock, world.log, world.metrics,
+                                   [&](std::function<void()> job) { return background.Submit(std::move(job)); }},
+                                  kPatience);
   ASSERT_TRUE(opened.has_value());
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;

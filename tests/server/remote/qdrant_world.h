@@ -28,9 +28,9 @@ struct QdrantWorld : RemoteWorld {
 
   Result<std::unique_ptr<QdrantIndex>> TryOpen(std::chrono::milliseconds wait = kPatience) {
     if (!service) service = RemoteWorld::Open(server.url(), {.name = "qdrant"});
-    return QdrantIndex::Open(options, "embedder-1", dimension,
-                             {*service, clock, log, metrics, [this](std::function<void()> job) { return jobs.Take(std::move(job)); }},
-                             wait);
+    return QdrantIndex::Open(
+        options, "embedder-1", dimension,
+        {*service, clock, log, metrics, [this](std::function<void()> job) { return jobs.Take(std::move(job)); }}, wait);
   }
   void OpenIndex() {
     auto opened = TryOpen();

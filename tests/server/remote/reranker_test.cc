@@ -114,8 +114,9 @@ TEST(ReadScores, MapsByIndexAndBelievesNoWrongAnswer) {
   const auto logits = [](const std::string& body) { return ReadScores(ScoreScale::kLogit, body, 2); };
   const std::vector<float> expected{1.5, -2};
   EXPECT_EQ(logits(R"([{"index":1,"score":-2},{"index":0,"score":1.5,"text":"x"}])").value(), expected);
-  EXPECT_EQ(logits(R"({"results":[{"index":1,"relevance_score":-2},{"index":0,"relevance_score":1.5,"document":{"text":"x"}}]})").value(),
-            expected);
+  EXPECT_EQ(
+      logits(R"({"results":[{"index":1,"relevance_score":-2},{"index":0,"relevance_score":1.5,"document":{"text":"x"}}]})").value(),
+      expected);
   for (const char* wrong :
        {"", "7", "{}", R"({"results":{}})", "[]", R"([{"index":0,"score":1}])", R"([{"index":0,"score":1},{"index":0,"score":1}])",
         R"([{"index":0,"score":1},{"index":2,"score":1}])", R"([{"index":0,"score":1},{"score":1}])",

@@ -50,11 +50,11 @@ TEST(Service, SendsTheCallAndGivesTheReply) {
 }
 
 TEST(Service, AStatusBecomesACodeWithTheServicesOwnWords) {
-  const std::pair<int, ErrorCode> kCases[] = {
-      {400, ErrorCode::kInvalidArgument}, {404, ErrorCode::kInvalidArgument}, {422, ErrorCode::kInvalidArgument},
-      {401, ErrorCode::kUnavailable},     {403, ErrorCode::kUnavailable},     {429, ErrorCode::kUnavailable},
-      {500, ErrorCode::kUnavailable},     {503, ErrorCode::kUnavailable},     {408, ErrorCode::kTimeout},
-      {413, ErrorCode::kTooLarge}};
+  const std::pair<int, ErrorCode> kCases[] = {{400, ErrorCode::kInvalidArgument}, {404, ErrorCode::kInvalidArgument},
+                                              {422, ErrorCode::kInvalidArgument}, {401, ErrorCode::kUnavailable},
+                                              {403, ErrorCode::kUnavailable},     {429, ErrorCode::kUnavailable},
+                                              {500, ErrorCode::kUnavailable},     {503, ErrorCode::kUnavailable},
+                                              {408, ErrorCode::kTimeout},         {413, ErrorCode::kTooLarge}};
   for (const auto& [status, code] : kCases) {
     Provider provider(Always(Status(status, R"({"error":{"message":"no, thanks"}})")));
     RemoteWorld world;

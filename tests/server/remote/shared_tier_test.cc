@@ -38,8 +38,9 @@ class SharedTier : public SemanticTest {
     SemanticTier::Parts parts = PartsOf();
     parts.model = model;
     if (!qdrant_.service) qdrant_.service = qdrant_.Open(qdrant_.server.url(), {.name = "qdrant"});
-    auto index = remote::QdrantIndex::Open(qdrant_.options, model != nullptr ? model->model_id() : words_.model_id(), words_.dimension(),
-                                           {*qdrant_.service, clock_, logger_, qdrant_.metrics, jobs_.Runner()}, remote::kPatience);
+    auto index =
+        remote::QdrantIndex::Open(qdrant_.options, model != nullptr ? model->model_id() : words_.model_id(), words_.dimension(),
+                                  {*qdrant_.service, clock_, logger_, qdrant_.metrics, jobs_.Runner()}, remote::kPatience);
     EXPECT_TRUE(index.has_value()) << index.error().message;
     index_ = index->get();
     parts.index = std::move(*index);
