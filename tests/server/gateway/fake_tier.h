@@ -86,6 +86,15 @@ class FakeTier final : public SemanticTier {
     return out;
   }
 
+  // Of all that was stored, in no order.
+  std::vector<Digest> Scopes() {
+    std::lock_guard lock(mutex_);
+    std::vector<Digest> scopes;
+    for (const auto& [scope, entries] : by_scope_) {
+      if (!entries.empty()) scopes.push_back(scope);
+    }
+    return scopes;
+  }
   std::vector<std::string> TakeLabels() {
     std::lock_guard lock(mutex_);
     return std::exchange(labels, {});
