@@ -130,8 +130,9 @@ bool VectorFiling::WorkOffFresh(Desk& desk, std::size_t slice) {
       desk.fresh.pop_front();
       desk.fresh_bytes -= item.bytes;
     }
-    if (FileFresh(desk, item) == Filed::kDone) continue;
-    PushBacklog(desk, {item.scope, item.key, 1});
+    const Filed filed = FileFresh(desk, item);
+    if (filed == Filed::kDone) continue;
+    PushBacklog(desk, {item.scope, item.key, filed == Filed::kLater ? 1 : 0});
     return true;
   }
   return false;
@@ -150,8 +151,10 @@ bool VectorFiling::WorkOffBacklog(Desk& desk, std::size_t slice) {
         continue;
       }
     }
-    if (Embed(desk, item.scope, item.key) == Filed::kDone) continue;
-    if (++item.attempts < kAttemptsMax) PushBacklog(desk, item);
+    const Filed filed = Embed(desk, item.scope, item.key);
+    if (filed == Filed::kDone) continue;
+    if (filed == Filed::kLater) ++item.attempts;
+    if (item.attempts < kAttemptsMax) PushBacklog(desk, item);
     return true;
   }
   return false;
@@ -187,6 +190,17 @@ void VectorFiling::GrowScope(Desk& desk, const Digest& scope) {
   desk.backlog.push_back({scope, Digest{}});
 }
 
+VectorFiling::Filed VectorFiling::AfterFailure(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kBusy:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kProtocol: return Filed::kLater;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kClosed: return Filed::kAway;
+    default: return Filed::kDone;
+  }
+}
+
 VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const Digest& key) {
   const Parts& parts = desk.parts;
   const auto head = parts.store.FindHead(key);
@@ -203,8 +217,7 @@ VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const D
   const auto spans = with_words ? verify::WordSpans(reading) : std::vector<TextSpan>();
   const auto embedding = parts.embedder.Embed(reading.prepared, spans, kEmbedLimit);
   if (!embedding) {
-    const ErrorCode code = embedding.error().code;
-    return code == ErrorCode::kBusy || code == ErrorCode::kTimeout ? Filed::kLater : Filed::kDone;
+    return AfterFailure(embedding.error().code);
   }
   desk.embedded.Add();
   const auto stored = parts.store.PutVector(key, WriteRecord(desk.maker, *embedding, spans, with_words));

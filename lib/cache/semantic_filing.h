@@ -112,7 +112,8 @@ class VectorFiling {
 
     bool HasWork() const REQUIRES(mutex) { return load_wanted || !removals.empty() || !fresh.empty() || !backlog.empty(); }
   };
-  enum class Filed : std::uint8_t { kDone, kLater };
+  // Later: counted as an attempt. Away: nothing can be embedded now, which is no fault of the text.
+  enum class Filed : std::uint8_t { kDone, kLater, kAway };
 
   static void Nudge(const std::shared_ptr<Desk>& desk);
   static void RunJob(const std::shared_ptr<Desk>& desk);
@@ -128,6 +129,7 @@ class VectorFiling {
   static void PushBacklog(Desk& desk, Waiting item);
   static Filed FileFresh(Desk& desk, const Fresh& item);
   static void GrowScope(Desk& desk, const Digest& scope);
+  static Filed AfterFailure(ErrorCode code);
   static Filed Embed(Desk& desk, const Digest& scope, const Digest& key);
   static void AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector, EntryPtr known);
 

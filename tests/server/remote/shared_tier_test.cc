@@ -22,8 +22,10 @@ class TextsOnly final : public Embedder {
   bool quick() const override { return false; }
   bool has_words() const override { return false; }
   Result<Embedding> Embed(std::string_view text, std::span<const TextSpan>, std::chrono::nanoseconds limit) override {
+    if (away) return Fail(ErrorCode::kUnavailable, "nobody is there");
     return table_.Embed(text, {}, limit);
   }
+  bool away = false;
 
  private:
   inference::StaticEmbedder table_;
@@ -136,6 +138,30 @@ TEST_F(SharedTier, WithoutVectorsOfWordsTheBuiltInTableJudges) {
   // The record holds the text's vector alone.
   ASSERT_NE(found.vector, nullptr);
   EXPECT_EQ(found.vector->record.size(), 64 + 2 * static_cast<std::size_t>(texts.dimension()));
+  tier_.reset();
+}
+
+TEST_F(SharedTier, WhatIsStoredWhileTheEmbedderIsAwayIsFiledWhenItIsBack) {
+  TextsOnly texts;
+  tier_ = NewTier(&texts);
+  texts.away = true;
+  Fill(40);
+  Store(kCached);
+  // Far more attempts than a text that fails by itself has.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    jobs_.Run();
+    clock_.AdvanceMs(1000);
+    tier_->LooksWorthwhile(Scope("a"));
+  }
+  EXPECT_EQ(qdrant_.server.Points(index_->collection()), 0u);
+  texts.away = false;
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    jobs_.Run();
+    clock_.AdvanceMs(1000);
+    tier_->LooksWorthwhile(Scope("a"));
+  }
+  EXPECT_EQ(qdrant_.server.Points(index_->collection()), 41u);
+  EXPECT_NE(Find(kTypo).entry, nullptr);
   tier_.reset();
 }
 
