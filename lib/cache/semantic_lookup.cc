@@ -160,7 +160,7 @@ bool Lookup::EmbedForIndex() {
   if (trace_ != nullptr) trace_->embedded = true;
   if (parts_.filing == nullptr) return InTime();
   auto vector = std::make_shared<SimilarVector>();
-  const bool with_words = !parts_.judge.embedder().quick();
+  const bool with_words = !parts_.judge.embedder().quick() && parts_.judge.embedder().has_words();
   vector->text = (*embedding)->text;
   vector->record = WriteRecord(parts_.filing->maker(), **embedding, question_->spans, with_words);
   found_.vector = std::move(vector);
@@ -178,6 +178,8 @@ bool Lookup::GatherLarge() {
     if (near.error().code == ErrorCode::kInvalidArgument) return Miss(SimilarMiss::kNoCandidate);
     return MissBy("search", near.error());
   }
+  // A shared index may be new, or have lost the scope: filing one of its entries again finds out.
+  if (near->empty() && parts_.index->shared()) parts_.filing->Stored(query_.scope, members_.front().key, nullptr);
   std::size_t bytes = 0;
   for (const Neighbor& neighbor : *near) {
     auto head = parts_.store.FindHeadByLabel(neighbor.label);

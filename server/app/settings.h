@@ -10,6 +10,7 @@
 
 #include "app/maintenance_options.h"
 #include "app/models.h"
+#include "app/remote_parts.h"
 #include "app/setting.h"
 #include "cloud/instance.h"
 #include "gateway/gateway.h"
@@ -32,6 +33,7 @@ struct Settings {
   store::LmdbOptions store;  // Its path is storage_path.
   SemanticOptions semantic;
   ModelSettings models;
+  RemoteSettings remote;
 
   std::string bind_addr = "127.0.0.1";
   std::uint16_t port = 8080;

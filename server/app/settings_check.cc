@@ -162,6 +162,24 @@ Result<void> CheckLimits(const Settings& settings) {
   return {};
 }
 
+// A part is in a file or on another machine.
+Result<void> CheckRemote(const Settings& settings) {
+  const RemoteSettings& remote = settings.remote;
+  if (const std::string problem = QdrantUrlProblem(remote.qdrant.url); !problem.empty()) {
+    return Refuse("qdrant.url", remote.qdrant.url, AllowedAt("qdrant.url") + " (" + problem + ")");
+  }
+  const auto exclude = [](std::string_view a, std::string_view b) -> Result<void> {
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(a) + " and " + std::string(b) + " exclude each other; allowed: one of them");
+  };
+  if (!remote.embedder.url.empty() && !settings.models.path.empty()) return exclude("embedder.url", "model.path");
+  if (!remote.reranker.url.empty() && !settings.models.reranker_path.empty()) return exclude("reranker.url", "reranker.path");
+  if (!remote.embedder.url.empty() && remote.embedder_options.model.empty()) {
+    return Refuse("embedder.model", "", AllowedAt("embedder.model"));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool IsLoopback(std::string_view address) {
@@ -176,6 +194,7 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   REFLEX_CHECK(FillListen(settings, sources));
   REFLEX_CHECK(FillTenant(settings));
   REFLEX_CHECK(CheckLimits(settings));
+  REFLEX_CHECK(CheckRemote(settings));
   settings.store.path = settings.storage_path;
   settings.store.commit = settings.storage_commit == "each"       ? store::CommitMode::kEachWrite
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval

@@ -131,6 +131,13 @@ TEST_F(AdminTest, ADegradedStoreIsReadyWithAReason) {
   EXPECT_NE(reply->sent.find("\"the program is draining\",\"store: the"), std::string::npos) << reply->sent;
 }
 
+TEST_F(AdminTest, OtherPartsThatDoNotWorkAreReasonsToo) {
+  world_.parts.degraded = [] { return std::vector<std::string>{"qdrant is not asked for now: no \"answer\""}; };
+  const auto reply = Ask("GET", "/ready");
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(reply->sent, R"({"status":"degraded","state":"serving","reasons":["qdrant is not asked for now: no \"answer\""]})");
+}
+
 TEST_F(AdminTest, MetricsArePrometheusText) {
   Insert("one", "m");
   const auto reply = Ask("GET", "/metrics");
