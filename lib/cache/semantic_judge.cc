@@ -93,6 +93,31 @@ Judgement PairJudge::JudgeAsRead(Question& question, const Digest& key, const ve
   return judgement;
 }
 
+Result<Judgement> PairJudge::JudgeByModel(Question& question, const Digest& key, const verify::Reading& cached,
+                                          std::chrono::nanoseconds limit) const {
+  const auto mended = text::Respell(question.reading, cached);
+  const auto mended_cached = text::Respell(cached, question.reading);
+  const verify::Reading other = mended_cached ? verify::Read(*mended_cached) : cached;
+  if (!mended) return JudgeOwn(question, key, other, limit);
+  Question spelled(*mended);
+  return JudgeOwn(spelled, key, other, limit);
+}
+
+Result<Judgement> PairJudge::JudgeOwn(Question& question, const Digest& key, const verify::Reading& cached,
+                                      std::chrono::nanoseconds limit) const {
+  REFLEX_CHECK(EmbedForIndex(question, limit));
+  const auto spans = verify::WordSpans(cached);
+  std::optional<Embedding> vectors = OwnVectors(key, spans);
+  if (!vectors) {
+    REFLEX_TRY(vectors, model_->Embed(cached.prepared, spans, limit));
+  }
+  Judgement judgement;
+  judgement.by_model = true;
+  judgement.similarity = Cosine(*question.by_model, *vectors);
+  judgement.verdict = own_->Judge(question.reading, cached, *question.by_model, *vectors);
+  return judgement;
+}
+
 Judgement PairJudge::JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const {
   const auto spans = verify::WordSpans(cached);
   Judgement judgement;

@@ -10,8 +10,8 @@
 
 namespace reflex::verify {
 
-// The weights that turn features into a score: standardised logistic regression, to whose logit boosted trees are added. Read from
-// the text form that docs/canonical.md specifies. Immutable; thread-safe.
+// The weights that turn features into a score: standardised logistic regression, to whose logit boosted trees are added, and a bend
+// of the sum where a feature says so: what kind of questions it is tells how much a logit means. Read from the text form that docs/canonical.md specifies. Immutable; thread-safe.
 class Model {
  public:
   // The largest file and the largest trees that are read.
@@ -50,7 +50,14 @@ class Model {
     double threshold = 0;
   };
 
+  // The logit becomes logit + feature * (slope * logit + offset).
+  struct Bend {
+    std::uint32_t feature = 0;
+    double slope = 0, offset = 0;
+  };
+
   std::vector<Weight> weights_;
+  std::vector<Bend> bends_;
   double intercept_ = 0;
   std::vector<Node> nodes_;
   std::vector<std::uint32_t> roots_;
