@@ -82,7 +82,8 @@ def fold_of(row):
 
 
 def controls(rows, folds, random):
-    """Pairs of questions about different things, as a cache meets them most: half at random, half with words in common. Not the same."""
+    """Pairs of questions about different things, as a cache meets them most: half at random, half with words in common; in a quarter
+    one side has several sentences, and in some of those the other's question is one of them. Not the same."""
     by_fold = [[(row["a"] if random.random() < 0.5 else row["b"], row.get("contrast")) for row, f in zip(rows, folds) if f == fold]
                for fold in range(FOLDS)]
     made = []
@@ -92,8 +93,16 @@ def controls(rows, folds, random):
             a = random.randrange(len(texts))
             others = random.sample(range(len(texts)), min(len(texts), random.choice([1, 60])))
             b = max(others, key=lambda i: len(words[a] & words[i]) / (len(words[a] | words[i]) + 1) if i != a else -1)
-            if a != b and texts[a][1] != texts[b][1]:
-                made.append({"a": texts[a][0], "b": texts[b][0], "same": False, "folds": [fold]})
+            if a == b or texts[a][1] == texts[b][1]:
+                continue
+            pair = [texts[a][0], texts[b][0]]
+            if random.random() < 0.25:
+                # Told at length: what else is asked for there makes it another question, whatever the two share.
+                more = [text for text, _ in random.sample(texts, 3) if text not in pair][:random.choice([1, 2])]
+                first = pair[0] if random.random() < 0.7 or not more else pair[1]
+                pair[0] = " ".join(text.rstrip(".?! ") + "." for text in [first, *more])
+                random.shuffle(pair)
+            made.append({"a": pair[0], "b": pair[1], "same": False, "folds": [fold]})
     return made
 
 

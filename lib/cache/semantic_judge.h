@@ -62,8 +62,9 @@ class PairJudge {
                                  std::chrono::nanoseconds limit) const;
 
  private:
-  Result<Judgement> JudgeOwn(Question& question, const Digest& key, const verify::Reading& cached,
-                             std::chrono::nanoseconds limit) const;
+  // REQUIRES: has_own(), question.by_model. Joined with what the built-in verifier says where the weights want that.
+  Judgement JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+                     const Embedding& vectors) const;
   Judgement JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
                         std::optional<float> similarity) const;
   Judgement JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const;

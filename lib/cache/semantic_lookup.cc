@@ -165,6 +165,7 @@ bool Lookup::GatherLarge() {
   }
   std::size_t bytes = 0;
   for (const Neighbor& neighbor : *near) {
+    if (candidates_.size() >= kReadAlways && neighbor.similarity < kSimilarityMin) break;
     auto head = parts_.store.FindHeadByLabel(neighbor.label);
     if (!head) return MissBy("find_head", head.error());
     if (*head == nullptr || (*head)->scope != query_.scope || (*head)->canonical == canonical_digest_) continue;

@@ -56,6 +56,8 @@ class ModelParser {
         done = ReadIntercept(line);
       } else if (keyword == "bend") {
         done = ReadBend(line);
+      } else if (keyword == "builtin") {
+        done = ReadBeside(line);
       } else if (keyword == "tree") {
         done = ReadTree(line);
       } else if (keyword == "threshold") {
@@ -66,7 +68,7 @@ class ModelParser {
       } else if (keyword == "end") {
         return Finish();
       } else {
-        done = Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, bend, tree, threshold, embedder, end");
+        done = Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, bend, builtin, tree, threshold, embedder, end");
       }
       REFLEX_CHECK(done);
     }
@@ -140,6 +142,16 @@ class ModelParser {
     if (*slope <= -1) return Wrong("a slope must be above -1");
     if (model_.bends_.size() == kFeatures) return Wrong("more bends than features");
     model_.bends_.push_back({*feature, *slope, *offset});
+    return {};
+  }
+
+  // builtin SCALE WEIGHT OFFSET
+  Result<void> ReadBeside(std::string_view line) {
+    const auto scale = TakeNumber<double>(line), weight = TakeNumber<double>(line), offset = TakeNumber<double>(line);
+    if (!scale || !weight || !offset || !TakeWord(line).empty() || model_.listens())
+      return Wrong("builtin needs SCALE WEIGHT OFFSET, three finite numbers, once");
+    if (*scale <= 0 || *weight <= 0) return Wrong("scale and weight must be above 0");
+    model_.beside_ = {*scale, *weight, *offset};
     return {};
   }
 
@@ -224,6 +236,14 @@ double Model::Score(const Features& features) const {
   for (const Bend& bend : bends_) logit += static_cast<double>(features[bend.feature]) * (bend.slope * logit + bend.offset);
   const double score = 1 / (1 + std::exp(-logit));
   return std::isnan(score) ? 0 : score;
+}
+
+double Model::Join(double own_score, double builtin_score) const {
+  const auto logit = [](double score) {
+    const double p = std::clamp(score, 1e-9, 1 - 1e-9);
+    return std::log(p / (1 - p));
+  };
+  return 1 / (1 + std::exp(-(beside_.scale * logit(own_score) + beside_.weight * logit(builtin_score) + beside_.offset)));
 }
 
 double Model::ThresholdFor(double max_wrong_hits) const {

@@ -26,6 +26,10 @@ class Model {
   // The probability that one answer serves both texts, 0 to 1, as far as training tells.
   double Score(const Features& features) const;
 
+  // Whether a score of this model is to be joined with that of the built-in one for the same pair, and the result: a probability.
+  bool listens() const { return beside_.weight != 0; }
+  double Join(double own_score, double builtin_score) const;
+
   // The lowest score that keeps the share of wrong hits at or below the given one, from the table of the model; above 1, that is
   // never, where the table has no row as strict.
   double ThresholdFor(double max_wrong_hits) const;
@@ -56,7 +60,12 @@ class Model {
     double slope = 0, offset = 0;
   };
 
+  struct Beside {
+    double scale = 1, weight = 0, offset = 0;
+  };
+
   std::vector<Weight> weights_;
+  Beside beside_;
   std::vector<Bend> bends_;
   double intercept_ = 0;
   std::vector<Node> nodes_;
