@@ -192,12 +192,18 @@ Result<Endpoint> ParseEndpoint(std::string_view setting, std::string_view url) {
   endpoint.path = path;
   const auto plain = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '?' && c != '#' && c != '@' && c != '\\'; };
   if (endpoint.authority.empty() || !std::ranges::all_of(rest, plain)) return refuse();
-  const std::size_t colon = endpoint.authority.rfind(':');
-  const std::size_t bracket = endpoint.authority.rfind(']');
-  if (colon != std::string::npos && (bracket == std::string::npos || colon > bracket)) {
-    const std::optional<std::uint64_t> port = ParseNumber(std::string_view(endpoint.authority).substr(colon + 1));
-    if (colon == 0 || !port || *port == 0 || *port > 65535) return refuse();
-    if (*port == (endpoint.scheme == "https" ? 443u : 80u)) endpoint.authority.resize(colon);
+  // The host, with its brackets where it is an IPv6 address, then a port or nothing.
+  const std::string_view authority = endpoint.authority;
+  const std::size_t host_end =
+      authority.starts_with('[') ? authority.find(']') + 1 : std::min(authority.find(':'), authority.size());
+  const std::string_view host = authority.substr(0, host_end);
+  const std::string_view rest_of_it = authority.substr(host_end);
+  const bool bare = !host.starts_with('[') && host.find_first_of("[]") == host.npos;
+  if (host.empty() || !(bare || host.rfind('[') == 0)) return refuse();
+  if (!rest_of_it.empty()) {
+    const std::optional<std::uint64_t> port = rest_of_it.starts_with(':') ? ParseNumber(rest_of_it.substr(1)) : std::nullopt;
+    if (!port || *port == 0 || *port > 65535) return refuse();
+    if (*port == (endpoint.scheme == "https" ? 443u : 80u)) endpoint.authority.resize(host_end);
   }
   return endpoint;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include "child.h"
@@ -62,32 +63,47 @@ class ServerProcess {
   Child child_;
 };
 
+// One of each for the whole program, since a start takes seconds; every place has a prefix of its own in it.
+const std::vector<std::string>& SharedServer(const char* script) {
+  static std::map<std::string, std::unique_ptr<ServerProcess>> servers;
+  std::unique_ptr<ServerProcess>& server = servers[script];
+  if (server == nullptr) server = std::make_unique<ServerProcess>(script);
+  return server->words;
+}
+
+std::string NextPrefix() {
+  static int count = 0;
+  return "run-" + std::to_string(++count) + "/prefix";
+}
+
 class EmulatorPlace final : public Place {
  public:
   EmulatorPlace() {
-    world.options.endpoint = server_.words.at(0);
+    world.options.endpoint = server_.at(0);
     world.options.metadata_endpoint = fake_.url();
   }
-  std::string target() const override { return "gs://reflex-bucket/some/prefix"; }
+  std::string target() const override { return "gs://reflex-bucket/" + prefix_; }
 
  private:
-  ServerProcess server_{"gcs_server.py"};
+  const std::vector<std::string>& server_ = SharedServer("gcs_server.py");
+  const std::string prefix_ = NextPrefix();
   FakeGoogle fake_;  // The metadata server, for tokens.
 };
 
 class MotoPlace final : public Place {
  public:
   MotoPlace() {
-    world.options.endpoint = server_.words.at(0);
+    world.options.endpoint = server_.at(0);
     world.options.part_bytes = 5 << 20;
     world.options.region = "eu-central-1";
-    world.variables = {{"AWS_ACCESS_KEY_ID", server_.words.at(1)}, {"AWS_SECRET_ACCESS_KEY", server_.words.at(2)}};
+    world.variables = {{"AWS_ACCESS_KEY_ID", server_.at(1)}, {"AWS_SECRET_ACCESS_KEY", server_.at(2)}};
   }
-  std::string target() const override { return "s3://reflex-bucket/some/prefix"; }
+  std::string target() const override { return "s3://reflex-bucket/" + prefix_; }
   std::size_t big() const override { return (11 << 20) + 3; }
 
  private:
-  ServerProcess server_{"s3_server.py"};
+  const std::vector<std::string>& server_ = SharedServer("s3_server.py");
+  const std::string prefix_ = NextPrefix();
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ class Place {
   virtual std::size_t big() const { return 1'000'003; }
 };
 
-// "file", "gs", "s3": the fakes; "gs_emulator", "s3_server": programs of others, started with the test.
+// "file", "gs", "s3": the fakes; "gs_emulator", "s3_server": programs of others, started by the test program.
 std::unique_ptr<Place> MakePlace(std::string_view kind);
 
 }  // namespace reflex::test

@@ -50,8 +50,8 @@ TEST(Target, OptionsThatCannotBeAreRefusedByName) {
   refused("s3://bucket", [](auto& o) { o.region = "eu/../x"; }, "cloud.region");
   refused("s3://bucket", [](auto& o) { o.s3_style = "other"; }, "cloud.s3_style");
   refused("s3://bucket", [](auto& o) { o.part_bytes = 0; }, "cloud.part_bytes");
-  for (const char* url :
-       {"ftp://host", "host", "http://", "http://host:0", "http://host:99999", "http://host?x", "http://user@host", "http://a b"}) {
+  for (const char* url : {"ftp://host", "host", "http://", "http://host:0", "http://host:99999", "http://host?x",
+                          "http://user@host", "http://a:b:1", "http://[::1", "http://[::1]x", "http://a b"}) {
     refused("gs://bucket", [&](auto& o) { o.endpoint = url; }, "cloud.endpoint");
     refused("s3://bucket", [&](auto& o) { o.endpoint = url; }, "cloud.endpoint");
     refused("gs://bucket", [&](auto& o) { o.metadata_endpoint = url; }, "cloud.metadata_endpoint");
