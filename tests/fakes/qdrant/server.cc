@@ -1,5 +1,6 @@
 #include "fakes/qdrant/server.h"
 
+#include <csignal>
 #include <utility>
 
 namespace reflex::fakes::qdrant {
@@ -16,6 +17,8 @@ std::string Bad(const std::string& error) {
 }  // namespace
 
 Server::Server(std::string api_key, SSL_CTX* tls) : api_key_(std::move(api_key)), tls_(tls) {
+  // OpenSSL writes without MSG_NOSIGNAL.
+  if (tls_ != nullptr) std::signal(SIGPIPE, SIG_IGN);
   provider_ = std::make_unique<Provider>([this](Peer& peer) { Serve(peer); });
 }
 
