@@ -220,7 +220,7 @@ void Measure(Settings settings) {
   const auto start = Clock::now();
   for (std::size_t i = 0; i < settings.vectors; ++i) {
     vectors.Get(i, vector);
-    if (!index->Add({}, LabelOf(i), vector)) std::abort();
+    if (!index->Add({}, LabelOf(i), vector, {})) std::abort();
   }
   const double added = Seconds(start);
   // Lists are ready when no full block waits; the tail stays flat and is no segment.

@@ -18,9 +18,9 @@ function(reflex_room name house)
   set_property(GLOBAL APPEND PROPERTY REFLEX_ROOMS_${house} reflex_${name})
 endfunction()
 
-# reflex_test(NAME SOURCES... [LINK target...]) builds a GoogleTest program; each TEST is a ctest test "NAME.Suite.Case".
+# reflex_test(NAME SOURCES... [LINK target...] [TIMEOUT s] [PROPERTIES name value...]) builds a GoogleTest program; each TEST is a ctest test "NAME.Suite.Case".
 function(reflex_test name)
-  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINK;PROPERTIES" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
@@ -28,7 +28,7 @@ function(reflex_test name)
     set(TEST_TIMEOUT 120)
   endif()
   include(GoogleTest)
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${TEST_TIMEOUT} ${TEST_PROPERTIES})
 endfunction()
 
 # reflex_embed(TARGET SYMBOL FILE…) puts the files, one after the other, into the program as bytes that are mapped, not read:

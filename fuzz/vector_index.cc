@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (std::uint64_t i = 0; i < (operation == 0 ? 1 : 32); ++i) {
         make(data[at + 2] + i);
         model[label + i] = vector;
-        Require(index->Add(scope, label + i, vector).has_value());
+        Require(index->Add(scope, label + i, vector, {}).has_value());
       }
     } else if (operation == 2) {
       for (std::uint64_t i = 0; i < data[at + 2] % 32u + 1; ++i) {

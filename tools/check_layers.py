@@ -21,8 +21,9 @@ ROOMS = {
     "wire": ("server", ["base"], ["simdjson.h"]),
     "upstream": ("server", ["base", "http", "wire"], ["zlib.h"]),
     "cloud": ("server", ["base"], ["curl/", "openssl/", "simdjson.h"]),
+    "remote": ("server", ["base", "http", "wire"], []),
     "gateway": ("server", ["base", "cache", "http", "wire", "upstream"], []),
-    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "upstream", "cloud", "gateway"],
+    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "upstream", "remote", "cloud", "gateway"],
             ["CLI/", "toml++/", "spdlog/"]),
 }
 # Third-party headers allowed in a header file: the coroutine type, nothing else.

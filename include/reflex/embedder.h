@@ -41,10 +41,14 @@ class Embedder {
   virtual bool quick() const = 0;
   /// Texts that wait for their turn now.
   virtual std::size_t waiting() const { return 0; }
+  /// False where only whole texts have vectors, as from a remote service: `words` is not looked at then, and Embedding::words is
+  /// empty. Such a model finds candidates; pairs are judged with the vectors of an embedder that has words.
+  virtual bool has_words() const { return true; }
 
   /// The text's vector and those of the given words (ascending, not overlapping, inside the text), from one pass.
   /// Returns: kTooLarge for a text longer than the model's window (nothing is ever cut); kInvalidArgument for a text that is not
-  /// UTF-8; kBusy when the queue is full; kTimeout when `limit` passed; kInternal when the model failed or gave NaN.
+  /// UTF-8; kBusy when the queue is full; kTimeout when `limit` passed; kInternal when the model failed or gave NaN; kUnavailable,
+  /// kProtocol, kClosed, kCancelled from a remote one.
   virtual Result<Embedding> Embed(std::string_view text, std::span<const TextSpan> words, std::chrono::nanoseconds limit) = 0;
 };
 

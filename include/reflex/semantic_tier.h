@@ -186,6 +186,9 @@ class SemanticTier {
   /// After Cache::Insert took an entry with a scope. `vector` may be null.
   virtual void Stored(const EntryPtr& entry, std::shared_ptr<const SimilarVector> vector) = 0;
 
+  /// After Cache::Purge, or with `rule.before_ms` alone after Cache::Clear: a shared index forgets the entries too. Quick.
+  virtual void Purged(const PurgeRule& rule) = 0;
+
   /// The pair never matches again, also after a restart; counts as a wrong label of the namespace.
   virtual Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
                                    std::string_view name_space) = 0;
@@ -194,7 +197,7 @@ class SemanticTier {
   /// The audited outcome of a served hit; see verify/budget.h. `control`: the cached question itself was asked again.
   virtual void Label(std::string_view name_space, bool wrong, bool control) = 0;
 
-  /// Loads the index from the store, in the background.
+  /// Loads the index from the store, in the background; a shared index is not loaded.
   virtual void StartLoading() = 0;
 
   virtual SemanticStats Stats() const = 0;

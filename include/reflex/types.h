@@ -34,6 +34,14 @@ inline std::uint64_t LabelOf(const Digest& key) {
   return label;
 }
 
+/// The part of a scope that names its tenant: its last 8 bytes. Lets a store or index that is shared keep tenants apart and delete
+/// one of them. Never decides alone.
+inline std::uint64_t TenantTag(const Digest& scope) {
+  std::uint64_t tag = 0;
+  for (std::size_t i = 24; i < 32; ++i) tag = tag << 8 | scope.bytes[i];
+  return tag;
+}
+
 /// Tokens as the provider counted them; 0 where it did not say.
 struct Usage {
   std::uint32_t input_tokens = 0;
@@ -63,7 +71,8 @@ struct Entry {
   std::string reply;
   /// What that wire format needs to replay `reply` quickly, opaque here.
   std::string layout;
-  /// Digest over the tenant and everything in the request but the question; all zero: the entry has no place in the semantic tiers.
+  /// Digest over the tenant and everything in the request but the question, the last 8 bytes those of the tenant (TenantTag); all
+  /// zero: the entry has no place in the semantic tiers.
   Digest scope{};
   /// Digest of the question's canonical text; all zero with `scope`.
   Digest canonical{};

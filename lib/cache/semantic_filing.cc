@@ -43,6 +43,7 @@ void VectorFiling::Stored(const Digest& scope, const Digest& key, std::shared_pt
 }
 
 void VectorFiling::StartLoading() {
+  if (desk_->parts.index->shared()) return;
   {
     base::MutexLock lock(desk_->mutex);
     if (desk_->load_wanted) return;
@@ -53,9 +54,10 @@ void VectorFiling::StartLoading() {
   Nudge(desk_);
 }
 
-// The store's thread: only what has a vector is of interest, and the index knows that at once.
+// The store's thread: only what has a vector is of interest, and a local index knows that at once.
 void VectorFiling::Removed(const std::shared_ptr<Desk>& desk, const Digest& scope, const Digest& key) {
-  if (desk->closing.load(std::memory_order_acquire) || desk->parts.index->Count(scope) == 0) return;
+  if (desk->closing.load(std::memory_order_acquire)) return;
+  if (!desk->parts.index->shared() && desk->parts.index->Count(scope) == 0) return;
   bool queued = false;
   {
     base::MutexLock lock(desk->mutex);
@@ -128,8 +130,9 @@ bool VectorFiling::WorkOffFresh(Desk& desk, std::size_t slice) {
       desk.fresh.pop_front();
       desk.fresh_bytes -= item.bytes;
     }
-    if (FileFresh(desk, item) == Filed::kDone) continue;
-    PushBacklog(desk, {item.scope, item.key, 1});
+    const Filed filed = FileFresh(desk, item);
+    if (filed == Filed::kDone) continue;
+    PushBacklog(desk, {item.scope, item.key, filed == Filed::kLater ? 1 : 0});
     return true;
   }
   return false;
@@ -148,8 +151,10 @@ bool VectorFiling::WorkOffBacklog(Desk& desk, std::size_t slice) {
         continue;
       }
     }
-    if (Embed(desk, item.scope, item.key) == Filed::kDone) continue;
-    if (++item.attempts < kAttemptsMax) PushBacklog(desk, item);
+    const Filed filed = Embed(desk, item.scope, item.key);
+    if (filed == Filed::kDone) continue;
+    if (filed == Filed::kLater) ++item.attempts;
+    if (item.attempts < kAttemptsMax) PushBacklog(desk, item);
     return true;
   }
   return false;
@@ -167,7 +172,7 @@ VectorFiling::Filed VectorFiling::FileFresh(Desk& desk, const Fresh& item) {
   if (parts.index->Count(item.scope) < parts.scan_max) GrowScope(desk, item.scope);
   if (item.vector == nullptr) return Embed(desk, item.scope, item.key);
   if (!parts.store.PutVector(item.key, item.vector->record)) return Filed::kLater;
-  AddToIndex(desk, item.scope, item.key, item.vector->text);
+  AddToIndex(desk, item.scope, item.key, item.vector->text, nullptr);
   return Filed::kDone;
 }
 
@@ -185,6 +190,17 @@ void VectorFiling::GrowScope(Desk& desk, const Digest& scope) {
   desk.backlog.push_back({scope, Digest{}});
 }
 
+VectorFiling::Filed VectorFiling::AfterFailure(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kBusy:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kProtocol: return Filed::kLater;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kClosed: return Filed::kAway;
+    default: return Filed::kDone;
+  }
+}
+
 VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const Digest& key) {
   const Parts& parts = desk.parts;
   const auto head = parts.store.FindHead(key);
@@ -192,31 +208,38 @@ VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const D
   if (const auto kept = parts.store.FindVector(key)) {
     std::vector<float> vector(desk.maker.dimension);
     if (ReadText(*kept, desk.maker, vector)) {
-      AddToIndex(desk, scope, key, vector);
+      AddToIndex(desk, scope, key, vector, *head);
       return Filed::kDone;
     }
   }
   const verify::Reading reading = verify::Read((*head)->question);
-  const bool with_words = !parts.embedder.quick();
+  const bool with_words = !parts.embedder.quick() && parts.embedder.has_words();
   const auto spans = with_words ? verify::WordSpans(reading) : std::vector<TextSpan>();
   const auto embedding = parts.embedder.Embed(reading.prepared, spans, kEmbedLimit);
   if (!embedding) {
-    const ErrorCode code = embedding.error().code;
-    return code == ErrorCode::kBusy || code == ErrorCode::kTimeout ? Filed::kLater : Filed::kDone;
+    return AfterFailure(embedding.error().code);
   }
   desk.embedded.Add();
   const auto stored = parts.store.PutVector(key, WriteRecord(desk.maker, *embedding, spans, with_words));
   if (!stored) return stored.error().code == ErrorCode::kFull ? Filed::kLater : Filed::kDone;
-  AddToIndex(desk, scope, key, embedding->text);
+  AddToIndex(desk, scope, key, embedding->text, *head);
   return Filed::kDone;
 }
 
-void VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector) {
+// `known`: the entry, where it was read before; else null.
+void VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector, EntryPtr known) {
+  VectorIndex& index = *desk.parts.index;
+  VectorFacts facts;
+  if (index.shared()) {
+    if (known == nullptr) known = desk.parts.store.FindHead(key).value_or(nullptr);
+    if (known == nullptr) return;
+    facts = {known->created_ms, known->expires_ms, known->model, known->name_space, known->tags};
+  }
   // A text without a known word has no direction; the index says so.
-  if (!desk.parts.index->Add(scope, LabelOf(key), vector)) return;
+  if (!index.Add(scope, LabelOf(key), vector, facts)) return;
   // The entry may have gone meanwhile, and its removal been worked off before there was anything to remove.
   const auto head = desk.parts.store.FindHead(key);
-  if (head && *head == nullptr) desk.parts.index->Remove(scope, LabelOf(key));
+  if (head && *head == nullptr) index.Remove(scope, LabelOf(key));
 }
 
 }  // namespace reflex::cache

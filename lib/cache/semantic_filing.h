@@ -48,7 +48,7 @@ class VectorFiling {
   // An entry with a scope is in the store. `vector` may be null. Quick.
   void Stored(const Digest& scope, const Digest& key, std::shared_ptr<const SimilarVector> vector);
 
-  // Reads the vectors of all scopes above scan_max into the index. Until that is done loading() is true.
+  // Reads the vectors of all scopes above scan_max into the index. Until that is done loading() is true. A shared index has them.
   void StartLoading();
   bool loading() const { return desk_->loading.load(std::memory_order_acquire); }
 
@@ -112,7 +112,8 @@ class VectorFiling {
 
     bool HasWork() const REQUIRES(mutex) { return load_wanted || !removals.empty() || !fresh.empty() || !backlog.empty(); }
   };
-  enum class Filed : std::uint8_t { kDone, kLater };
+  // Later: counted as an attempt. Away: nothing can be embedded now, which is no fault of the text.
+  enum class Filed : std::uint8_t { kDone, kLater, kAway };
 
   static void Nudge(const std::shared_ptr<Desk>& desk);
   static void RunJob(const std::shared_ptr<Desk>& desk);
@@ -128,8 +129,9 @@ class VectorFiling {
   static void PushBacklog(Desk& desk, Waiting item);
   static Filed FileFresh(Desk& desk, const Fresh& item);
   static void GrowScope(Desk& desk, const Digest& scope);
+  static Filed AfterFailure(ErrorCode code);
   static Filed Embed(Desk& desk, const Digest& scope, const Digest& key);
-  static void AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector);
+  static void AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector, EntryPtr known);
 
   const std::shared_ptr<Desk> desk_;
 };

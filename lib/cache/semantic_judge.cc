@@ -99,17 +99,49 @@ Judgement PairJudge::JudgeAsRead(Question& question, const Digest& key, const ve
   return judgement;
 }
 
+Result<Judgement> PairJudge::JudgeByModel(Question& question, const Digest& key, const verify::Reading& cached,
+                                          std::chrono::nanoseconds limit) const {
+  const auto mended = text::Respell(question.reading, cached);
+  const auto mended_cached = text::Respell(cached, question.reading);
+  const verify::Reading other = mended_cached ? verify::Read(*mended_cached) : cached;
+  std::optional<Question> spelled;
+  if (mended) spelled.emplace(*mended);
+  Question& asked = spelled ? *spelled : question;
+  REFLEX_CHECK(EmbedForIndex(asked, limit));
+  const auto spans = verify::WordSpans(other);
+  std::optional<Embedding> vectors;
+  if (!mended_cached) vectors = OwnVectors(key, spans);
+  if (!vectors) {
+    REFLEX_TRY(vectors, model_->Embed(other.prepared, spans, limit));
+  }
+  return JudgeOwn(asked, other, spans, *vectors);
+}
+
+Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+                              const Embedding& vectors) const {
+  Judgement judgement;
+  judgement.by_model = true;
+  judgement.similarity = Cosine(*question.by_model, vectors);
+  verify::Verdict& verdict = judgement.verdict;
+  verdict = own_->Judge(question.reading, cached, *question.by_model, vectors);
+  if (!own_->model().listens() || !verdict.competent || !verdict.conflicts.empty()) return judgement;
+  const auto words = words_.Embed(cached.prepared, spans, kQuickLimit);
+  if (!words || !EmbedWords(question)) {
+    verdict.score = 0;  // Half a judgement is none.
+    return judgement;
+  }
+  verdict.score = own_->model().Join(verdict.score, builtin_.Judge(question.reading, cached, *question.by_words, *words).score);
+  return judgement;
+}
+
 Judgement PairJudge::JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const {
   const auto spans = verify::WordSpans(cached);
-  Judgement judgement;
   if (question.by_model) {
     if (const auto vectors = OwnVectors(key, spans)) {
-      judgement.by_model = true;
-      judgement.similarity = Cosine(*question.by_model, *vectors);
-      judgement.verdict = own_->Judge(question.reading, cached, *question.by_model, *vectors);
-      return judgement;
+      return JudgeOwn(question, cached, spans, *vectors);
     }
   }
+  Judgement judgement;
   const auto vectors = words_.Embed(cached.prepared, spans, kQuickLimit);
   if (!vectors || !EmbedWords(question)) return judgement;
   judgement.similarity = Cosine(*question.by_words, *vectors);

@@ -59,7 +59,15 @@ class PairJudge {
   // is there. With a known similarity a candidate that a guard vetoes is not embedded at all.
   Judgement Judge(Question& question, const Digest& key, const verify::Reading& cached, std::optional<float> similarity) const;
 
+  // Judges a pair with the model's word vectors and weights, made now where there are none that fit; typing errors mended as by
+  // Judge. REQUIRES: has_own(). Errors as Embedder::Embed.
+  Result<Judgement> JudgeByModel(Question& question, const Digest& key, const verify::Reading& cached,
+                                 std::chrono::nanoseconds limit) const;
+
  private:
+  // REQUIRES: has_own(), question.by_model. Joined with what the built-in verifier says where the weights want that.
+  Judgement JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+                     const Embedding& vectors) const;
   Judgement JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
                         std::optional<float> similarity) const;
   Judgement JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const;

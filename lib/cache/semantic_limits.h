@@ -14,6 +14,10 @@ namespace reflex::cache {
 inline constexpr std::size_t kCanonicalMax = 4;
 // Accepted candidates that are fetched whole, best first, until one is still there.
 inline constexpr std::size_t kServedMax = 3;
+// Candidates without the model's word vectors that are judged with them, best first, one embedding each, and the least built-in
+// score of those. What scores less has never been accepted with the model's vectors either (docs/quality.md).
+inline constexpr std::size_t kModelAskedMax = 2;
+inline constexpr double kModelScoreMin = 0.05;
 // Candidates that the last judge is asked about.
 inline constexpr std::size_t kRerankedMax = 2;
 // The grey band of the last judge: scores whose logit lies at most this far below the threshold's. It moves with the threshold, so
@@ -25,6 +29,9 @@ inline constexpr double kGreyLogits = 4;
 // texts is very near, so that fewer are needed: bench/semantic_bench, docs/semantic.md.
 inline constexpr std::size_t kReadBytesMax = 6 << 10;
 inline constexpr std::size_t kReadAlways = 4;
+// Beyond those, what is less similar than this is not read: of the pairs that are rightly accepted at 1 % FHR, out of fold, less than
+// 1 % are (docs/quality.md), and few of those have four entries nearer.
+inline constexpr float kSimilarityMin = 0.4f;
 
 inline constexpr std::size_t kScanMax = 64;
 inline constexpr std::size_t kCandidatesMax = 64;

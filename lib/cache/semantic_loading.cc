@@ -70,7 +70,7 @@ void VectorFiling::LoadOne(Desk& desk, const Digest& scope, const Digest& key, s
     fits = ReadText(bytes, desk.maker, buffer);
   });
   if (fits) {
-    if (desk.parts.index->Add(scope, LabelOf(key), buffer)) ++desk.load.added;
+    if (desk.parts.index->Add(scope, LabelOf(key), buffer, {})) ++desk.load.added;
     return;
   }
   if (kept) {

@@ -25,7 +25,7 @@ Lookup::Lookup(const LookupParts& parts, const SimilarQuery& query, Explanation*
 // Cheapest first. Every stage returns false when the look-up has ended.
 SimilarFound Lookup::Run() {
   const bool goes_on = Admit() && ReadMembers() && TryCanonical() && ReadQuestion() && (small_ ? GatherSmall() : GatherLarge()) &&
-                       JudgeAll() && ServeAccepted() && AskReranker();
+                       JudgeAll() && ServeAccepted() && AskModel() && AskReranker();
   if (goes_on) Explain();
   return std::move(found_);
 }
@@ -160,7 +160,7 @@ bool Lookup::EmbedForIndex() {
   if (trace_ != nullptr) trace_->embedded = true;
   if (parts_.filing == nullptr) return InTime();
   auto vector = std::make_shared<SimilarVector>();
-  const bool with_words = !parts_.judge.embedder().quick();
+  const bool with_words = !parts_.judge.embedder().quick() && parts_.judge.embedder().has_words();
   vector->text = (*embedding)->text;
   vector->record = WriteRecord(parts_.filing->maker(), **embedding, question_->spans, with_words);
   found_.vector = std::move(vector);
@@ -178,8 +178,11 @@ bool Lookup::GatherLarge() {
     if (near.error().code == ErrorCode::kInvalidArgument) return Miss(SimilarMiss::kNoCandidate);
     return MissBy("search", near.error());
   }
+  // A shared index may be new, or have lost the scope: filing one of its entries again finds out.
+  if (near->empty() && parts_.index->shared()) parts_.filing->Stored(query_.scope, members_.front().key, nullptr);
   std::size_t bytes = 0;
   for (const Neighbor& neighbor : *near) {
+    if (candidates_.size() >= kReadAlways && neighbor.similarity < kSimilarityMin) break;
     auto head = parts_.store.FindHeadByLabel(neighbor.label);
     if (!head) return MissBy("find_head", head.error());
     if (*head == nullptr || (*head)->scope != query_.scope || (*head)->canonical == canonical_digest_) continue;
@@ -208,20 +211,29 @@ bool Lookup::JudgeAll() {
     candidate.judgement = parts_.judge.Judge(*question_, candidate.head->key, *cached, candidate.similarity);
     candidate.threshold = thresholds[candidate.judgement.by_model ? 1 : 0];
     candidate.accepted = candidate.judgement.verdict.Accepts(candidate.threshold);
-    if (trace_ == nullptr) continue;
-    CandidateView& view = trace_->candidates[candidate.row];
-    view.similarity = candidate.judgement.similarity;
-    view.score = static_cast<float>(candidate.score());
-    view.blocked = parts_.blocked.Has(query_.scope, canonical_, candidate.head->key);
-    for (const auto& conflict : candidate.judgement.verdict.conflicts) {
-      view.differences.push_back({conflict.guard, conflict.a, conflict.b});
-    }
+    Note(candidate);
   }
-  // By key where nothing else tells them apart, so that one question has one answer.
+  SortCandidates();
+  return true;
+}
+
+void Lookup::Note(const Candidate& candidate) {
+  if (trace_ == nullptr) return;
+  CandidateView& view = trace_->candidates[candidate.row];
+  view.similarity = candidate.judgement.similarity;
+  view.score = static_cast<float>(candidate.score());
+  view.blocked = parts_.blocked.Has(query_.scope, canonical_, candidate.head->key);
+  view.differences.clear();
+  for (const auto& conflict : candidate.judgement.verdict.conflicts) {
+    view.differences.push_back({conflict.guard, conflict.a, conflict.b});
+  }
+}
+
+// By key where nothing else tells them apart, so that one question has one answer.
+void Lookup::SortCandidates() {
   std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
     return std::tuple(b.score(), b.judgement.similarity, a.head->key) < std::tuple(a.score(), a.judgement.similarity, b.head->key);
   });
-  return true;
 }
 
 bool Lookup::ServeAccepted() {
@@ -237,6 +249,36 @@ bool Lookup::ServeAccepted() {
     if (Serve(*candidate.head, SimilarLayer::kVerified, candidate.judgement.similarity, score)) return false;
   }
   return true;
+}
+
+// The model's word vectors, for the best of those that were judged with the built-in ones and not accepted: entries of small scopes,
+// which have no vectors, and pairs with a typing error mended. A model that has no time leaves them as they are.
+bool Lookup::AskModel() {
+  if (!parts_.judge.has_own()) return true;
+  std::size_t asked = 0;
+  for (Candidate& candidate : candidates_) {
+    const verify::Verdict& verdict = candidate.judgement.verdict;
+    if (asked == kModelAskedMax || verdict.score < kModelScoreMin) break;
+    if (candidate.judgement.by_model || candidate.accepted || candidate.vetoed()) continue;
+    ++asked;
+    const std::int64_t left_ns = deadline_ns_ - parts_.clock.SteadyNs();
+    if (left_ns <= 0) return Miss(SimilarMiss::kTimeout);
+    const auto cached = parts_.readings.Read(*candidate.head);
+    auto judged = parts_.judge.JudgeByModel(*question_, candidate.head->key, *cached, std::chrono::nanoseconds(left_ns));
+    embedded_ = true;
+    if (trace_ != nullptr) trace_->embedded = true;
+    if (!judged) {
+      if (!MeansLater(judged.error().code) && judged.error().code != ErrorCode::kTimeout) parts_.complain("embed", judged.error());
+      break;
+    }
+    candidate.judgement = std::move(*judged);
+    candidate.threshold = ThresholdOf(true);
+    candidate.accepted = candidate.judgement.verdict.Accepts(candidate.threshold);
+    Note(candidate);
+  }
+  if (asked == 0) return true;
+  SortCandidates();
+  return ServeAccepted();
 }
 
 // The last judge, for what lies just below the threshold.

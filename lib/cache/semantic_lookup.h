@@ -62,6 +62,7 @@ class Lookup {
   bool GatherSmall();
   bool GatherLarge();
   bool JudgeAll();
+  bool AskModel();
   bool ServeAccepted();
   bool AskReranker();
   void Explain();
@@ -76,6 +77,8 @@ class Lookup {
   // Fetches the entry whole, checks it again and serves it.
   bool Serve(const Entry& head, SimilarLayer layer, float similarity, float score);
   double ThresholdOf(bool by_model) const;
+  void Note(const Candidate& candidate);
+  void SortCandidates();
   CandidateView* Trace(const Entry& head);
 
   const LookupParts& parts_;

@@ -107,6 +107,10 @@ class Tier final : public SemanticTier {
     filing_->Stored(entry->scope, entry->key, std::move(vector));
   }
 
+  void Purged(const PurgeRule& rule) override {
+    if (index_ != nullptr) index_->Purge(rule);
+  }
+
   Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
                            std::string_view name_space) override {
     budgets_->Feedback(name_space, true);

@@ -152,8 +152,29 @@ void FindRelations(const std::vector<Word>& words, Facts& facts) {
     if (words[at].lower == "from") facts.from.push_back(words[right[0]].stem);
     if (words[at].lower == "to" || words[at].lower == "into" || words[at].lower == "->") facts.to.push_back(words[right[0]].stem);
   }
-  SortUnique(facts.from);
-  SortUnique(facts.to);
+}
+
+// Of exactly two languages or tools, which one is the source and which the target: "this Python function in Go", "I have Go code,
+// give me the Python version". One role known gives the other.
+void FindRoles(const std::vector<Word>& words, Facts& facts) {
+  constexpr auto kThings = std::to_array<std::string_view>({"function", "code", "script", "snippet", "program", "class", "query"});
+  constexpr auto kResults = std::to_array<std::string_view>({"version", "equivalent", "translation", "port", "counterpart"});
+  constexpr auto kInto = std::to_array<std::string_view>({"in", "into", "to"});
+  std::vector<std::size_t> tools;
+  std::size_t source = words.size(), target = words.size();
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    if (words[at].type != WordType::kTool) continue;
+    tools.push_back(at);
+    const std::string_view before = at > 0 ? std::string_view(words[at - 1].lower) : "";
+    const std::string_view after = at + 1 < words.size() ? std::string_view(words[at + 1].lower) : "";
+    if (before == "from" || std::ranges::find(kThings, after) != kThings.end()) source = at;
+    if (std::ranges::find(kInto, before) != kInto.end() || std::ranges::find(kResults, after) != kResults.end()) target = at;
+  }
+  if (tools.size() != 2 || words[tools[0]].stem == words[tools[1]].stem || source == target) return;
+  if (source == words.size()) source = tools[0] == target ? tools[1] : tools[0];
+  if (target == words.size()) target = tools[0] == source ? tools[1] : tools[0];
+  facts.from.push_back(words[source].stem);
+  facts.to.push_back(words[target].stem);
 }
 
 void FindQuoted(std::string_view text, Facts& facts) {
@@ -272,6 +293,9 @@ Facts FindFacts(std::string_view text, std::string_view prepared, const std::vec
   FindNames(prepared, words, facts);
   FindNegations(prepared, words, facts);
   FindRelations(words, facts);
+  FindRoles(words, facts);
+  SortUnique(facts.from);
+  SortUnique(facts.to);
   FindQuoted(text, facts);
   FindLanguages(words, facts);
   FindPhrases(TokenText(prepared), facts);

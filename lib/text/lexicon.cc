@@ -21,6 +21,7 @@ REFLEX_LEXICON(courtesy);
 REFLEX_LEXICON(negations);
 REFLEX_LEXICON(idf);
 REFLEX_LEXICON(known_words);
+REFLEX_LEXICON(technical);
 #define REFLEX_LEXICON_BYTES(kind) std::string_view(reflex_data_lexicon_##kind##_begin, reflex_data_lexicon_##kind##_end)
 
 namespace reflex::text {
@@ -28,6 +29,12 @@ namespace {
 
 enum Relation : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
 constexpr std::size_t kPhraseWordsMax = 4;
+
+// The known word whose line begins there.
+std::string_view KnownAt(std::uint32_t position) {
+  const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
+  return bytes.substr(position, bytes.find('\n', position) - position);
+}
 
 }  // namespace
 
@@ -80,7 +87,8 @@ Lexicon::Lexicon() {
   ReadRelation(REFLEX_LEXICON_BYTES(contrasts), kContrasts, members);
   ReadRelation(REFLEX_LEXICON_BYTES(antonyms), kAntonyms, members);
   SortRelations(members);
-  ReadKnownWords(REFLEX_LEXICON_BYTES(known_words));
+  ReadTechnical(REFLEX_LEXICON_BYTES(technical));
+  ReadKnown(REFLEX_LEXICON_BYTES(known_words));
   entries_.shrink_to_fit();
   kin_.shrink_to_fit();
 }
@@ -126,6 +134,20 @@ void Lexicon::ReadWords(std::string_view bytes, std::uint16_t flags) {
     LexiconEntry& entry = Entry(line);
     entry.flags |= flags;
     NotePhrase(entry);
+  });
+}
+
+void Lexicon::ReadTechnical(std::string_view bytes) {
+  ForEachLine(bytes, [&](std::string_view line) {
+    ForEachMember(line, kPhraseWordsMax, [&](std::string_view member) { Entry(member).flags |= LexiconEntry::kTechnical; });
+  });
+}
+
+// Found by hash: the list is asked for every word of every text that is read.
+void Lexicon::ReadKnown(std::string_view bytes) {
+  std::size_t count = 0;
+  ForEachLine(bytes, [&](std::string_view line) {
+    known_.Add(line, static_cast<std::uint32_t>(line.data() - bytes.data()), ++count, KnownAt);
   });
 }
 
@@ -204,20 +226,7 @@ bool Lexicon::KnownOrListed(std::string_view word) const {
   return (entry && (entry->flags != 0 || entry->canonical != entry->word)) || Known(word);
 }
 
-bool Lexicon::Known(std::string_view word) const { return known_.Find(word, KnownWordAt) != Index::kNone; }
-
-// The list is one word a line; a word's position is where it begins.
-std::string_view Lexicon::KnownWordAt(std::uint32_t position) {
-  const std::string_view rest = REFLEX_LEXICON_BYTES(known_words).substr(position);
-  return rest.substr(0, rest.find('\n'));
-}
-
-void Lexicon::ReadKnownWords(std::string_view bytes) {
-  std::size_t count = 0;
-  ForEachLine(bytes, [&](std::string_view line) {
-    known_.Add(line, static_cast<std::uint32_t>(line.data() - bytes.data()), ++count, KnownWordAt);
-  });
-}
+bool Lexicon::Known(std::string_view word) const { return known_.Find(word, KnownAt) != Index::kNone; }
 
 std::string_view Stem(std::string_view canonical) {
   if (canonical.size() <= 4) return canonical;

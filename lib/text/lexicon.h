@@ -18,6 +18,7 @@ struct LexiconEntry {
     kPhraseHead = 32,  // At least one listed phrase begins with this word.
     kPhrase = 64,      // Has a space in it.
     kAntonym = 128,    // Has a listed opposite.
+    kTechnical = 256,  // Of programming or of running computers.
   };
   std::string_view word;       // As listed: lower case, or with capitals where only that spelling is meant.
   std::string_view canonical;  // The main form of its group; the word itself where there is none.
@@ -90,9 +91,9 @@ class Lexicon {
   LexiconEntry& Entry(std::string_view word);
   void ReadGroups(std::string_view bytes, std::uint16_t flags);
   void ReadWords(std::string_view bytes, std::uint16_t flags);
+  void ReadTechnical(std::string_view bytes);
   void ReadWeights(std::string_view bytes);
-  void ReadKnownWords(std::string_view bytes);
-  static std::string_view KnownWordAt(std::uint32_t position);
+  void ReadKnown(std::string_view bytes);
   void ReadRelation(std::string_view bytes, std::uint16_t relation, std::vector<Membership>& out);
   void SortRelations(std::vector<Membership>& members);
   void NotePhrase(LexiconEntry& entry);
@@ -100,7 +101,8 @@ class Lexicon {
   std::vector<LexiconEntry> entries_;
   std::vector<KinRow> kin_;
   std::vector<std::uint16_t> groups_;
-  Index by_word_, by_stem_, known_;
+  Index by_word_, by_stem_;
+  Index known_;  // Positions are those of lines in the list of known words.
   float idf_max_ = 0;
 };
 

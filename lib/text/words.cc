@@ -115,6 +115,8 @@ void Complete(std::string_view prepared, Word& word) {
   const float idf = weighed && weighed->idf >= 0 ? weighed->idf : lexicon.idf_max();
   word.weight = idf * (word.type == WordType::kFunction ? kFunctionWeight : 1);
   word.capital = IsUpper(written.front());
+  constexpr auto kTechnical = LexiconEntry::kTechnical | LexiconEntry::kTool;
+  word.technical = (entry && (entry->flags & kTechnical) != 0) || (main && (main->flags & kTechnical) != 0);
 }
 
 // "is not" is no thing of its own.

@@ -35,6 +35,7 @@ struct Word {
   WordType type = WordType::kContent;
   std::uint8_t parts = 1;  // Words of the phrase.
   bool capital = false;    // Begins with a capital letter as written.
+  bool technical = false;  // A language, a tool or another word of computing.
 };
 
 // The weight of a function word beside that of another word of the same frequency; chosen with the features (docs/canonical.md).

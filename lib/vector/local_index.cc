@@ -121,7 +121,7 @@ LocalIndex::~LocalIndex() = default;
 
 std::uint32_t LocalIndex::dimension() const { return core_->dimension(); }
 
-Result<void> LocalIndex::Add(const Digest& scope, std::uint64_t label, std::span<const float> vector) {
+Result<void> LocalIndex::Add(const Digest& scope, std::uint64_t label, std::span<const float> vector, const VectorFacts&) {
   REFLEX_CHECK(CheckedNorm(vector, dimension()));
   // A replaced label counts for a moment; so the limit may refuse a replacement when it is reached exactly.
   if (core_->vectors().fetch_add(1, std::memory_order_relaxed) >= options_.vectors_max) {

@@ -48,7 +48,7 @@ class LocalIndex final : public VectorIndex {
   ~LocalIndex() override;
 
   std::uint32_t dimension() const override;
-  Result<void> Add(const Digest& scope, std::uint64_t label, std::span<const float> vector) override;
+  Result<void> Add(const Digest& scope, std::uint64_t label, std::span<const float> vector, const VectorFacts& facts) override;
   void Remove(const Digest& scope, std::uint64_t label) override;
   std::uint64_t Count(const Digest& scope) const override;
   Result<std::vector<Neighbor>> Search(const Digest& scope, std::span<const float> vector, std::size_t k) const override;

@@ -157,6 +157,8 @@ inline constexpr auto kFeatureNames = std::to_array<std::string_view>({
     "kind_same",
     "kind_differs",
     "kind_none",
+    // Both texts speak of computing.
+    "technical",
 });
 inline constexpr std::size_t kFeatures = kFeatureNames.size();
 

@@ -117,6 +117,8 @@ void MeasureFrame(const Alignment& alignment, Features& out) {
   At<"neg_parity">(out) = (x.facts.negations.size() + y.facts.negations.size()) % 2 != 0;
   At<"yesno_differs">(out) = ((x.tasks ^ y.tasks) & text::kTaskYesNo) != 0;
   At<"how_differs">(out) = ((x.tasks ^ y.tasks) & text::kTaskHow) != 0;
+  const auto is_technical = [](const Reading& reading) { return std::ranges::any_of(reading.words, &text::Word::technical); };
+  At<"technical">(out) = is_technical(x) && is_technical(y);
   At<"long_min">(out) = static_cast<float>(std::min(a.size(), b.size())) / 100;
 }
 

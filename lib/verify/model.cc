@@ -54,6 +54,10 @@ class ModelParser {
         done = ReadFeature(line);
       } else if (keyword == "intercept") {
         done = ReadIntercept(line);
+      } else if (keyword == "bend") {
+        done = ReadBend(line);
+      } else if (keyword == "builtin") {
+        done = ReadBeside(line);
       } else if (keyword == "tree") {
         done = ReadTree(line);
       } else if (keyword == "threshold") {
@@ -64,7 +68,7 @@ class ModelParser {
       } else if (keyword == "end") {
         return Finish();
       } else {
-        done = Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, tree, threshold, embedder, end");
+        done = Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, bend, builtin, tree, threshold, embedder, end");
       }
       REFLEX_CHECK(done);
     }
@@ -126,6 +130,28 @@ class ModelParser {
     if (!value || has_intercept_ || !TakeWord(line).empty()) return Wrong("intercept needs one finite number, once");
     model_.intercept_ = *value;
     has_intercept_ = true;
+    return {};
+  }
+
+  // bend FEATURE SLOPE OFFSET
+  Result<void> ReadBend(std::string_view line) {
+    const auto feature = TakeFeature(line);
+    if (!feature) return Wrong("a feature this program does not know");
+    const auto slope = TakeNumber<double>(line), offset = TakeNumber<double>(line);
+    if (!slope || !offset || !TakeWord(line).empty()) return Wrong("bend needs FEATURE SLOPE OFFSET, two finite numbers");
+    if (*slope <= -1) return Wrong("a slope must be above -1");
+    if (model_.bends_.size() == kFeatures) return Wrong("more bends than features");
+    model_.bends_.push_back({*feature, *slope, *offset});
+    return {};
+  }
+
+  // builtin SCALE WEIGHT OFFSET
+  Result<void> ReadBeside(std::string_view line) {
+    const auto scale = TakeNumber<double>(line), weight = TakeNumber<double>(line), offset = TakeNumber<double>(line);
+    if (!scale || !weight || !offset || !TakeWord(line).empty() || model_.listens())
+      return Wrong("builtin needs SCALE WEIGHT OFFSET, three finite numbers, once");
+    if (*scale <= 0 || *weight <= 0) return Wrong("scale and weight must be above 0");
+    model_.beside_ = {*scale, *weight, *offset};
     return {};
   }
 
@@ -207,8 +233,17 @@ double Model::Score(const Features& features) const {
       at = static_cast<double>(features[nodes_[at].feature]) <= nodes_[at].threshold ? nodes_[at].left : nodes_[at].right;
     logit += nodes_[at].threshold;
   }
+  for (const Bend& bend : bends_) logit += static_cast<double>(features[bend.feature]) * (bend.slope * logit + bend.offset);
   const double score = 1 / (1 + std::exp(-logit));
   return std::isnan(score) ? 0 : score;
+}
+
+double Model::Join(double own_score, double builtin_score) const {
+  const auto logit = [](double score) {
+    const double p = std::clamp(score, 1e-9, 1 - 1e-9);
+    return std::log(p / (1 - p));
+  };
+  return 1 / (1 + std::exp(-(beside_.scale * logit(own_score) + beside_.weight * logit(builtin_score) + beside_.offset)));
 }
 
 double Model::ThresholdFor(double max_wrong_hits) const {

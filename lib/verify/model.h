@@ -10,8 +10,8 @@
 
 namespace reflex::verify {
 
-// The weights that turn features into a score: standardised logistic regression, to whose logit boosted trees are added. Read from
-// the text form that docs/canonical.md specifies. Immutable; thread-safe.
+// The weights that turn features into a score: standardised logistic regression, to whose logit boosted trees are added, and a bend
+// of the sum where a feature says so: what kind of questions it is tells how much a logit means. Read from the text form that docs/canonical.md specifies. Immutable; thread-safe.
 class Model {
  public:
   // The largest file and the largest trees that are read.
@@ -25,6 +25,10 @@ class Model {
 
   // The probability that one answer serves both texts, 0 to 1, as far as training tells.
   double Score(const Features& features) const;
+
+  // Whether a score of this model is to be joined with that of the built-in one for the same pair, and the result: a probability.
+  bool listens() const { return beside_.weight != 0; }
+  double Join(double own_score, double builtin_score) const;
 
   // The lowest score that keeps the share of wrong hits at or below the given one, from the table of the model; above 1, that is
   // never, where the table has no row as strict.
@@ -50,7 +54,19 @@ class Model {
     double threshold = 0;
   };
 
+  // The logit becomes logit + feature * (slope * logit + offset).
+  struct Bend {
+    std::uint32_t feature = 0;
+    double slope = 0, offset = 0;
+  };
+
+  struct Beside {
+    double scale = 1, weight = 0, offset = 0;
+  };
+
   std::vector<Weight> weights_;
+  Beside beside_;
+  std::vector<Bend> bends_;
   double intercept_ = 0;
   std::vector<Node> nodes_;
   std::vector<std::uint32_t> roots_;

@@ -22,9 +22,13 @@ constexpr std::size_t kBackgroundQueueMax = 4096;
 // Behind connections. Look-ups too: an exact hit of one caller goes before another's question in other words.
 constexpr int kBackgroundNice = 10;
 constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
+// Threads that wait for services on other machines most of the time.
+constexpr std::size_t kRemoteLookupThreads = 16;
 
 std::size_t LookupThreads(const Settings& settings) {
   if (settings.semantic_threads > 0) return settings.semantic_threads;
+  const RemoteSettings& remote = settings.remote;
+  if (!remote.embedder.url.empty() || !remote.qdrant.url.empty() || !remote.reranker.url.empty()) return kRemoteLookupThreads;
   return settings.models.path.empty() ? kLookupThreads : kLookupThreadsPerContext * settings.models.contexts;
 }
 
@@ -64,9 +68,18 @@ Result<std::unique_ptr<EntryStore>> OpenStorage(Program& program) {
   return NewAbsentStore(store.error());
 }
 
+Result<void> BuildModels(Program& program) {
+  REFLEX_TRY(program.models, OpenModels(program.settings.models));
+  REFLEX_TRY(program.remote,
+             RemoteParts::Open(program.settings.remote, {*program.pool, program.metrics, program.clock, *program.logger}));
+  if (program.remote) {
+    REFLEX_CHECK(program.remote->AddTo(*program.models));
+  }
+  return {};
+}
+
 Result<void> BuildCache(Program& program) {
   const Settings& settings = program.settings;
-  program.pool = std::make_unique<base::WorkerPool>(settings.worker_threads, settings.worker_queue_max, 0);
   REFLEX_TRY(std::unique_ptr<EntryStore> store, OpenStorage(program));
   REFLEX_TRY(program.cache, Cache::Create(settings.memory, std::move(store), program.clock, *program.logger));
   return {};
@@ -83,7 +96,10 @@ Result<void> BuildSemantic(Program& program) {
   SemanticTier::Parts parts;
   parts.cache = program.cache.get();
   parts.store = program.cache->store();
-  if (settings.semantic.verify) {
+  if (settings.semantic.verify && program.remote) {
+    REFLEX_TRY(parts.index, program.remote->OpenIndex(embedder, background));
+  }
+  if (settings.semantic.verify && parts.index == nullptr) {
     parts.index = vector::LocalIndex::Create(embedder.dimension(), {},
                                              StoredVectors(*parts.store, embedder.model_id(), embedder.dimension()), background);
   }
@@ -153,6 +169,7 @@ Result<void> BuildGateway(Program& program) {
   if (program.models && program.models->model) {
     parts.model_queue = [model = program.models->model.get()] { return model->waiting(); };
   }
+  if (program.remote) parts.degraded = [remote = program.remote.get()] { return remote->Degraded(); };
   const std::vector<http::IoThread*> threads = parts.threads;
   REFLEX_TRY(program.gateway, gateway::Gateway::Create(program.settings.gateway, std::move(parts)));
   REFLEX_TRY(program.server,
@@ -188,9 +205,10 @@ Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger
   auto program = std::make_unique<Program>();
   program->settings = std::move(settings);
   program->logger = std::move(logger);
+  program->pool = std::make_unique<base::WorkerPool>(program->settings.worker_threads, program->settings.worker_queue_max, 0);
   // Models first: a wrong file is said before the store is opened.
   if (program->settings.gateway.canonical_tier) {
-    REFLEX_TRY(program->models, OpenModels(program->settings.models));
+    REFLEX_CHECK(BuildModels(*program));
   }
   REFLEX_CHECK(BuildCache(*program));
   REFLEX_CHECK(BuildSemantic(*program));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/models.h"
+#include "app/remote_parts.h"
 #include "app/request_log_writer.h"
 #include "app/settings.h"
 #include "app/snapshots.h"
@@ -47,6 +48,7 @@ struct Program {
   std::unique_ptr<base::WorkerPool> pool;
   std::unique_ptr<base::WorkerPool> lookups;     // Look-ups in other words. Null without semantic tier, as are the next three.
   std::unique_ptr<base::WorkerPool> background;  // What nobody waits for: the index and vectors behind requests.
+  std::unique_ptr<RemoteParts> remote;           // Null: every part is in this process.
   std::unique_ptr<Models> models;
   std::unique_ptr<Cache> cache;
   std::unique_ptr<SemanticTier> semantic;

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "app/known_models.h"
 #include "base/files.h"
 #include "inference/gguf_embedder.h"
 #include "inference/probe.h"
@@ -47,13 +48,14 @@ Result<void> Check(std::string_view setting, const std::filesystem::path& path, 
   return {};
 }
 
-Result<std::string> ReadVerifier(const ModelSettings& settings) {
+// The one a setting names, the one beside the model, the program's own.
+Result<std::string> ReadVerifier(const ModelSettings& settings, Embedder& model) {
   std::filesystem::path path = settings.verifier_path;
   if (path.empty()) {
     path = settings.path;
     path.replace_extension(kVerifierSuffix);
     std::error_code error;
-    if (!std::filesystem::exists(path, error)) return std::string();
+    if (!std::filesystem::exists(path, error)) return ShippedVerifier(model);
   }
   Result<std::string> text = base::ReadFile(path, kVerifierBytesMax);
   if (!text) return Refuse("model.verifier", text.error());
@@ -72,7 +74,7 @@ Result<void> OpenEmbedder(const ModelSettings& settings, Models& models) {
   Result<std::unique_ptr<Embedder>> model = inference::OpenGguf(settings.path, options);
   if (!model) return Refuse(kSetting, model.error());
   models.model = std::move(*model);
-  REFLEX_TRY(models.verifier, ReadVerifier(settings));
+  REFLEX_TRY(models.verifier, ReadVerifier(settings, *models.model));
   return {};
 }
 

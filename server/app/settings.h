@@ -10,7 +10,9 @@
 
 #include "app/maintenance_options.h"
 #include "app/models.h"
+#include "app/remote_parts.h"
 #include "app/setting.h"
+#include "cloud/instance.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -31,6 +33,7 @@ struct Settings {
   store::LmdbOptions store;  // Its path is storage_path.
   SemanticOptions semantic;
   ModelSettings models;
+  RemoteSettings remote;
 
   std::string bind_addr = "127.0.0.1";
   std::uint16_t port = 8080;
@@ -59,6 +62,7 @@ struct Settings {
   MaintenanceOptions maintenance;
   std::string hydrate = "empty";
   std::uint32_t idle_timeout_secs = 0;
+  cloud::InstanceOptions instance;  // Its `cloud` is also how object stores are reached.
 
   std::uint32_t worker_threads = 2;
   std::uint32_t worker_queue_max = 1024;

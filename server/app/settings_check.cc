@@ -155,7 +155,28 @@ Result<void> CheckLimits(const Settings& settings) {
     return Refuse("cache.ttl", ShowDuration(settings.gateway.ttl),
                   "at most cache.ttl_max, " + ShowDuration(settings.gateway.ttl_max));
   }
+  const std::string& region = settings.instance.cloud.region;
+  const auto in_region = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; };
+  if (!std::ranges::all_of(region, in_region)) return Refuse("cloud.region", region, AllowedAt("cloud.region"));
   if (settings.storage_path.empty()) return Refuse("storage.path", "", AllowedAt("storage.path"));
+  return {};
+}
+
+// A part is in a file or on another machine.
+Result<void> CheckRemote(const Settings& settings) {
+  const RemoteSettings& remote = settings.remote;
+  if (const std::string problem = QdrantUrlProblem(remote.qdrant.url); !problem.empty()) {
+    return Refuse("qdrant.url", remote.qdrant.url, AllowedAt("qdrant.url") + " (" + problem + ")");
+  }
+  const auto exclude = [](std::string_view a, std::string_view b) -> Result<void> {
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(a) + " and " + std::string(b) + " exclude each other; allowed: one of them");
+  };
+  if (!remote.embedder.url.empty() && !settings.models.path.empty()) return exclude("embedder.url", "model.path");
+  if (!remote.reranker.url.empty() && !settings.models.reranker_path.empty()) return exclude("reranker.url", "reranker.path");
+  if (!remote.embedder.url.empty() && remote.embedder_options.model.empty()) {
+    return Refuse("embedder.model", "", AllowedAt("embedder.model"));
+  }
   return {};
 }
 
@@ -173,6 +194,7 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   REFLEX_CHECK(FillListen(settings, sources));
   REFLEX_CHECK(FillTenant(settings));
   REFLEX_CHECK(CheckLimits(settings));
+  REFLEX_CHECK(CheckRemote(settings));
   settings.store.path = settings.storage_path;
   settings.store.commit = settings.storage_commit == "each"       ? store::CommitMode::kEachWrite
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval

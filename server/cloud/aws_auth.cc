@@ -151,17 +151,18 @@ Result<AwsKeys> AwsAuth::FromRole(Operation& operation) {
 
 Result<std::string> AwsAuth::Metadata(Operation& operation, std::string_view path) {
   if (Variable(options_, "AWS_EC2_METADATA_DISABLED") == "true") {
-    return Fail(ErrorCode::kUnavailable,
-                "AWS credentials: none in cloud.credentials_file, AWS_ACCESS_KEY_ID or ~/.aws/credentials, and AWS_EC2_METADATA_DISABLED "
-                "forbids to ask the instance");
+    return Fail(
+        ErrorCode::kUnavailable,
+        "AWS credentials: none in cloud.credentials_file, AWS_ACCESS_KEY_ID or ~/.aws/credentials, and AWS_EC2_METADATA_DISABLED "
+        "forbids to ask the instance");
   }
   const std::string base = options_.metadata_endpoint.empty() ? std::string(kAwsMetadata) : options_.metadata_endpoint;
   REFLEX_TRY(const std::string token, AskMetadata(operation, {.method = "PUT",
                                                               .url = base + "/latest/api/token",
                                                               .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "300"}}}));
-  return AskMetadata(operation, {.method = "GET",
-                                 .url = base + "/latest/meta-data/" + std::string(path),
-                                 .headers = {{"X-aws-ec2-metadata-token", token}}});
+  return AskMetadata(
+      operation,
+      {.method = "GET", .url = base + "/latest/meta-data/" + std::string(path), .headers = {{"X-aws-ec2-metadata-token", token}}});
 }
 
 Result<std::string> AwsAuth::AskMetadata(Operation& operation, HttpRequest request) {

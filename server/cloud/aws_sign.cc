@@ -80,9 +80,7 @@ CanonicalHeaders Canonical(const std::vector<std::pair<std::string, std::string>
   return canonical;
 }
 
-std::string_view Bytes(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
-}
+std::string_view Bytes(const Digest& digest) { return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()}; }
 
 std::string Signature(const AwsKeys& keys, std::string_view day, const SigningScope& scope, std::string_view to_sign) {
   const Digest day_key = base::HmacKey("AWS4" + keys.secret).Sign(day);

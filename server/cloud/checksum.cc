@@ -68,7 +68,8 @@ std::uint32_t Crc32c(std::string_view bytes, std::uint32_t crc) {
   crc = ~crc;
   std::size_t i = 0;
   for (; i + kSlices <= bytes.size(); i += kSlices) {
-    const std::uint32_t low = crc ^ (ByteAt(bytes, i) | ByteAt(bytes, i + 1) << 8 | ByteAt(bytes, i + 2) << 16 | ByteAt(bytes, i + 3) << 24);
+    const std::uint32_t low =
+        crc ^ (ByteAt(bytes, i) | ByteAt(bytes, i + 1) << 8 | ByteAt(bytes, i + 2) << 16 | ByteAt(bytes, i + 3) << 24);
     crc = kTables[7][low & 255] ^ kTables[6][(low >> 8) & 255] ^ kTables[5][(low >> 16) & 255] ^ kTables[4][low >> 24] ^
           kTables[3][ByteAt(bytes, i + 4)] ^ kTables[2][ByteAt(bytes, i + 5)] ^ kTables[1][ByteAt(bytes, i + 6)] ^
           kTables[0][ByteAt(bytes, i + 7)];
@@ -86,7 +87,8 @@ std::string Crc32cText(std::uint32_t crc) {
 std::string Md5(std::string_view bytes) {
   std::string digest(16, '\0');
   unsigned int size = 0;
-  const int done = EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_md5(), nullptr);
+  const int done =
+      EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_md5(), nullptr);
   return done == 1 && size == digest.size() ? digest : std::string();
 }
 

@@ -13,8 +13,8 @@ std::uint32_t Crc32c(std::string_view bytes, std::uint32_t crc = 0);
 // As Google Cloud Storage and S3 write it: base64 of the four bytes, the highest first.
 std::string Crc32cText(std::uint32_t crc);
 
-// MD5 (RFC 1321), 16 bytes: what S3 calls Content-MD5 and, for a part that is not encrypted with KMS, its ETag. Against damage only.
-// Returns "" where the system's libcrypto does not offer it (FIPS).
+// MD5 (RFC 1321), 16 bytes: what S3 calls Content-MD5 and, for a part that is not encrypted with KMS, its ETag. Against damage
+// only. Returns "" where the system's libcrypto does not offer it (FIPS).
 std::string Md5(std::string_view bytes);
 
 // RFC 4648: the standard alphabet with padding, and the one for URLs without.

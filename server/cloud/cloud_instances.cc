@@ -45,10 +45,10 @@ Result<void> GceInstance::Stop() {
   REFLEX_TRY(const std::string zone, Name(path, "instance/zone"));
   REFLEX_TRY(const std::string name, Name(auth_.Metadata(operation, "instance/name"), "instance/name"));
   RemoteCaller caller(http_, &auth_, GoogleErrorWords);
-  REFLEX_TRY(const HttpReply reply,
-             caller.Send(operation, {.method = "POST",
-                                     .url = endpoint_ + "/compute/v1/projects/" + project + "/zones/" + zone + "/instances/" + name + "/stop",
-                                     .headers = {{"Content-Type", "application/json"}}}));
+  REFLEX_TRY(const HttpReply reply, caller.Send(operation, {.method = "POST",
+                                                            .url = endpoint_ + "/compute/v1/projects/" + project + "/zones/" +
+                                                                   zone + "/instances/" + name + "/stop",
+                                                            .headers = {{"Content-Type", "application/json"}}}));
   if (!reply.ok()) {
     Error error = caller.StatusError(operation, reply);
     error.code = ErrorCode::kUnavailable;

@@ -66,7 +66,8 @@ Result<void> CommandInstance::Stop() {
   if (!EndsWithin(child, limit_)) {
     ::kill(-child, SIGKILL);
     Reap(child);
-    return Fail(ErrorCode::kTimeout, "cloud.stop_command did not end within " + std::to_string(limit_.count()) + " ms and was killed");
+    return Fail(ErrorCode::kTimeout,
+                "cloud.stop_command did not end within " + std::to_string(limit_.count()) + " ms and was killed");
   }
   const int status = Reap(child);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};

@@ -21,7 +21,8 @@ Result<void> Copy(const std::filesystem::path& from, const std::filesystem::path
   REFLEX_TRY(const std::unique_ptr<IncomingFile> copy, IncomingFile::Create(to));
   std::string piece;
   for (std::uint64_t done = 0;; done += piece.size()) {
-    if (progress && !progress(done, source.bytes())) return Fail(ErrorCode::kCancelled, "copying to " + to.string() + " was cancelled");
+    if (progress && !progress(done, source.bytes()))
+      return Fail(ErrorCode::kCancelled, "copying to " + to.string() + " was cancelled");
     if (done == source.bytes()) return copy->Commit();
     const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, source.bytes() - done));
     REFLEX_CHECK(source.Read(done, size, piece));

@@ -47,8 +47,8 @@ GcsStore::GcsStore(Target target, const CloudOptions& options, std::string endpo
       caller_(http_, &auth_, GoogleErrorWords) {}
 
 Operation GcsStore::Begin(std::string_view what, std::string_view name, const Progress& progress) {
-  return Operation(options_, clock_, logger_, std::string(what) + " " + target_.text + (name.empty() ? "" : "/") + std::string(name),
-                   progress);
+  return Operation(options_, clock_, logger_,
+                   std::string(what) + " " + target_.text + (name.empty() ? "" : "/") + std::string(name), progress);
 }
 
 std::string GcsStore::ObjectUrl(std::string_view name) const {
@@ -68,11 +68,11 @@ Result<void> GcsStore::Upload(const std::filesystem::path& file, std::string_vie
   for (bool repeated = false;; repeated = true) {
     const Result<StorageObject> object = GcsUpload(caller_, operation, source, start, key, crc).Run();
     if (object && object->bytes == source.bytes() && object->crc32c == crc) return {};
-    Error error = object ? RemoveDamaged(operation, name, *object,
-                                         "CRC-32C " + crc + " and " + std::to_string(source.bytes()) +
-                                             " bytes were sent, the object has " + object->crc32c + " and " +
-                                             std::to_string(object->bytes))
-                         : object.error();
+    Error error =
+        object ? RemoveDamaged(operation, name, *object,
+                               "CRC-32C " + crc + " and " + std::to_string(source.bytes()) + " bytes were sent, the object has " +
+                                   object->crc32c + " and " + std::to_string(object->bytes))
+               : object.error();
     // Nowhere to put it is not the same as no such file here.
     if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kUnavailable;
     if (repeated || error.code != ErrorCode::kCorrupt) return std::unexpected(std::move(error));
@@ -83,8 +83,7 @@ Result<void> GcsStore::Upload(const std::filesystem::path& file, std::string_vie
 Error GcsStore::RemoveDamaged(Operation& operation, std::string_view name, const StorageObject& object, std::string difference) {
   // Only the generation that was just made: another writer's object of the same name stays.
   const std::string version = object.generation.empty() ? "" : "?generation=" + object.generation;
-  const Result<HttpReply> removed =
-      caller_.Send(operation, {.method = "DELETE", .url = ObjectUrl(name) + version, .headers = {}});
+  const Result<HttpReply> removed = caller_.Send(operation, {.method = "DELETE", .url = ObjectUrl(name) + version, .headers = {}});
   const bool gone = removed && (removed->ok() || removed->status == 404);
   return {ErrorCode::kCorrupt, operation.what() + ": " + difference + (gone ? "; it was removed" : "; it could not be removed")};
 }
@@ -98,8 +97,8 @@ Result<void> GcsStore::Download(std::string_view name, const std::filesystem::pa
   if (!object) return Fail(object.error().code, operation.what() + ": " + object.error().message);
   REFLEX_TRY(const std::unique_ptr<IncomingFile> incoming, IncomingFile::Create(file));
   const std::string version = object->generation.empty() ? "" : "&generation=" + object->generation;
-  REFLEX_CHECK(Receive(caller_, operation, {.method = "GET", .url = ObjectUrl(name) + "?alt=media" + version, .headers = {}}, *incoming,
-                       {.bytes = object->bytes, .crc32c = object->crc32c}));
+  REFLEX_CHECK(Receive(caller_, operation, {.method = "GET", .url = ObjectUrl(name) + "?alt=media" + version, .headers = {}},
+                       *incoming, {.bytes = object->bytes, .crc32c = object->crc32c}));
   return incoming->Commit();
 }
 
@@ -109,9 +108,10 @@ Result<std::vector<ObjectInfo>> GcsStore::List() {
   std::string page_token;
   int pages = 0;
   do {
-    if (++pages > kPagesMax) return Fail(ErrorCode::kTooLarge, operation.what() + ": more than " + std::to_string(kPagesMax) + " pages");
-    const std::string url = endpoint_ + "/storage/v1/b/" + PercentEncode(target_.place, false) + "/o?delimiter=%2F&prefix=" +
-                            PercentEncode(target_.prefix, false) +
+    if (++pages > kPagesMax)
+      return Fail(ErrorCode::kTooLarge, operation.what() + ": more than " + std::to_string(kPagesMax) + " pages");
+    const std::string url = endpoint_ + "/storage/v1/b/" + PercentEncode(target_.place, false) +
+                            "/o?delimiter=%2F&prefix=" + PercentEncode(target_.prefix, false) +
                             (page_token.empty() ? "" : "&pageToken=" + PercentEncode(page_token, false));
     REFLEX_TRY(const HttpReply reply, caller_.Send(operation, {.method = "GET", .url = url, .headers = {}}));
     if (reply.status == 404) break;

@@ -11,9 +11,10 @@
 
 namespace reflex::cloud {
 
-// "gs://bucket/prefix" by the JSON API of Google Cloud Storage. Uploads are resumable sessions: after a cut the server says how much
-// it holds and the rest is sent; the object appears when the session ends. CRC-32C is told to the server before the first byte, which
-// refuses what does not fit, and compared with what it says of the object at the end; downloads are compared the same way.
+// "gs://bucket/prefix" by the JSON API of Google Cloud Storage. Uploads are resumable sessions: after a cut the server says how
+// much it holds and the rest is sent; the object appears when the session ends. CRC-32C is told to the server before the first
+// byte, which refuses what does not fit, and compared with what it says of the object at the end; downloads are compared the same
+// way.
 class GcsStore final : public ObjectStore {
  public:
   // Returns: kInvalidArgument for options.

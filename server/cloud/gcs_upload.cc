@@ -31,7 +31,8 @@ GcsUpload::~GcsUpload() {
   if (session_.empty()) return;
   // Not needed for correctness: a session that nobody goes on with is dropped after a week. Its failure changes nothing.
   const auto keep_going = [](std::uint64_t, std::uint64_t) { return true; };
-  (void)caller_.Once(operation_, {.method = "DELETE", .url = session_, .headers = {}, .progress = keep_going, .time_limit = kCloseLimit});
+  (void)caller_.Once(operation_,
+                     {.method = "DELETE", .url = session_, .headers = {}, .progress = keep_going, .time_limit = kCloseLimit});
 }
 
 Result<StorageObject> GcsUpload::Run() {
@@ -45,12 +46,13 @@ Result<StorageObject> GcsUpload::Run() {
 
 Result<void> GcsUpload::Start() {
   const std::string body = "{\"name\":" + JsonQuote(object_name_) + ",\"crc32c\":" + JsonQuote(crc32c_) + "}";
-  REFLEX_TRY(const HttpReply reply, caller_.Send(operation_, {.method = "POST",
-                                                              .url = start_url_,
-                                                              .headers = {{"Content-Type", "application/json; charset=UTF-8"},
-                                                                          {"X-Upload-Content-Type", "application/octet-stream"},
-                                                                          {"X-Upload-Content-Length", std::to_string(file_.bytes())}},
-                                                              .body = body}));
+  REFLEX_TRY(const HttpReply reply,
+             caller_.Send(operation_, {.method = "POST",
+                                       .url = start_url_,
+                                       .headers = {{"Content-Type", "application/json; charset=UTF-8"},
+                                                   {"X-Upload-Content-Type", "application/octet-stream"},
+                                                   {"X-Upload-Content-Length", std::to_string(file_.bytes())}},
+                                       .body = body}));
   if (!reply.ok()) return std::unexpected(caller_.StatusError(operation_, reply));
   session_ = reply.Header("location");
   if (!ParseEndpoint("location", session_.substr(0, session_.find('?')))) {
@@ -77,8 +79,8 @@ Result<void> GcsUpload::Step() {
     reason = caller_.StatusError(operation_, *reply);
     after = RetryAfter(*reply, operation_.clock().WallMs());
   } else {
-    ask_state_ = false;
-    return Understand(*reply);
+    const bool asked = std::exchange(ask_state_, false);
+    return Understand(*reply, asked);
   }
   // Whatever arrived of the piece counts: the server is asked.
   ask_state_ = true;
@@ -102,17 +104,16 @@ Result<HttpReply> GcsUpload::SendPiece() {
 }
 
 Result<HttpReply> GcsUpload::AskState() {
-  return caller_.Once(operation_, {.method = "PUT",
-                                   .url = session_,
-                                   .headers = {{"Content-Range", "bytes */" + std::to_string(file_.bytes())}}});
+  return caller_.Once(
+      operation_, {.method = "PUT", .url = session_, .headers = {{"Content-Range", "bytes */" + std::to_string(file_.bytes())}}});
 }
 
-Result<void> GcsUpload::Understand(const HttpReply& reply) {
-  if (reply.status == kResumeIncomplete) return Advance(reply);
+Result<void> GcsUpload::Understand(const HttpReply& reply, bool asked) {
+  if (reply.status == kResumeIncomplete) return Advance(reply, asked);
   if (!reply.ok()) {
     Error error = caller_.StatusError(operation_, reply);
     // To the last piece this is how the server says that the checksum does not fit.
-    if (reply.status == 400 && at_ + piece_.size() == file_.bytes()) error.code = ErrorCode::kCorrupt;
+    if (reply.status == 400 && !asked && at_ + piece_.size() == file_.bytes()) error.code = ErrorCode::kCorrupt;
     return std::unexpected(std::move(error));
   }
   Result<StorageObject> object = ParseStorageObject(reply.body);
@@ -122,27 +123,24 @@ Result<void> GcsUpload::Understand(const HttpReply& reply) {
 }
 
 // "Range: bytes=0-N" says that N + 1 bytes are held; without it, none are.
-Result<void> GcsUpload::Advance(const HttpReply& reply) {
+Result<void> GcsUpload::Advance(const HttpReply& reply, bool asked) {
   const std::string_view range = reply.Header("range");
   std::uint64_t held = 0;
   if (!range.empty()) {
     const std::optional<std::uint64_t> last =
         range.starts_with("bytes=0-") ? ParseNumber(range.substr(std::string_view("bytes=0-").size())) : std::nullopt;
     if (!last || *last >= file_.bytes()) {
-      return Fail(ErrorCode::kProtocol, operation_.what() + ": the server holds an impossible range, " + JsonQuote(range.substr(0, 60)));
+      return Fail(ErrorCode::kProtocol,
+                  operation_.what() + ": the server holds an impossible range, " + JsonQuote(range.substr(0, 60)));
     }
     held = *last + 1;
   }
-  if (held > at_) {
-    operation_.Moved();
-  } else if (held < at_ || file_.bytes() > 0) {
-    // Nothing was kept of what was sent: not an endless loop, but one of the repeats.
-    const Error reason{ErrorCode::kUnavailable, operation_.what() + ": the server kept nothing of the last piece"};
-    at_ = held;
-    return operation_.WaitToRetry(reason);
-  }
+  const bool moved = held > at_;
   at_ = held;
-  return {};
+  if (moved) operation_.Moved();
+  if (moved || asked) return {};
+  // Nothing was kept of a piece that was sent: not an endless loop, but one of the repeats.
+  return operation_.WaitToRetry({ErrorCode::kUnavailable, operation_.what() + ": the server kept nothing of the last piece"});
 }
 
 }  // namespace reflex::cloud

@@ -22,9 +22,9 @@ Result<std::string> Assertion(const ServiceAccount& account, const std::string& 
   const std::int64_t now_s = wall_ms / 1000;
   std::string head = R"({"alg":"RS256","typ":"JWT")";
   if (!account.key_id.empty()) head += ",\"kid\":" + JsonQuote(account.key_id);
-  const std::string claims = "{\"iss\":" + JsonQuote(account.email) + ",\"scope\":" + JsonQuote(scope) + ",\"aud\":" +
-                             JsonQuote(account.token_uri) + ",\"iat\":" + std::to_string(now_s) + ",\"exp\":" +
-                             std::to_string(now_s + 3600) + "}";
+  const std::string claims = "{\"iss\":" + JsonQuote(account.email) + ",\"scope\":" + JsonQuote(scope) +
+                             ",\"aud\":" + JsonQuote(account.token_uri) + ",\"iat\":" + std::to_string(now_s) +
+                             ",\"exp\":" + std::to_string(now_s + 3600) + "}";
   std::string message = Base64Url(head + "}") + "." + Base64Url(claims);
   REFLEX_TRY(const std::string signature, SignRs256(message, account.private_key));
   return message + "." + Base64Url(signature);
@@ -135,8 +135,8 @@ Result<std::string> GoogleAuth::Metadata(Operation& operation, std::string_view 
     return std::unexpected(reply.error());
   }
   if (!reply->ok()) {
-    return Fail(ErrorCode::kUnavailable, "Google metadata server: " + std::string(path) + ": status " +
-                                             std::to_string(reply->status) + std::string(hint));
+    return Fail(ErrorCode::kUnavailable,
+                "Google metadata server: " + std::string(path) + ": status " + std::to_string(reply->status) + std::string(hint));
   }
   if (reply->Header("metadata-flavor") != "Google") {
     return Fail(ErrorCode::kProtocol, base + " is no Google metadata server: its answer has no Metadata-Flavor");

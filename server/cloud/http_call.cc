@@ -124,26 +124,20 @@ int OnProgress(void* user, curl_off_t, curl_off_t down, curl_off_t, curl_off_t u
 
 ErrorCode CodeOf(CURLcode code) {
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return ErrorCode::kTimeout;
+    case CURLE_OPERATION_TIMEDOUT: return ErrorCode::kTimeout;
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-      return ErrorCode::kClosed;
+    case CURLE_RECV_ERROR: return ErrorCode::kClosed;
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_URL_MALFORMAT:
-      return ErrorCode::kProtocol;
-    default:
-      return ErrorCode::kUnavailable;
+    case CURLE_URL_MALFORMAT: return ErrorCode::kProtocol;
+    default: return ErrorCode::kUnavailable;
   }
 }
 
 // The URL for a message: without its query, which may carry an upload's secret.
-std::string Shown(const HttpRequest& request) {
-  return request.method + " " + request.url.substr(0, request.url.find('?'));
-}
+std::string Shown(const HttpRequest& request) { return request.method + " " + request.url.substr(0, request.url.find('?')); }
 
 List HeaderList(const HttpRequest& request) {
   List list;

@@ -42,8 +42,8 @@ struct HttpRequest {
 // Bodies of answers kept in memory end here: a list of 1,000 objects takes some 400 KB.
 inline constexpr std::size_t kReplyBytesMax = 8u << 20;
 
-// HTTP by libcurl, which no other file of the project names. Thread-safe: each call takes a handle of its own, and handles keep their
-// connections for the next call. Redirects are not followed, and only http and https are spoken.
+// HTTP by libcurl, which no other file of the project names. Thread-safe: each call takes a handle of its own, and handles keep
+// their connections for the next call. Redirects are not followed, and only http and https are spoken.
 class HttpCaller {
  public:
   explicit HttpCaller(std::filesystem::path ca_file);
@@ -51,8 +51,8 @@ class HttpCaller {
   HttpCaller(const HttpCaller&) = delete;
   HttpCaller& operator=(const HttpCaller&) = delete;
 
-  // One exchange; any status is a reply, not an error. Returns: kUnavailable (not resolved, refused, TLS), kClosed (cut on the way),
-  // kTimeout, kCancelled, kTooLarge (an answer for memory), the sink's error.
+  // One exchange; any status is a reply, not an error. Returns: kUnavailable (not resolved, refused, TLS), kClosed (cut on the
+  // way), kTimeout, kCancelled, kTooLarge (an answer for memory), the sink's error.
   Result<HttpReply> Call(const HttpRequest& request);
 
  private:

@@ -11,9 +11,10 @@ namespace {
 class UnknownInstance final : public Instance {
  public:
   Result<void> Stop() override {
-    return Fail(ErrorCode::kInvalidArgument,
-                "nothing is set that could stop this machine; allowed: cloud.provider = \"gcp\" or \"aws\" (REFLEX_CLOUD_PROVIDER), or "
-                "cloud.stop_command with a command of yours");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "nothing is set that could stop this machine; allowed: cloud.provider = \"gcp\" or \"aws\" (REFLEX_CLOUD_PROVIDER), or "
+        "cloud.stop_command with a command of yours");
   }
 };
 

@@ -59,7 +59,8 @@ bool IsHeaderValue(std::string_view text) {
 Result<TokenAnswer> ParseTokenAnswer(std::string_view json) {
   const Document document(json);
   if (!document.object) return Fail(ErrorCode::kProtocol, "the token answer is no JSON object");
-  TokenAnswer answer{.token = Text(document.root, "access_token"), .expires_in_s = Integer(document.root, "expires_in").value_or(0)};
+  TokenAnswer answer{.token = Text(document.root, "access_token"),
+                     .expires_in_s = Integer(document.root, "expires_in").value_or(0)};
   if (!IsHeaderValue(answer.token)) return Fail(ErrorCode::kProtocol, "the token answer has no access_token");
   if (answer.expires_in_s <= 0) return Fail(ErrorCode::kProtocol, "the token answer has no expires_in");
   constexpr std::int64_t kYearS = 366LL * 86'400;

@@ -48,8 +48,8 @@ Result<ServiceAccount> ParseServiceAccount(std::string_view json);
 struct AwsKeys {
   std::string id;
   std::string secret;
-  std::string session;           // Token; "" for lasting keys.
-  std::int64_t expires_ms = 0;   // 0: never.
+  std::string session;          // Token; "" for lasting keys.
+  std::int64_t expires_ms = 0;  // 0: never.
 };
 Result<AwsKeys> ParseInstanceKeys(std::string_view json);
 

@@ -44,8 +44,9 @@ bool HasPlainSteps(std::string_view path) {
 Result<void> CheckObjectName(std::string_view name) {
   const bool printable = std::ranges::all_of(name, [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '/'; });
   if (!name.empty() && name.size() <= kNameBytesMax && name.front() != '.' && printable) return {};
-  return Fail(ErrorCode::kInvalidArgument, "object name " + JsonQuote(name) +
-                                               " is not allowed; allowed: 1 to 255 bytes of printable ASCII without '/', not beginning with '.'");
+  return Fail(ErrorCode::kInvalidArgument,
+              "object name " + JsonQuote(name) +
+                  " is not allowed; allowed: 1 to 255 bytes of printable ASCII without '/', not beginning with '.'");
 }
 
 void SortNewestFirst(std::vector<ObjectInfo>& objects) {
@@ -72,7 +73,8 @@ Result<Target> ParseTarget(std::string_view text) {
   target.place = text.substr(0, slash);
   if (!IsBucket(target.place)) return Refuse(whole, "has no bucket name after its //: 3 to 222 of a-z, 0-9, '-', '.', '_'");
   const std::string_view prefix = text.substr(std::min(slash + 1, text.size()));
-  if (!IsPrintable(prefix) || !HasPlainSteps(prefix)) return Refuse(whole, "has spaces, control bytes or empty steps in its prefix");
+  if (!IsPrintable(prefix) || !HasPlainSteps(prefix))
+    return Refuse(whole, "has spaces, control bytes or empty steps in its prefix");
   if (prefix.size() + 1 + kNameBytesMax > kKeyBytesMax) return Refuse(whole, "has too long a prefix: at most 768 bytes");
   if (!prefix.empty()) target.prefix = std::string(prefix) + "/";
   return target;

@@ -56,8 +56,8 @@ class ObjectStore {
 
 // How the clouds are reached. The defaults are those of the public clouds.
 struct CloudOptions {
-  std::string region;           // Of S3 and EC2; empty: AWS_REGION, AWS_DEFAULT_REGION, with an endpoint "us-east-1".
-  std::string endpoint;         // Base URL of the object service, for S3 compatibles and emulators; empty: the public cloud's.
+  std::string region;             // Of S3 and EC2; empty: AWS_REGION, AWS_DEFAULT_REGION, with an endpoint "us-east-1".
+  std::string endpoint;           // Base URL of the object service, for S3 compatibles and emulators; empty: the public cloud's.
   std::string s3_style = "auto";  // "virtual" (bucket.host), "path" (host/bucket); "auto": virtual on AWS, path at an endpoint.
   // gs: a service account's key (JSON). s3: a file as ~/.aws/credentials. Empty: as the variables say, then the metadata server.
   // "none": requests are not signed, for public buckets and emulators.
@@ -71,8 +71,8 @@ struct CloudOptions {
   std::chrono::milliseconds retry_pause{500};         // The first pause; it doubles up to retry_pause_max, with jitter.
   std::chrono::milliseconds retry_pause_max{30'000};  // Also the longest Retry-After that is waited for.
   std::uint32_t retries_max = 6;                      // In a row, without a byte of progress between them.
-  // Piece of an upload that is sent, checked and repeated as one; held in memory. At least 5 MiB on S3 (but for the last), a multiple
-  // of 256 KiB on GCS; grows for files that would need more than 10,000 parts.
+  // Piece of an upload that is sent, checked and repeated as one; held in memory. At least 5 MiB on S3 (but for the last), a
+  // multiple of 256 KiB on GCS; grows for files that would need more than 10,000 parts.
   std::uint64_t part_bytes = 8ull << 20;
 
   // Environment variables by name, "" for an absent one. Empty: the process's own. Called at each use.

@@ -69,8 +69,8 @@ class Receiver {
     // A server that knows no ranges sends all of it again.
     if (std::exchange(first_, false) && ranged && head.status != 206) REFLEX_CHECK(Local(Restart()));
     if (file_.bytes() + piece.size() > expected_.bytes) {
-      return Fail(ErrorCode::kCorrupt, operation_.what() + ": more bytes came than the " + std::to_string(expected_.bytes) +
-                                           " that were announced");
+      return Fail(ErrorCode::kCorrupt,
+                  operation_.what() + ": more bytes came than the " + std::to_string(expected_.bytes) + " that were announced");
     }
     crc_ = Crc32c(piece, crc_);
     return Local(file_.Append(piece));
@@ -99,8 +99,8 @@ Result<void> Receive(RemoteCaller& caller, Operation& operation, const HttpReque
   for (bool repeated = false;; repeated = true) {
     REFLEX_CHECK(receiver.Bytes(request));
     if (receiver.Fits()) return {};
-    const Error corrupt{ErrorCode::kCorrupt, operation.what() + ": CRC-32C " + receiver.Found() + " came, the object has " +
-                                                 expected.crc32c};
+    const Error corrupt{ErrorCode::kCorrupt,
+                        operation.what() + ": CRC-32C " + receiver.Found() + " came, the object has " + expected.crc32c};
     if (repeated) return std::unexpected(corrupt);
     REFLEX_CHECK(operation.WaitToRetry(corrupt));
   }

@@ -47,9 +47,7 @@ Operation::Operation(const CloudOptions& options, Clock& clock, Logger& logger, 
       total_(total),
       started_ns_(clock.SteadyNs()) {}
 
-milliseconds Operation::Left() const {
-  return options_.time_limit - milliseconds((clock_.SteadyNs() - started_ns_) / 1'000'000);
-}
+milliseconds Operation::Left() const { return options_.time_limit - milliseconds((clock_.SteadyNs() - started_ns_) / 1'000'000); }
 
 Result<void> Operation::Report(std::uint64_t done) {
   done_ = done;
@@ -58,7 +56,10 @@ Result<void> Operation::Report(std::uint64_t done) {
 }
 
 Result<void> Operation::WaitToRetry(const Error& reason, std::optional<milliseconds> retry_after) {
-  if (retries_ >= options_.retries_max) return std::unexpected(reason);
+  if (given_up_ || retries_ >= options_.retries_max) {
+    // A connection that is cut each time is, for a caller, a place that cannot be reached.
+    return Fail(reason.code == ErrorCode::kClosed ? ErrorCode::kUnavailable : reason.code, reason.message);
+  }
   milliseconds pause = options_.retry_pause;
   for (std::uint32_t i = 0; i < retries_ && pause < options_.retry_pause_max; ++i) pause *= 2;
   pause = retry_after ? *retry_after : Jittered(std::min(pause, options_.retry_pause_max));
@@ -93,13 +94,17 @@ Result<HttpReply> RemoteCaller::Once(Operation& operation, const HttpRequest& re
     attempt.stall_timeout = operation.options().stall_timeout;
     attempt.time_limit = std::min(request.time_limit, operation.Left());
     if (attempt.time_limit <= milliseconds(0)) {
-      return Fail(ErrorCode::kTimeout, operation.what() + " took longer than " +
-                                           std::to_string(operation.options().time_limit.count()) + " ms");
+      return Fail(ErrorCode::kTimeout,
+                  operation.what() + " took longer than " + std::to_string(operation.options().time_limit.count()) + " ms");
     }
     if (!attempt.progress) {
       attempt.progress = [&operation](std::uint64_t, std::uint64_t) { return operation.Continues(operation.done()); };
     }
-    if (signer_ != nullptr) REFLEX_CHECK(signer_->Sign(operation, attempt));
+    if (Result<void> signed_now = signer_ == nullptr ? Result<void>() : signer_->Sign(operation, attempt); !signed_now) {
+      // Whoever gives credentials was asked again already where that helps.
+      operation.GiveUp();
+      return std::unexpected(std::move(signed_now).error());
+    }
     REFLEX_TRY(HttpReply reply, http_.Call(attempt));
     const bool refused = reply.status == 400 || reply.status == 401 || reply.status == 403;
     if (!refused || repeated || signer_ == nullptr || !signer_->Refused(reply)) return reply;

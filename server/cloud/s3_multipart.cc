@@ -26,10 +26,14 @@ std::uint64_t PartBytes(std::uint64_t wanted, std::uint64_t file_bytes) {
 std::string XmlEscaped(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
-    if (c == '&') escaped += "&amp;";
-    else if (c == '<') escaped += "&lt;";
-    else if (c == '>') escaped += "&gt;";
-    else escaped += c;
+    if (c == '&')
+      escaped += "&amp;";
+    else if (c == '<')
+      escaped += "&lt;";
+    else if (c == '>')
+      escaped += "&gt;";
+    else
+      escaped += c;
   }
   return escaped;
 }
@@ -77,10 +81,11 @@ Result<void> S3Multipart::Run() {
 }
 
 Result<void> S3Multipart::Start() {
-  REFLEX_TRY(const HttpReply reply, caller_.Send(operation_, {.method = "POST",
-                                                              .url = PartUrl("uploads="),
-                                                              .headers = {{"Content-Type", "application/octet-stream"},
-                                                                          {std::string(kCrcHeader), crc_}}}));
+  REFLEX_TRY(
+      const HttpReply reply,
+      caller_.Send(operation_, {.method = "POST",
+                                .url = PartUrl("uploads="),
+                                .headers = {{"Content-Type", "application/octet-stream"}, {std::string(kCrcHeader), crc_}}}));
   if (!reply.ok()) return std::unexpected(caller_.StatusError(operation_, reply));
   Result<std::string> id = ParseUploadId(reply.body);
   if (!id) return Fail(id.error().code, operation_.what() + ": " + id.error().message);

@@ -41,7 +41,8 @@ Result<std::string> BucketUrl(const Target& target, const CloudOptions& options,
   REFLEX_TRY(const Endpoint endpoint, ParseEndpoint("cloud.endpoint", options.endpoint.empty() ? usual : options.endpoint));
   const std::string& style = options.s3_style;
   if (style != "auto" && style != "path" && style != "virtual") {
-    return Fail(ErrorCode::kInvalidArgument, "cloud.s3_style = " + JsonQuote(style) + " is not allowed; allowed: auto, path, virtual");
+    return Fail(ErrorCode::kInvalidArgument,
+                "cloud.s3_style = " + JsonQuote(style) + " is not allowed; allowed: auto, path, virtual");
   }
   // A name with dots does not fit the certificate of *.s3.region.amazonaws.com.
   const bool dotted = target.place.find('.') != std::string::npos;
@@ -72,8 +73,7 @@ Result<Summed> Sum(const OutgoingFile& file, std::uint64_t part_bytes) {
 Result<std::unique_ptr<ObjectStore>> S3Store::Open(Target target, const CloudOptions& options, Clock& clock, Logger& logger) {
   REFLEX_TRY(std::string region, RegionOf(options));
   REFLEX_TRY(std::string base, BucketUrl(target, options, region));
-  return std::unique_ptr<ObjectStore>(
-      new S3Store(std::move(target), options, std::move(base), std::move(region), clock, logger));
+  return std::unique_ptr<ObjectStore>(new S3Store(std::move(target), options, std::move(base), std::move(region), clock, logger));
 }
 
 S3Store::S3Store(Target target, const CloudOptions& options, std::string base, std::string region, Clock& clock, Logger& logger)
@@ -87,8 +87,8 @@ S3Store::S3Store(Target target, const CloudOptions& options, std::string base, s
       caller_(http_, &auth_, Words) {}
 
 Operation S3Store::Begin(std::string_view what, std::string_view name, const Progress& progress) {
-  return Operation(options_, clock_, logger_, std::string(what) + " " + target_.text + (name.empty() ? "" : "/") + std::string(name),
-                   progress);
+  return Operation(options_, clock_, logger_,
+                   std::string(what) + " " + target_.text + (name.empty() ? "" : "/") + std::string(name), progress);
 }
 
 std::string S3Store::ObjectUrl(std::string_view name) const {
@@ -167,7 +167,8 @@ Result<std::vector<ObjectInfo>> S3Store::List() {
   std::string next;
   int pages = 0;
   do {
-    if (++pages > kPagesMax) return Fail(ErrorCode::kTooLarge, operation.what() + ": more than " + std::to_string(kPagesMax) + " pages");
+    if (++pages > kPagesMax)
+      return Fail(ErrorCode::kTooLarge, operation.what() + ": more than " + std::to_string(kPagesMax) + " pages");
     const std::string url = base_ + "/?" + (next.empty() ? "" : "continuation-token=" + PercentEncode(next, false) + "&") +
                             "delimiter=%2F&list-type=2&prefix=" + PercentEncode(target_.prefix, false);
     REFLEX_TRY(const HttpReply reply, caller_.Send(operation, {.method = "GET", .url = url, .headers = {}}));

@@ -127,9 +127,12 @@ class Reader {
     std::size_t at = 0;
     for (; at < rest_.size() && (quote != 0 || rest_[at] != '>'); ++at) {
       const char c = rest_[at];
-      if (quote == 0 && (c == '"' || c == '\'')) quote = c;
-      else if (c == quote) quote = 0;
-      else if (quote == 0 && c == '<') return false;
+      if (quote == 0 && (c == '"' || c == '\''))
+        quote = c;
+      else if (c == quote)
+        quote = 0;
+      else if (quote == 0 && c == '<')
+        return false;
     }
     if (at == rest_.size()) return false;
     const bool empty = at > 0 && rest_[at - 1] == '/';

@@ -59,31 +59,36 @@ Readying StateOf(const Readiness* readiness) {
   return {};
 }
 
-// What costs hits, but no request its answer.
-void AppendNotes(const std::vector<std::string>& notes, std::string& body) {
-  body.append(",\"notes\":[");
-  for (const std::string& note : notes) {
+void AppendList(std::string_view name, const std::vector<std::string>& texts, std::string& body) {
+  body.append(",\"").append(name).append("\":[");
+  for (const std::string& text : texts) {
     if (!body.ends_with('[')) body.push_back(',');
-    wire::AppendJsonString(note, body);
+    wire::AppendJsonString(text, body);
   }
   body.push_back(']');
+}
+
+// Why hits are lost: one sentence for each part that cannot do its work.
+std::vector<std::string> Degradations(const GatewayParts& parts) {
+  std::vector<std::string> reasons;
+  if (std::string store = parts.cache->Health().degraded; !store.empty()) reasons.push_back("store: " + std::move(store));
+  if (!parts.degraded) return reasons;
+  for (std::string& reason : parts.degraded()) reasons.push_back(std::move(reason));
+  return reasons;
 }
 
 http::Task<void> SendReadiness(RequestContext& context) {
   const GatewayParts& parts = context.services.parts;
   const Readying state = StateOf(parts.readiness);
-  const std::string degraded = parts.cache->Health().degraded;
-  const std::string_view status = !state.serving ? "not_ready" : degraded.empty() ? "ready" : "degraded";
+  std::vector<std::string> reasons = Degradations(parts);
+  const std::string_view status = !state.serving ? "not_ready" : reasons.empty() ? "ready" : "degraded";
+  if (!state.serving) reasons.insert(reasons.begin(), std::string("the program is ").append(state.state));
   std::string body;
-  body.append("{\"status\":\"").append(status).append("\",\"state\":\"").append(state.state).append("\",\"reasons\":[");
-  if (!state.serving) wire::AppendJsonString(std::string("the program is ").append(state.state), body);
-  if (!degraded.empty()) {
-    if (!state.serving) body.push_back(',');
-    wire::AppendJsonString("store: " + degraded, body);
-  }
-  body.push_back(']');
+  body.append("{\"status\":\"").append(status).append("\",\"state\":\"").append(state.state).append("\"");
+  AppendList("reasons", reasons, body);
   if (state.state == "restoring") body.append(",\"percent\":").append(std::to_string(parts.readiness->percent()));
-  if (parts.semantic != nullptr) AppendNotes(SemanticNotes(*parts.semantic), body);
+  // What costs hits, but no request its answer.
+  if (parts.semantic != nullptr) AppendList("notes", SemanticNotes(*parts.semantic), body);
   body.push_back('}');
   OwnReply reply{.status = state.serving ? 200 : 503, .reflex_status = state.serving ? "ready" : "not_ready", .body = body};
   if (!state.serving) reply.retry_after = "1";

@@ -205,17 +205,25 @@ struct PurgeCount {
   }
 };
 
-// Look-ups obey when it returns; `count` is set then or later, and `counted` called.
-Result<void> RunPurge(Cache& cache, const PurgeRequest& request, std::int64_t now_ms, const std::shared_ptr<PurgeCount>& count,
-                      const std::function<void()>& counted) {
+// Look-ups obey when it returns; `count` is set then or later, and `counted` called. `semantic` may be null.
+Result<void> RunPurge(Cache& cache, SemanticTier* semantic, const PurgeRequest& request, std::int64_t now_ms,
+                      const std::shared_ptr<PurgeCount>& count, const std::function<void()>& counted) {
   if (!request.all && !request.entry) {
-    return cache.Purge(request.Rule(now_ms), [count, counted](std::uint64_t removed) {
+    const PurgeRule rule = request.Rule(now_ms);
+    REFLEX_CHECK(cache.Purge(rule, [count, counted](std::uint64_t removed) {
       count->Set(removed);
       counted();
-    });
+    }));
+    if (semantic != nullptr) semantic->Purged(rule);
+    return {};
   }
   REFLEX_TRY(const std::uint64_t entries, CountPurge(cache, request, now_ms));
   REFLEX_CHECK(request.all ? cache.Clear() : cache.Erase(*request.entry));
+  if (request.all && semantic != nullptr) {
+    PurgeRule everything;
+    everything.before_ms = now_ms;
+    semantic->Purged(everything);
+  }
   count->Set(entries);
   counted();
   return {};
@@ -251,9 +259,10 @@ http::Task<void> Purge(RequestContext& context) {
   http::Signal counted(context.exchange.io());
   Result<void> done;
   const std::int64_t now_ms = context.services.parts.clock->WallMs();
-  std::function<void()> work = [&, cache = context.services.parts.cache, notify = counted.Notifier()] {
+  std::function<void()> work = [&, cache = context.services.parts.cache, semantic = context.services.parts.semantic,
+                                notify = counted.Notifier()] {
     if (!request->dry_run) {
-      done = RunPurge(*cache, *request, now_ms, count, notify);
+      done = RunPurge(*cache, semantic, *request, now_ms, count, notify);
     } else if (const auto entries = CountPurge(*cache, *request, now_ms)) {
       count->Set(*entries);
     } else {

@@ -76,7 +76,10 @@ Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, con
   hash.Reset();
   hash.Update(BytesOf(wire::kCanonicalFormVersion));
   hash.UpdateField("scope");
-  return FinishKey(context, base, scope_form, hash);
+  Digest scope = FinishKey(context, base, scope_form, hash);
+  // Where TenantTag finds it. What is left of the hash, 192 bits, is still far beyond collisions.
+  std::memcpy(scope.bytes.data() + 24, context.tenant.bytes.data(), 8);
+  return scope;
 }
 
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request) {

@@ -122,9 +122,11 @@ struct GatewayParts {
   Logger* logger = nullptr;
   RequestLog* request_log = nullptr;  // Null: off.
   Readiness* readiness = nullptr;
-  SemanticTier* semantic = nullptr;                    // Null: no semantic tiers.
-  base::WorkerPool* semantic_pool = nullptr;           // Where its look-ups run, which may wait for a model; null: `pool`.
-  CompareAnswers compare_answers = nullptr;            // For audits without a judge model; empty: undecided, every time.
+  SemanticTier* semantic = nullptr;           // Null: no semantic tiers.
+  base::WorkerPool* semantic_pool = nullptr;  // Where its look-ups run, which may wait for a model; null: `pool`.
+  CompareAnswers compare_answers = nullptr;   // For audits without a judge model; empty: undecided, every time.
+  std::function<std::vector<std::string>()> degraded =
+      nullptr;                                         // Parts beside the store that do not work, a sentence each; empty: none.
   std::function<std::size_t()> model_queue = nullptr;  // Texts that wait for the model, for metrics; empty: no model. Thread-safe.
 };
 

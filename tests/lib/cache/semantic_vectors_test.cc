@@ -310,6 +310,47 @@ TEST_F(SemanticVectors, ASmallScopeIsEmbeddedOnlyWhereItHasVectors) {
   EXPECT_EQ(model.calls, 1);
 }
 
+// What the built-in verifier does not accept is judged with the model's vectors too, also where there are none stored.
+TEST_F(SemanticVectors, ASmallScopeIsJudgedByTheModelWhereTheBuiltInOneRefuses) {
+  SlowEmbedder model;
+  model_ = &model;
+  // Weights that accept whatever no guard objects to.
+  model_verifier_ = "reflex-verifier 1\nembedder slow-1\nfeature cos 0 1 0.001\nintercept 20\nthreshold 0.5 0.001\nend\n";
+  Start();
+  Store(kCached);
+  jobs_.Run();
+  model.calls = 0;
+  constexpr std::string_view kOther = "Reverse a linked list for me, and use Python while you do so";
+  EXPECT_NE(Find(kOther).entry, nullptr);
+  EXPECT_EQ(model.calls, 2);  // The question and the one candidate.
+  EXPECT_TRUE(tier_->Explain(Ask(kOther)).embedded);
+  // A guard's veto is not put to the model.
+  model.calls = 0;
+  EXPECT_EQ(Find("How do I reverse a linked list in Java?").entry, nullptr);
+  EXPECT_EQ(model.calls, 0);
+  // A model that has no time leaves the built-in verdict.
+  model.fails = ErrorCode::kBusy;
+  EXPECT_EQ(Find(kOther).miss, SimilarMiss::kScore);
+}
+
+TEST_F(SemanticVectors, WeightsThatListenAreJoinedWithTheBuiltInOnes) {
+  SlowEmbedder model;
+  model_ = &model;
+  const auto score = [&](std::string_view line) {
+    model_verifier_ = VerifierFor("slow-1");
+    model_verifier_.insert(model_verifier_.find("intercept "), line);
+    Start();
+    Fill(30);
+    Store(kCached);
+    jobs_.Run();
+    return tier_->Explain(Ask("What is the way to reverse a singly linked list with Python?")).candidates.at(0).score;
+  };
+  const float alone = score("");
+  // Both say about the same, as their vectors are the same: joined they are twice as sure, less the offset.
+  const float logit = std::log(alone / (1 - alone)), joined = score("builtin 1 1 -0.5\n");
+  EXPECT_NEAR(std::log(joined / (1 - joined)), 2 * logit - 0.5f, 0.3f);
+}
+
 TEST_F(SemanticVectors, WeightsOfAnotherModelAreRefused) {
   SlowEmbedder model;
   model_ = &model;

@@ -55,6 +55,17 @@ TEST(Lexicon, KnowsEnglishWordsForSpelling) {
   for (const char* word : {"chanel0", "watre", "", "zzzzzz", "a"}) EXPECT_FALSE(lexicon.Known(word)) << word;
 }
 
+TEST(Lexicon, KnowsWordsOfComputing) {
+  const Lexicon& lexicon = Lexicon::Get();
+  for (const char* word : {"regex", "array", "commit"}) {
+    ASSERT_NE(lexicon.Find(word), nullptr) << word;
+    EXPECT_TRUE(lexicon.Find(word)->Has(LexiconEntry::kTechnical)) << word;
+  }
+  const LexiconEntry* other = lexicon.Find("ascending");
+  ASSERT_NE(other, nullptr);
+  EXPECT_FALSE(other->Has(LexiconEntry::kTechnical));
+}
+
 TEST(Lexicon, CutsEndingsOnlyWhereAStemStays) {
   EXPECT_EQ(Stem("sorting"), "sort");
   EXPECT_EQ(Stem("queries"), "quer");

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/worker_pool.h"
-#include "lib/vector/fixture.h"
+#include "support/vector_fixture.h"
 #include "vector/local_index.h"
 
 namespace reflex::vector {
@@ -37,7 +37,7 @@ TEST(LocalIndexThreads, AddsRemovesAndSearchesBesideMerges) {
     for (std::uint64_t i = 0; i < 1500; ++i) {
       const std::uint64_t label = writer * 1'000'000 + i;
       Make(label, vector);
-      if (!index->Add(ScopeOf(static_cast<unsigned>(i % 2)), label, vector)) ++wrong;
+      if (!index->Add(ScopeOf(static_cast<unsigned>(i % 2)), label, vector, {})) ++wrong;
       if (i >= 20 && i % 4 == 3) index->Remove(ScopeOf(1), label - 2);
     }
   };
@@ -78,7 +78,7 @@ TEST(LocalIndexThreads, TheIndexMayGoWhileASliceRuns) {
     std::vector<float> vector(kDimension);
     for (std::uint64_t label = 0; label < 400 + 7 * round; ++label) {
       Make(label, vector);
-      ASSERT_TRUE(index->Add(ScopeOf(1), label, vector).has_value());
+      ASSERT_TRUE(index->Add(ScopeOf(1), label, vector, {}).has_value());
     }
     index.reset();
   }
@@ -90,11 +90,11 @@ TEST(LocalIndexThreads, AScopeThatEmptiesAndFillsLosesNothing) {
     std::vector<float> vector(kDimension);
     Make(label, vector);
     for (int i = 0; i < 2000; ++i) {
-      (void)index->Add(ScopeOf(1), label, vector);
+      (void)index->Add(ScopeOf(1), label, vector, {});
       if (index->Count(ScopeOf(1)) == 0) ADD_FAILURE() << "an added vector is gone";
       index->Remove(ScopeOf(1), label);
     }
-    (void)index->Add(ScopeOf(1), label, vector);
+    (void)index->Add(ScopeOf(1), label, vector, {});
   };
   std::thread first(churn, 1), second(churn, 2);
   first.join();

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/vector/fixture.h"
+#include "support/vector_fixture.h"
 
 namespace reflex::vector {
 namespace {
@@ -26,7 +26,7 @@ struct World {
 
   void Add(std::uint64_t label) {
     model.vectors[label] = RandomVector(random, size);
-    ASSERT_TRUE(index->Add(scope, label, model.vectors[label]).has_value());
+    ASSERT_TRUE(index->Add(scope, label, model.vectors[label], {}).has_value());
   }
   void Remove(std::uint64_t label) {
     model.vectors.erase(label);
@@ -148,7 +148,7 @@ TEST(LocalIndex, NearestEnoughAreFoundWhenTheNeighbourhoodIsRemoved) {
     auto near = centre;
     for (float& value : near) value += std::normal_distribution<float>(0, 0.1f)(world.random);
     world.model.vectors[label] = near;
-    ASSERT_TRUE(world.index->Add(world.scope, label, near).has_value());
+    ASSERT_TRUE(world.index->Add(world.scope, label, near, {}).has_value());
   }
   world.jobs.RunAll();
   for (std::uint64_t label = 1000; label < 1140; ++label) world.Remove(label);
@@ -159,8 +159,8 @@ TEST(LocalIndex, ScopesAreApartAndLeaveWhenEmpty) {
   World world;
   const auto vector = RandomVector(world.random, 64);
   world.model.vectors[1] = world.model.vectors[2] = vector;
-  ASSERT_TRUE(world.index->Add(ScopeOf(1), 1, vector).has_value());
-  ASSERT_TRUE(world.index->Add(ScopeOf(2), 2, vector).has_value());
+  ASSERT_TRUE(world.index->Add(ScopeOf(1), 1, vector, {}).has_value());
+  ASSERT_TRUE(world.index->Add(ScopeOf(2), 2, vector, {}).has_value());
   EXPECT_EQ(world.index->Search(ScopeOf(2), vector, 5)->size(), 1u);
   EXPECT_EQ(world.index->Stats().scopes, 2u);
   world.index->Remove(ScopeOf(2), 1);
@@ -182,7 +182,7 @@ TEST(LocalIndex, RefusesWhatHasNoDirection) {
   World world;
   std::vector<float> bad(64, 1.0f);
   const auto refused = [&] {
-    const auto added = world.index->Add(world.scope, 1, bad);
+    const auto added = world.index->Add(world.scope, 1, bad, {});
     const auto found = world.index->Search(world.scope, bad, 1);
     return !added && added.error().code == ErrorCode::kInvalidArgument && !found &&
            found.error().code == ErrorCode::kInvalidArgument;
@@ -206,8 +206,8 @@ TEST(LocalIndex, TheLargestAndSmallestFloatsHaveADirection) {
   const std::vector<float> large(64, std::numeric_limits<float>::max()), small(64, std::numeric_limits<float>::denorm_min());
   world.model.vectors[1] = large;
   world.model.vectors[2] = small;
-  ASSERT_TRUE(world.index->Add(world.scope, 1, large).has_value());
-  ASSERT_TRUE(world.index->Add(world.scope, 2, small).has_value());
+  ASSERT_TRUE(world.index->Add(world.scope, 1, large, {}).has_value());
+  ASSERT_TRUE(world.index->Add(world.scope, 2, small, {}).has_value());
   for (const Neighbor& n : world.Search(large, 2)) EXPECT_NEAR(n.similarity, 1, 1e-5);
   EXPECT_EQ(world.Search(small, 2).size(), 2u);
 }
@@ -217,11 +217,11 @@ TEST(LocalIndex, IsFullAtItsLimit) {
   options.vectors_max = 3;
   World world(options);
   for (std::uint64_t label = 0; label < 3; ++label) world.Add(label);
-  const auto added = world.index->Add(world.scope, 9, world.model.vectors[0]);
+  const auto added = world.index->Add(world.scope, 9, world.model.vectors[0], {});
   ASSERT_FALSE(added.has_value());
   EXPECT_EQ(added.error().code, ErrorCode::kFull);
   world.index->Remove(world.scope, 0);
-  EXPECT_TRUE(world.index->Add(world.scope, 9, world.model.vectors[1]).has_value());
+  EXPECT_TRUE(world.index->Add(world.scope, 9, world.model.vectors[1], {}).has_value());
 }
 
 TEST(LocalIndex, ARefusedJobIsOfferedAgain) {

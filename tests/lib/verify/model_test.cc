@@ -39,6 +39,32 @@ TEST(Model, ScoresByRegressionAndTrees) {
   EXPECT_EQ(model->tree_count(), 1u);
 }
 
+TEST(Model, AKindOfQuestionBendsTheScore) {
+  const auto plain = Model::Parse(kSmall), bent = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbend technical 0.25 0.5\n"));
+  ASSERT_TRUE(plain);
+  ASSERT_TRUE(bent) << bent.error().message;
+  Features features{};
+  features[kFeature<"cos">] = 0.6f;
+  EXPECT_EQ(plain->Score(features), bent->Score(features));
+  const double score = plain->Score(features), logit = std::log(score / (1 - score));
+  features[kFeature<"technical">] = 1;
+  EXPECT_NEAR(bent->Score(features), 1 / (1 + std::exp(-(1.25 * logit + 0.5))), 1e-9);
+}
+
+TEST(Model, ListensToTheBuiltInOneWhereItSaysSo) {
+  const auto alone = Model::Parse(kSmall), joined = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 0.5 0.25 1\n"));
+  ASSERT_TRUE(alone);
+  ASSERT_TRUE(joined) << joined.error().message;
+  EXPECT_FALSE(alone->listens());
+  ASSERT_TRUE(joined->listens());
+  const double logit = 0.5 * std::log(0.8 / 0.2) + 0.25 * std::log(0.3 / 0.7) + 1;
+  EXPECT_NEAR(joined->Join(0.8, 0.3), 1 / (1 + std::exp(-logit)), 1e-9);
+  for (const double score : {0.0, 1.0}) {
+    EXPECT_GT(joined->Join(score, score), 0);
+    EXPECT_LT(joined->Join(score, score), 1);
+  }
+}
+
 TEST(Model, ThresholdKeepsThePromiseOfItsRow) {
   const auto model = Model::Parse(kSmall);
   ASSERT_TRUE(model);
@@ -71,6 +97,12 @@ TEST(Model, SaysWhichLineIsWrong) {
   EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0.25 inf")).find("finite"), std::string::npos);
   EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0.25")).find("line 4"), std::string::npos);
   EXPECT_NE(Message(Replaced("intercept 0.5\n", "")).find("intercept"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "bend nothing 1 1")).find("does not know"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "bend cos 1")).find("bend needs FEATURE SLOPE OFFSET"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "bend cos -1 1")).find("above -1"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "builtin 1 1")).find("builtin needs SCALE WEIGHT OFFSET"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "builtin 1 0 1")).find("above 0"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "builtin 1 1 0\nbuiltin 1 1 0")).find("once"), std::string::npos);
   EXPECT_NE(Message(Replaced("leaf 1.5", "leaf x")).find("line 10"), std::string::npos);
   EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 0 2")).find("behind"), std::string::npos);
   EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 1 3")).find("behind"), std::string::npos);

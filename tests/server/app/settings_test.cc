@@ -126,6 +126,49 @@ TEST(Settings, ABadValueNamesSettingValueSourceAndWhatIsAllowed) {
   ExpectMentions(Refusal(LoadFlags({{"--storage-commit", "sometimes"}})), {"storage.commit", "each, interval, off"});
 }
 
+TEST(Settings, TheGrpcPortOfQdrantStopsTheStartWithWhatToWriteInstead) {
+  const auto refused = [](const std::string& url) { return Refusal(LoadVariables({{"REFLEX_QDRANT_URL", url}})); };
+  ExpectMentions(refused("http://qdrant.example:6334"),
+                 {"qdrant.url", "\"http://qdrant.example:6334\"", "gRPC", "write \"http://qdrant.example:6333\""});
+  ExpectMentions(refused("https://q.example:6334/"), {"write \"https://q.example:6333\""});
+  ExpectMentions(refused("localhost:6334"), {"write \"http://localhost:6333\""});
+  ExpectMentions(refused("grpc://q.example"), {"write \"http://q.example:6333\""});
+  ExpectMentions(refused("grpcs://q.example:6334"), {"write \"https://q.example:6333\""});
+  ExpectMentions(refused("q.example"), {"qdrant.url", "an http:// or https:// base URL", "the scheme is missing"});
+  for (const char* url : {"", "http://127.0.0.1:6333", "https://q.example", "http://[::1]:80/under/a/path"}) {
+    EXPECT_TRUE(LoadVariables({{"REFLEX_QDRANT_URL", url}})) << url;
+  }
+}
+
+TEST(Settings, APartIsInAFileOrOnAnotherMachine) {
+  ExpectMentions(Refusal(LoadFile("[embedder]\nurl = \"http://e\"\nmodel = \"m\"\n[model]\npath = \"m.gguf\"\n")),
+                 {"embedder.url and model.path exclude each other"});
+  ExpectMentions(Refusal(LoadFile("[reranker]\nurl = \"http://e\"\npath = \"m.gguf\"\n")),
+                 {"reranker.url and reranker.path exclude each other"});
+  ExpectMentions(Refusal(LoadFile("[embedder]\nurl = \"http://e\"\n")), {"embedder.model", "not empty with embedder.url"});
+  const auto loaded = LoadFile(R"(
+[embedder]
+url = "http://e:8080/v1"
+model = "m"
+form = "tei"
+key = "k"
+[reranker]
+url = "https://r"
+scores = "logit"
+[qdrant]
+url = "http://q:6333"
+api_key = "secret"
+time_limit = "70ms"
+)");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const RemoteSettings& remote = loaded->settings.remote;
+  EXPECT_EQ(remote.embedder.url, "http://e:8080/v1");
+  EXPECT_EQ(remote.embedder_form, "tei");
+  EXPECT_EQ(remote.reranker_scores, "logit");
+  EXPECT_EQ(remote.qdrant.key, "secret");
+  EXPECT_EQ(remote.qdrant_options.time_limit.count(), 70);
+}
+
 TEST(Settings, TiersAndSharesReachTheParts) {
   const auto all = LoadVariables({});
   ASSERT_TRUE(all) << all.error().message;

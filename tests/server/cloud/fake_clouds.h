@@ -17,8 +17,9 @@ struct FakeObject {
   int generation = 0;
 };
 
-// Cloud Storage's JSON API, the metadata server's tokens, the token endpoint and instances.stop, as far as they are used; bucket "b".
-// Behaviour as in Google's documentation: a session keeps what arrived in multiples of 256 KiB, an object appears when all is there.
+// Cloud Storage's JSON API, the metadata server's tokens, the token endpoint and instances.stop, as far as they are used; bucket
+// "bkt". Behaviour as in Google's documentation: a session keeps what arrived in multiples of 256 KiB, an object appears when all
+// is there.
 class FakeGoogle {
  public:
   FakeGoogle();
@@ -27,6 +28,7 @@ class FakeGoogle {
   std::string url() const { return http_.url(); }
   std::map<std::string, FakeObject> objects();
   void Put(const std::string& key, const std::string& bytes);
+  void Clear();
   // Tokens given so far are no longer taken.
   void ExpireTokens();
   // The metadata server may be asked only so; counts of what was asked are in http().
@@ -55,14 +57,15 @@ class FakeGoogle {
   std::mutex mutex_;
   std::map<std::string, FakeObject> objects_;
   std::map<std::string, Session> sessions_;
+  std::map<std::string, std::string> finished_;  // Session to key: asked again, it still answers.
   std::vector<std::string> assertions_;
   int token_ = 0, valid_from_ = 1, next_ = 1, lies_ = 0;
   bool stopped_ = false, keeps_cut_ = true;
   FakeHttp http_;
 };
 
-// S3's REST API, path style, bucket "b", with instance metadata v2 and StopInstances. Signatures are asked for, not checked (the tests
-// with a real server do that), but for their time: 15 minutes either way.
+// S3's REST API, path style, bucket "bkt", with instance metadata v2 and StopInstances. Signatures are asked for, not checked (the
+// tests with a real server do that), but for their time: 15 minutes either way.
 class FakeS3 {
  public:
   FakeS3();
@@ -71,6 +74,7 @@ class FakeS3 {
   std::string url() const { return http_.url(); }
   std::map<std::string, FakeObject> objects();
   void Put(const std::string& key, const std::string& bytes);
+  void Clear();
   int uploads_open();
   // Keys of the role that are taken; older ones are expired.
   void ExpireKeys();

@@ -29,6 +29,11 @@ std::map<std::string, FakeObject> FakeGoogle::objects() {
   return objects_;
 }
 
+void FakeGoogle::Clear() {
+  const std::lock_guard lock(mutex_);
+  objects_.clear();
+}
+
 void FakeGoogle::Put(const std::string& key, const std::string& bytes) {
   const std::lock_guard lock(mutex_);
   objects_[key] = {.bytes = bytes, .crc32c = cloud::Crc32cText(cloud::Crc32c(bytes)), .generation = next_++};
@@ -86,8 +91,8 @@ FakeReply FakeGoogle::Handle(const FakeRequest& request) {
     stopped_ = true;
     return Json(200, R"({"kind":"compute#operation","status":"RUNNING"})");
   }
-  if (request.path.starts_with("/upload/storage/v1/b/b/o")) return Upload(request);
-  if (request.path.starts_with("/storage/v1/b/b/o")) return Objects(request);
+  if (request.path.starts_with("/upload/storage/v1/b/bkt/o")) return Upload(request);
+  if (request.path.starts_with("/storage/v1/b/bkt/o")) return Objects(request);
   return Refuse(404, "The specified bucket does not exist.");
 }
 
@@ -116,7 +121,7 @@ FakeReply FakeGoogle::Upload(const FakeRequest& request) {
                      .crc32c = crc == std::string::npos ? "" : request.body.substr(crc + 10, 8),
                      .bytes = {},
                      .total = std::strtoull(request.Header("x-upload-content-length").c_str(), nullptr, 10)};
-    return {.status = 200, .headers = {{"Location", http_.url() + "/upload/storage/v1/b/b/o?upload_id=" + id}}};
+    return {.status = 200, .headers = {{"Location", http_.url() + "/upload/storage/v1/b/bkt/o?upload_id=" + id}}};
   }
   if (request.method == "DELETE") {
     sessions_.erase(request.Query("upload_id"));
@@ -126,6 +131,9 @@ FakeReply FakeGoogle::Upload(const FakeRequest& request) {
 }
 
 FakeReply FakeGoogle::Piece(const FakeRequest& request) {
+  if (const auto done = finished_.find(request.Query("upload_id")); done != finished_.end()) {
+    return Json(200, Describe(done->second, objects_[done->second]));
+  }
   const auto found = sessions_.find(request.Query("upload_id"));
   if (found == sessions_.end()) return Refuse(404, "no such session");
   Session& session = found->second;
@@ -151,6 +159,7 @@ FakeReply FakeGoogle::Piece(const FakeRequest& request) {
   }
   const std::string key = session.key;
   objects_[key] = {.bytes = session.bytes, .crc32c = session.crc32c, .generation = next_++};
+  finished_[found->first] = key;
   sessions_.erase(found);
   FakeObject told = objects_[key];
   if (lies_ > 0) --lies_, told.crc32c = "AAAAAA==";
@@ -164,7 +173,7 @@ std::string FakeGoogle::Describe(const std::string& key, const FakeObject& objec
 }
 
 FakeReply FakeGoogle::Objects(const FakeRequest& request) {
-  const std::string prefix = "/storage/v1/b/b/o";
+  const std::string prefix = "/storage/v1/b/bkt/o";
   if (request.path == prefix) {
     // Two a page, so that pages are turned.
     std::string items;
@@ -192,7 +201,8 @@ FakeReply FakeGoogle::Objects(const FakeRequest& request) {
   if (request.Query("alt") != "media") return Json(200, Describe(found->first, found->second));
   unsigned long long first = 0;
   if (std::sscanf(request.Header("range").c_str(), "bytes=%llu-", &first) != 1) return {.status = 200, .body = found->second.bytes};
-  return {.status = 206, .headers = {}, .body = found->second.bytes.substr(std::min<std::size_t>(first, found->second.bytes.size()))};
+  return {
+      .status = 206, .headers = {}, .body = found->second.bytes.substr(std::min<std::size_t>(first, found->second.bytes.size()))};
 }
 
 }  // namespace reflex::test

@@ -198,16 +198,13 @@ bool FakeHttp::OneRequest(int socket, std::string& pending) {
   Told(std::min(pending.size(), wanted));
   while (pending.size() < wanted) {
     std::size_t got = 0;
-    if (!Receive(socket, pending, &got)) {
-      request.cut = true;
-      break;
-    }
+    if (!Receive(socket, pending, &got)) break;
     Told(got);
   }
   request.body = pending.substr(0, std::min(wanted, pending.size()));
   pending.erase(0, request.body.size());
   const bool drop = fault && fault->take_only;
-  request.cut = request.cut || drop;
+  request.cut = request.body.size() < whole;
   if (fault && !drop) return Send(socket, request, *fault);
   FakeReply reply;
   {
@@ -219,14 +216,17 @@ bool FakeHttp::OneRequest(int socket, std::string& pending) {
     }
     reply = handler(request);
   }
-  return !request.cut && Send(socket, request, reply);
+  return !request.cut && !drop && Send(socket, request, reply);
 }
 
 std::optional<FakeReply> FakeHttp::Meet(const FakeRequest& request, const std::string& target) {
   const std::lock_guard lock(mutex_);
-  seen_.push_back(request.method + " " + target);
+  std::string haystack = target;
+  if (const std::string range = request.Header("content-range"); !range.empty())
+    haystack += range.starts_with("bytes */") ? " question" : " piece";
+  seen_.push_back(request.method + " " + haystack);
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-    if (fault->method != request.method || target.find(fault->part) == std::string::npos) continue;
+    if (fault->method != request.method || haystack.find(fault->part) == std::string::npos) continue;
     if (fault->skip-- > 0) return std::nullopt;
     FakeReply reply = std::move(fault->reply);
     faults_.erase(fault);

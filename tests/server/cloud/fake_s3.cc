@@ -19,6 +19,12 @@ FakeReply Refuse(int status, const std::string& code) {
           .body = "<?xml version=\"1.0\"?>\n<Error><Code>" + code + "</Code><Message>said &quot;no&quot;</Message></Error>"};
 }
 
+std::string Escaped(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '&' ? std::string("&amp;") : std::string(1, c);
+  return escaped;
+}
+
 std::string Etag(const std::string& bytes) {
   const std::string md5 = cloud::Md5(bytes);
   return "\"" + base::ToHex(std::span(reinterpret_cast<const std::uint8_t*>(md5.data()), md5.size())) + "\"";
@@ -33,6 +39,11 @@ FakeS3::FakeS3() {
 std::map<std::string, FakeObject> FakeS3::objects() {
   const std::lock_guard lock(mutex_);
   return objects_;
+}
+
+void FakeS3::Clear() {
+  const std::lock_guard lock(mutex_);
+  objects_.clear();
 }
 
 void FakeS3::Put(const std::string& key, const std::string& bytes) {
@@ -74,21 +85,22 @@ FakeReply FakeS3::Handle(const FakeRequest& request) {
     stopped_ = true;
     return {.status = 200, .headers = {}, .body = "<StopInstancesResponse/>"};
   }
-  if (request.path == "/b/") return List(request);
-  if (!request.path.starts_with("/b/")) return Refuse(404, "NoSuchBucket");
-  const std::string key = request.path.substr(3);
+  if (request.path == "/bkt/") return List(request);
+  if (!request.path.starts_with("/bkt/")) return Refuse(404, "NoSuchBucket");
+  const std::string key = request.path.substr(5);
   return request.query.contains("uploads") || request.query.contains("uploadId") ? Multipart(request, key) : Object(request, key);
 }
 
 FakeReply FakeS3::Metadata(const FakeRequest& request) {
-  if (request.path == "/latest/api/token") return {.status = request.method == "PUT" ? 200 : 405, .headers = {}, .body = "imds-token"};
+  if (request.path == "/latest/api/token")
+    return {.status = request.method == "PUT" ? 200 : 405, .headers = {}, .body = "imds-token"};
   if (request.Header("x-aws-ec2-metadata-token") != "imds-token") return {.status = 401, .headers = {}};
   if (request.path.ends_with("/security-credentials/")) return {.status = 200, .headers = {}, .body = "my-role\n"};
   if (request.path.ends_with("/security-credentials/my-role")) {
     return {.status = 200,
             .headers = {},
-            .body = R"({"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"secret","Token":"session-)" + std::to_string(role_) +
-                    R"(","Expiration":"2099-01-01T00:00:00Z"})"};
+            .body = R"({"Code":"Success","AccessKeyId":"ASIA","SecretAccessKey":"secret","Token":"session-)" +
+                    std::to_string(role_) + R"(","Expiration":"2099-01-01T00:00:00Z"})"};
   }
   if (request.path.ends_with("/instance-id")) return {.status = 200, .headers = {}, .body = "i-0123abcd"};
   if (request.path.ends_with("/placement/region")) return {.status = 200, .headers = {}, .body = "eu-central-1"};
@@ -123,7 +135,8 @@ FakeReply FakeS3::Object(const FakeRequest& request, const std::string& key) {
   if (found == objects_.end()) return Refuse(404, "NoSuchKey");
   const FakeObject& object = found->second;
   const std::string etag = "\"v" + std::to_string(object.generation) + "\"";
-  if (const std::string wanted = request.Header("if-match"); !wanted.empty() && wanted != etag) return Refuse(412, "PreconditionFailed");
+  if (const std::string wanted = request.Header("if-match"); !wanted.empty() && wanted != etag)
+    return Refuse(412, "PreconditionFailed");
   FakeReply reply{.status = 200, .headers = {{"ETag", etag}, {"x-amz-meta-reflex-crc32c", object.crc32c}}, .body = object.bytes};
   unsigned long long first = 0;
   if (std::sscanf(request.Header("range").c_str(), "bytes=%llu-", &first) == 1) {
@@ -177,14 +190,17 @@ FakeReply FakeS3::List(const FakeRequest& request) {
     more = count++ == 2;
     if (more) break;
     last = key;
-    items += "<Contents><Key>" + key + "</Key><LastModified>2026-03-09T17:0" + std::to_string(object.generation % 10) +
+    items += "<Contents><Key>" + Escaped(key) + "</Key><LastModified>2026-03-09T17:0" + std::to_string(object.generation % 10) +
              ":06.000Z</LastModified><Size>" + std::to_string(object.bytes.size()) + "</Size></Contents>";
   }
   return {.status = 200,
           .headers = {},
-          .body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>"
-                  "<IsTruncated>" + std::string(more ? "true" : "false") + "</IsTruncated>" +
-                  (more ? "<NextContinuationToken>" + last + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
+          .body =
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult "
+              "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>"
+              "<IsTruncated>" +
+              std::string(more ? "true" : "false") + "</IsTruncated>" +
+              (more ? "<NextContinuationToken>" + Escaped(last) + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
 }
 
 }  // namespace reflex::test

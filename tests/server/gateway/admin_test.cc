@@ -110,6 +110,15 @@ TEST_F(AdminTest, ReadySaysWhyItIsNot) {
   EXPECT_EQ(Ask("GET", "/ready")->status, 503);
 }
 
+TEST_F(AdminTest, ReadyTellsHowFarARestoringIs) {
+  world_.readiness.Set(Readiness::State::kRestoring);
+  world_.readiness.SetPercent(42);
+  const auto reply = Ask("GET", "/ready");
+  EXPECT_EQ(reply->status, 503);
+  EXPECT_EQ(reply->sent,
+            "{\"status\":\"not_ready\",\"state\":\"restoring\",\"reasons\":[\"the program is restoring\"],\"percent\":42}");
+}
+
 TEST_F(AdminTest, ADegradedStoreIsReadyWithAReason) {
   store_->Degrade("the \"disk\" is full");
   auto reply = Ask("GET", "/ready");
@@ -120,6 +129,13 @@ TEST_F(AdminTest, ADegradedStoreIsReadyWithAReason) {
   reply = Ask("GET", "/ready");
   EXPECT_EQ(reply->status, 503);
   EXPECT_NE(reply->sent.find("\"the program is draining\",\"store: the"), std::string::npos) << reply->sent;
+}
+
+TEST_F(AdminTest, OtherPartsThatDoNotWorkAreReasonsToo) {
+  world_.parts.degraded = [] { return std::vector<std::string>{"qdrant is not asked for now: no \"answer\""}; };
+  const auto reply = Ask("GET", "/ready");
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(reply->sent, R"({"status":"degraded","state":"serving","reasons":["qdrant is not asked for now: no \"answer\""]})");
 }
 
 TEST_F(AdminTest, MetricsArePrometheusText) {

@@ -127,6 +127,15 @@ TEST_F(ChatPolicy, StoreTrueAndWebSearchAreBypassed) {
   EXPECT_EQ(world_.cache->Stats().memory_entries, 0u);
 }
 
+TEST_F(ChatPolicy, WhileTheCacheIsRestoredRequestsPassThrough) {
+  world_.Start();
+  world_.readiness.Set(Readiness::State::kRestoring);
+  for (int round = 0; round < 2; ++round) EXPECT_EQ(Of(Run({})), "bypass restoring | reflex; fwd=bypass; fwd-status=200");
+  EXPECT_EQ(world_.cache->Stats().memory_entries, 0u);
+  world_.readiness.Set(Readiness::State::kServing);
+  EXPECT_EQ(Of(Run({})), "miss no-entry | reflex; fwd=miss; fwd-status=200");
+}
+
 TEST_F(ChatPolicy, UnreadableBodiesGoAsTheyAre) {
   world_.provider.OnCall(nullptr);
   world_.Start();

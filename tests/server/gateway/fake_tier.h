@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "reflex/entry_store.h"
 #include "reflex/semantic_tier.h"
 
 namespace reflex::gateway::testing {
@@ -60,6 +61,10 @@ class FakeTier final : public SemanticTier {
     labels.push_back("report-wrong " + std::string(name_space));
     return {};
   }
+  void Purged(const PurgeRule& rule) override {
+    std::lock_guard lock(mutex_);
+    purged.push_back(rule);
+  }
   void ReportRight(std::string_view name_space) override {
     std::lock_guard lock(mutex_);
     labels.push_back("report-right " + std::string(name_space));
@@ -81,6 +86,15 @@ class FakeTier final : public SemanticTier {
     return out;
   }
 
+  // Of all that was stored, in no order.
+  std::vector<Digest> Scopes() {
+    std::lock_guard lock(mutex_);
+    std::vector<Digest> scopes;
+    for (const auto& [scope, entries] : by_scope_) {
+      if (!entries.empty()) scopes.push_back(scope);
+    }
+    return scopes;
+  }
   std::vector<std::string> TakeLabels() {
     std::lock_guard lock(mutex_);
     return std::exchange(labels, {});
@@ -95,6 +109,7 @@ class FakeTier final : public SemanticTier {
   std::vector<Miss> always_miss;
   std::vector<BudgetView> budgets;
   std::vector<std::string> labels;
+  std::vector<PurgeRule> purged;
   std::vector<std::shared_ptr<const SimilarVector>> stored_vectors;
   int lookups = 0;
   bool loading = false;

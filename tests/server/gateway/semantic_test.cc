@@ -1,4 +1,6 @@
 #include <chrono>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +65,42 @@ TEST_F(Semantic, StreamsAndPlainAnswersServeEachOther) {
   EXPECT_EQ(Of(replay), "hit-l2-canonical");
   EXPECT_EQ(ContentOf(replay->body()), "answer 1");
   EXPECT_EQ(DataOf(replay->body()).back(), "[DONE]");
+}
+
+TEST_F(Semantic, AScopeEndsWithItsTenant) {
+  world_.Start();
+  Request other = Chat("Capital of France?");
+  other.headers[0].second = "Bearer sk-other";
+  Ask("Capital of France?");
+  Ask("Capital of France?", {{"x-reflex-namespace", "n"}});
+  world_.Run(other);
+  std::multiset<std::uint64_t> tenants;
+  for (const Digest& scope : world_.tier.Scopes()) tenants.insert(TenantTag(scope));
+  ASSERT_EQ(tenants.size(), 3U);
+  // Two scopes of one tenant, one of another.
+  EXPECT_EQ(std::set<std::uint64_t>(tenants.begin(), tenants.end()).size(), 2U);
+  EXPECT_FALSE(tenants.contains(0));
+}
+
+TEST_F(Semantic, APurgeReachesTheTier) {
+  world_.Start();
+  Ask("Capital of France?");
+  const Headers admin{{"authorization", "Bearer let-me-in"}};
+  const auto purge = [&](std::string body) {
+    Request request = Chat("q");
+    request.target = "/v1/reflex/purge";
+    request.headers = admin;
+    request.body = std::move(body);
+    return world_.Run(std::move(request))->status();
+  };
+  EXPECT_EQ(purge(R"({"model":"x","tag":"t"})"), 200);
+  EXPECT_EQ(purge(R"({"model":"x","dry_run":true})"), 200);
+  EXPECT_EQ(purge(R"({"all":true})"), 200);
+  ASSERT_EQ(world_.tier.purged.size(), 2U);
+  EXPECT_EQ(world_.tier.purged[0].model, "x");
+  EXPECT_EQ(world_.tier.purged[0].tag, "t");
+  EXPECT_FALSE(world_.tier.purged[1].model || world_.tier.purged[1].tag || world_.tier.purged[1].name_space);
+  EXPECT_GT(world_.tier.purged[1].before_ms, 0);
 }
 
 TEST_F(Semantic, OtherTenantNeverHits) {

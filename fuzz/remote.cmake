@@ -1,0 +1,3 @@
+reflex_fuzzer(remote_qdrant reflex_remote)
+reflex_fuzzer(remote_embeddings reflex_remote)
+reflex_fuzzer(remote_scores reflex_remote)
