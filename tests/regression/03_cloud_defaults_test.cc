@@ -55,8 +55,10 @@ TEST(CloudDefaults, AreSafeAnywhere) {
   const std::map<std::string, std::string> safe = {
       {"REFLEX_IDLE_TIMEOUT_SECS", "0"}, {"REFLEX_ENABLE_INSTANCE_STOP", "false"}, {"REFLEX_IDLE_STOP_UNSAVED", "false"}};
   // Names of other rooms' settings, which need not be there; where they are, these are their defaults.
-  const std::map<std::string, std::string> safe_where_present = {{"REFLEX_CLOUD_PROVIDER", "local"}, {"REFLEX_SNAPSHOT_TARGET", ""},
-                                                                 {"REFLEX_SNAPSHOT_INTERVAL", "0s"}, {"REFLEX_CLOUD_STOP_COMMAND", ""},
+  const std::map<std::string, std::string> safe_where_present = {{"REFLEX_CLOUD_PROVIDER", "local"},
+                                                                 {"REFLEX_SNAPSHOT_TARGET", ""},
+                                                                 {"REFLEX_SNAPSHOT_INTERVAL", "0s"},
+                                                                 {"REFLEX_CLOUD_STOP_COMMAND", ""},
                                                                  {"REFLEX_GCS_BUCKET", ""}};
   const app::Settings defaults;
   std::size_t checked = 0;
@@ -88,7 +90,8 @@ TEST(CloudDefaults, NothingStopsTheMachineUnlessItIsNamed) {
 TEST(CloudDefaults, AStartWithoutSettingsCallsNoMetadataServer) {
   MetadataTrap trap;
   TempFolder folder;
-  Process::Environment environment = {{"GCE_METADATA_HOST", trap.host()}, {"AWS_EC2_METADATA_SERVICE_ENDPOINT", trap.url()},
+  Process::Environment environment = {{"GCE_METADATA_HOST", trap.host()},
+                                      {"AWS_EC2_METADATA_SERVICE_ENDPOINT", trap.url()},
                                       {"REFLEX_CLOUD_METADATA_ENDPOINT", trap.url()}};
   Served served(folder, {}, environment);
   EXPECT_EQ(Ask(served.port(), "GET", "/ready").status, 200);
