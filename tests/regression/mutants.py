@@ -50,7 +50,7 @@ MUTANTS = [
      "options.max_wrong_hits <= 0.2)) return refuse(\"max_wrong_hits\", \"0.0005 to 0.2\");",
      "options.max_wrong_hits <= 0.2)) std::terminate();"),
     ("12", "OddAnswer.*", "server/wire/chat_answer.cc",
-     "    answer.unstorable = kNotJson;\n    return answer;\n", "    __builtin_trap();\n"),
+     "    answer.unstorable = kNotJson;\n    return answer;\n", "    answer.unstorable = kNotJson;\n    __builtin_trap();\n"),
     ("13", "CollectionOnce.*", "server/remote/qdrant_index.cc",
      "  if (!desk->ready()) prepared = desk->Prepare(desk->options.write_time_limit);",
      "  prepared = desk->Prepare(desk->options.write_time_limit);"),
