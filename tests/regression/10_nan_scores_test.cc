@@ -6,9 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "lib/vector/fixture.h"
-#include "regression/add_vector.h"
 #include "regression/tier_world.h"
+#include "support/vector_fixture.h"
 #include "vector/local_index.h"
 
 namespace reflex::regression {
@@ -30,7 +29,7 @@ TEST(NanScores, VectorsThatWentBadAreLeftOutAndTheRestIsInOrder) {
   ASSERT_NE(index, nullptr);
   for (std::uint64_t label = 0; label < 100; ++label) {
     model.vectors[label] = vector::RandomVector(random, kDimension);
-    ASSERT_TRUE(AddVector(*index, vector::ScopeOf(1), label, model.vectors[label]).has_value());
+    ASSERT_TRUE(index->Add(vector::ScopeOf(1), label, model.vectors[label], {}).has_value());
   }
   const auto found = index->Search(vector::ScopeOf(1), vector::RandomVector(random, kDimension), 100);
   ASSERT_TRUE(found.has_value());
@@ -47,7 +46,7 @@ TEST(NanScores, NoneEntersTheIndex) {
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
     std::vector<float> vector(8, 1.0F);
     vector[5] = bad;
-    EXPECT_EQ(AddVector(*index, vector::ScopeOf(1), 1, vector).error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(index->Add(vector::ScopeOf(1), 1, vector, {}).error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(index->Search(vector::ScopeOf(1), vector, 1).error().code, ErrorCode::kInvalidArgument);
   }
   EXPECT_EQ(index->Count(vector::ScopeOf(1)), 0u);

@@ -7,10 +7,9 @@
 #include <thread>
 
 #include "lib/store/store_test_util.h"
-#include "lib/vector/fixture.h"
 #include "reflex/lmdb_store.h"
-#include "regression/add_vector.h"
 #include "regression/meeting.h"
+#include "support/vector_fixture.h"
 #include "vector/local_index.h"
 
 namespace reflex::regression {
@@ -28,7 +27,7 @@ TEST(ReadersLock, TwoSearchesAreInsideTheIndexAtOnce) {
       },
       [](std::function<void()>) { return false; });
   model.vectors[1] = vector::RandomVector(random, 16);
-  ASSERT_TRUE(AddVector(*index, vector::ScopeOf(1), 1, model.vectors[1]).has_value());
+  ASSERT_TRUE(index->Add(vector::ScopeOf(1), 1, model.vectors[1], {}).has_value());
   const auto search = [&] { EXPECT_TRUE(index->Search(vector::ScopeOf(1), model.vectors[1], 1).has_value()); };
   std::thread other(search);
   search();

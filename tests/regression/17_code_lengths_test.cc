@@ -4,8 +4,7 @@
 
 #include <vector>
 
-#include "lib/vector/fixture.h"
-#include "regression/add_vector.h"
+#include "support/vector_fixture.h"
 #include "vector/local_index.h"
 
 namespace reflex::vector {
@@ -16,10 +15,10 @@ TEST(CodeLengths, AVectorOfAnotherLengthIsRefused) {
     const auto index = LocalIndex::Create(
         dimension, {}, [](std::uint64_t, std::span<float>) { return false; }, [](std::function<void()>) { return false; });
     ASSERT_NE(index, nullptr);
-    ASSERT_TRUE(regression::AddVector(*index, ScopeOf(1), 1, std::vector<float>(dimension, 1.0F)).has_value());
+    ASSERT_TRUE(index->Add(ScopeOf(1), 1, std::vector<float>(dimension, 1.0F), {}).has_value());
     for (const std::size_t other : {dimension - 1, dimension + 1, dimension + 64, dimension * 2}) {
       const std::vector<float> vector(other, 1.0F);
-      const auto added = regression::AddVector(*index, ScopeOf(1), 2, vector);
+      const auto added = index->Add(ScopeOf(1), 2, vector, {});
       ASSERT_FALSE(added.has_value()) << dimension << " took " << other;
       EXPECT_EQ(added.error().code, ErrorCode::kInvalidArgument);
       const auto found = index->Search(ScopeOf(1), vector, 1);

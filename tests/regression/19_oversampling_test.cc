@@ -3,8 +3,7 @@
 
 #include <random>
 
-#include "lib/vector/fixture.h"
-#include "regression/add_vector.h"
+#include "support/vector_fixture.h"
 #include "vector/local_index.h"
 
 namespace reflex::vector {
@@ -38,7 +37,7 @@ TEST(Oversampling, BoundsWhatASearchReads) {
       [](std::function<void()>) { return false; });
   for (std::uint64_t label = 0; label < 1000; ++label) {
     model.vectors[label] = RandomVector(random, 32);
-    ASSERT_TRUE(regression::AddVector(*index, ScopeOf(1), label, model.vectors[label]).has_value());
+    ASSERT_TRUE(index->Add(ScopeOf(1), label, model.vectors[label], {}).has_value());
   }
   ASSERT_TRUE(index->Search(ScopeOf(1), model.vectors[5], 5).has_value());
   EXPECT_EQ(read, 40u);

@@ -23,8 +23,12 @@ ONE_AT_A_TIME = "static base::Mutex one_at_a_time;\n  base::MutexLock one(one_at
 
 # Number, tests, file, what stands there, what the defect puts there.
 MUTANTS = [
+    ("01", "IdleStop.*", "server/gateway/gateway.cc",
+     "IsProbePath(context.head().path) ? nullptr : &context.thread.activity", "nullptr"),
     ("02", "EmbeddingDimension.*", "lib/vector/local_index.cc",
      "LocalIndex::dimension() const { return core_->dimension(); }", "LocalIndex::dimension() const { return 384; }"),
+    ("03", "CloudDefaults.*", "server/app/maintenance_options.h",
+     "bool stop_instance = false;", "bool stop_instance = true;"),
     ("04", "EmbedderLock.*", "lib/cache/semantic_judge.cc",
      "  std::optional<Embedding>& held = model_ != nullptr ? question.by_model : question.by_words;\n",
      "  " + ONE_AT_A_TIME + "std::optional<Embedding>& held = model_ != nullptr ? question.by_model : question.by_words;\n"),
@@ -46,7 +50,10 @@ MUTANTS = [
      "options.max_wrong_hits <= 0.2)) return refuse(\"max_wrong_hits\", \"0.0005 to 0.2\");",
      "options.max_wrong_hits <= 0.2)) std::terminate();"),
     ("12", "OddAnswer.*", "server/wire/chat_answer.cc",
-     "    answer.unstorable = kNotJson;\n    return answer;\n", "    std::terminate();\n"),
+     "    answer.unstorable = kNotJson;\n    return answer;\n", "    answer.unstorable = kNotJson;\n    __builtin_trap();\n"),
+    ("13", "CollectionOnce.*", "server/remote/qdrant_index.cc",
+     "  if (!desk->ready()) prepared = desk->Prepare(desk->options.write_time_limit);",
+     "  prepared = desk->Prepare(desk->options.write_time_limit);"),
     ("14", "KeyAllocation.*", "lib/cache/memory_tier.cc",
      "EntryPtr MemoryTier::Find(const Digest& key) {\n",
      "EntryPtr MemoryTier::Find(const Digest& key) {\n"
