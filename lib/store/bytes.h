@@ -61,7 +61,9 @@ class ByteReader {
     if (ok_) std::memcpy(digest.bytes.data(), raw.data(), raw.size());
     return digest;
   }
-  std::string Text() { return std::string(Bytes(Number<std::uint32_t>())); }
+  // A length and so many bytes.
+  std::string_view View() { return Bytes(Number<std::uint32_t>()); }
+  std::string Text() { return std::string(View()); }
 
   bool ok() const { return ok_; }
   std::string_view rest() const { return rest_; }
