@@ -35,6 +35,8 @@ HOSTS = {
     "api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "me.openai.azure.com", "openrouter.ai",
     "github.com", "www.apache.org", "www.rfc-editor.org", "datatracker.ietf.org", "httpwg.org", "www.iana.org", "keepachangelog.com",
     "semver.org", "prometheus.io", "www.w3.org", "html.spec.whatwg.org", "www.boost.org", "cmake.org", "dl.acm.org", "www.usenix.org",
+    "www.googleapis.com", "storage.googleapis.com", "compute.googleapis.com", "oauth2.googleapis.com", "s3.amazonaws.com",
+    "example.amazonaws.com", "examplebucket.s3.amazonaws.com",
     "s3fifo.com", "www.openssl.org", "www.openldap.org", "json.schemastore.org", "no-color.org",
 }
 

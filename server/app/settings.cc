@@ -544,8 +544,9 @@ constexpr Setting kTable[] = {
     {.key = "cloud.endpoint",
      .kind = Kind::kUrl,
      .field = [](Settings& s) -> Field { return &s.instance.cloud.endpoint; },
-     .help = "Base URL of the object service that gs:// or s3:// means, for S3 compatibles and private endpoints. Empty: the public "
-             "cloud's."},
+     .help =
+         "Base URL of the object service that gs:// or s3:// means, for S3 compatibles and private endpoints. Empty: the public "
+         "cloud's."},
     {.key = "cloud.s3_style",
      .kind = Kind::kChoice,
      .field = [](Settings& s) -> Field { return &s.instance.cloud.s3_style; },
@@ -555,8 +556,9 @@ constexpr Setting kTable[] = {
     {.key = "cloud.credentials_file",
      .kind = Kind::kPath,
      .field = [](Settings& s) -> Field { return &s.instance.cloud.credentials_file; },
-     .help = "gs: a service account's key (JSON). s3: a file like ~/.aws/credentials. \"none\": requests are not signed. Empty: the "
-             "cloud's usual variables and files, then the machine's metadata server."},
+     .help =
+         "gs: a service account's key (JSON). s3: a file like ~/.aws/credentials. \"none\": requests are not signed. Empty: the "
+         "cloud's usual variables and files, then the machine's metadata server."},
     {.key = "cloud.ca_file",
      .kind = Kind::kPath,
      .field = [](Settings& s) -> Field { return &s.instance.cloud.ca_file; },
@@ -564,7 +566,8 @@ constexpr Setting kTable[] = {
     {.key = "cloud.metadata_endpoint",
      .kind = Kind::kUrl,
      .field = [](Settings& s) -> Field { return &s.instance.cloud.metadata_endpoint; },
-     .help = "Base URL of the machine's metadata server. Empty: http://169.254.169.254. Asked only for credentials that are found nowhere "
+     .help = "Base URL of the machine's metadata server. Empty: http://169.254.169.254. Asked only for credentials that are found "
+             "nowhere "
              "else, and by a stop."},
     {.key = "cloud.instance_endpoint",
      .kind = Kind::kUrl,

@@ -18,7 +18,24 @@ namespace {
 
 constexpr std::chrono::hours kLeftoverAge{24};
 
-std::string TemporaryPrefix(const std::filesystem::path& path) { return "." + path.filename().string() + ".part-"; }
+constexpr std::string_view kMark = ".part-";
+constexpr std::size_t kRandomBytes = 8;
+// Of the final name; all of it would make names longer than file systems take.
+constexpr std::size_t kNamePart = 200;
+
+std::string TemporaryName(const std::filesystem::path& path) {
+  std::array<std::uint8_t, kRandomBytes> random;
+  base::RandomBytes(random);
+  return "." + path.filename().string().substr(0, kNamePart) + std::string(kMark) + base::ToHex(random);
+}
+
+// True for a name that TemporaryName makes.
+bool IsTemporary(std::string_view name) {
+  const std::size_t mark = name.rfind(kMark);
+  if (!name.starts_with('.') || mark == name.npos) return false;
+  const std::string_view random = name.substr(mark + kMark.size());
+  return random.size() == 2 * kRandomBytes && random.find_first_not_of("0123456789abcdef") == random.npos;
+}
 
 std::filesystem::path FolderOf(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -26,10 +43,9 @@ std::filesystem::path FolderOf(const std::filesystem::path& path) {
 
 void RemoveLeftovers(const std::filesystem::path& path) {
   std::error_code error;
-  const std::string prefix = TemporaryPrefix(path);
   std::filesystem::directory_iterator folder(FolderOf(path), error);
   for (const std::filesystem::directory_iterator end; !error && folder != end; folder.increment(error)) {
-    if (!folder->path().filename().string().starts_with(prefix)) continue;
+    if (!IsTemporary(folder->path().filename().string())) continue;
     std::error_code ignored;
     const auto written = folder->last_write_time(ignored);
     if (ignored || std::filesystem::file_time_type::clock::now() - written < kLeftoverAge) continue;
@@ -73,11 +89,9 @@ Result<void> OutgoingFile::Read(std::uint64_t offset, std::size_t size, std::str
 Result<std::unique_ptr<IncomingFile>> IncomingFile::Create(const std::filesystem::path& path) {
   if (!path.has_filename()) return Fail(ErrorCode::kIo, path.string() + " has no file name");
   RemoveLeftovers(path);
-  std::array<std::uint8_t, 8> random;
-  base::RandomBytes(random);
   std::unique_ptr<IncomingFile> file(new IncomingFile());
   file->path_ = path;
-  const std::filesystem::path temporary = FolderOf(path) / (TemporaryPrefix(path) + base::ToHex(random));
+  const std::filesystem::path temporary = FolderOf(path) / TemporaryName(path);
   file->fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file->fd_ < 0) return std::unexpected(base::FileError("cannot create", temporary, errno));
   file->temporary_ = temporary;

@@ -32,7 +32,7 @@ class OutgoingFile {
 };
 
 // A file that is being received: bytes gather under a temporary name beside it and get the final name at Commit. Without Commit the
-// destructor removes them. What a killed process left behind is removed by the next Create for the same name after a day.
+// destructor removes them. What killed processes left behind in a folder is removed by a Create there after a day.
 // Not thread-safe.
 class IncomingFile {
  public:

@@ -79,8 +79,8 @@ Result<void> GcsUpload::Step() {
     reason = caller_.StatusError(operation_, *reply);
     after = RetryAfter(*reply, operation_.clock().WallMs());
   } else {
-    ask_state_ = false;
-    return Understand(*reply);
+    const bool asked = std::exchange(ask_state_, false);
+    return Understand(*reply, asked);
   }
   // Whatever arrived of the piece counts: the server is asked.
   ask_state_ = true;
@@ -108,12 +108,12 @@ Result<HttpReply> GcsUpload::AskState() {
       operation_, {.method = "PUT", .url = session_, .headers = {{"Content-Range", "bytes */" + std::to_string(file_.bytes())}}});
 }
 
-Result<void> GcsUpload::Understand(const HttpReply& reply) {
-  if (reply.status == kResumeIncomplete) return Advance(reply);
+Result<void> GcsUpload::Understand(const HttpReply& reply, bool asked) {
+  if (reply.status == kResumeIncomplete) return Advance(reply, asked);
   if (!reply.ok()) {
     Error error = caller_.StatusError(operation_, reply);
     // To the last piece this is how the server says that the checksum does not fit.
-    if (reply.status == 400 && at_ + piece_.size() == file_.bytes()) error.code = ErrorCode::kCorrupt;
+    if (reply.status == 400 && !asked && at_ + piece_.size() == file_.bytes()) error.code = ErrorCode::kCorrupt;
     return std::unexpected(std::move(error));
   }
   Result<StorageObject> object = ParseStorageObject(reply.body);
@@ -123,7 +123,7 @@ Result<void> GcsUpload::Understand(const HttpReply& reply) {
 }
 
 // "Range: bytes=0-N" says that N + 1 bytes are held; without it, none are.
-Result<void> GcsUpload::Advance(const HttpReply& reply) {
+Result<void> GcsUpload::Advance(const HttpReply& reply, bool asked) {
   const std::string_view range = reply.Header("range");
   std::uint64_t held = 0;
   if (!range.empty()) {
@@ -135,16 +135,12 @@ Result<void> GcsUpload::Advance(const HttpReply& reply) {
     }
     held = *last + 1;
   }
-  if (held > at_) {
-    operation_.Moved();
-  } else if (held < at_ || file_.bytes() > 0) {
-    // Nothing was kept of what was sent: not an endless loop, but one of the repeats.
-    const Error reason{ErrorCode::kUnavailable, operation_.what() + ": the server kept nothing of the last piece"};
-    at_ = held;
-    return operation_.WaitToRetry(reason);
-  }
+  const bool moved = held > at_;
   at_ = held;
-  return {};
+  if (moved) operation_.Moved();
+  if (moved || asked) return {};
+  // Nothing was kept of a piece that was sent: not an endless loop, but one of the repeats.
+  return operation_.WaitToRetry({ErrorCode::kUnavailable, operation_.what() + ": the server kept nothing of the last piece"});
 }
 
 }  // namespace reflex::cloud

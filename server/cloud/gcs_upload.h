@@ -28,8 +28,9 @@ class GcsUpload {
   Result<void> Step();
   Result<HttpReply> SendPiece();
   Result<HttpReply> AskState();
-  Result<void> Understand(const HttpReply& reply);
-  Result<void> Advance(const HttpReply& reply);
+  // `asked`: the reply to AskState.
+  Result<void> Understand(const HttpReply& reply, bool asked);
+  Result<void> Advance(const HttpReply& reply, bool asked);
 
   RemoteCaller& caller_;
   Operation& operation_;

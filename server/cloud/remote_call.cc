@@ -56,7 +56,10 @@ Result<void> Operation::Report(std::uint64_t done) {
 }
 
 Result<void> Operation::WaitToRetry(const Error& reason, std::optional<milliseconds> retry_after) {
-  if (retries_ >= options_.retries_max) return std::unexpected(reason);
+  if (given_up_ || retries_ >= options_.retries_max) {
+    // A connection that is cut each time is, for a caller, a place that cannot be reached.
+    return Fail(reason.code == ErrorCode::kClosed ? ErrorCode::kUnavailable : reason.code, reason.message);
+  }
   milliseconds pause = options_.retry_pause;
   for (std::uint32_t i = 0; i < retries_ && pause < options_.retry_pause_max; ++i) pause *= 2;
   pause = retry_after ? *retry_after : Jittered(std::min(pause, options_.retry_pause_max));
@@ -97,7 +100,11 @@ Result<HttpReply> RemoteCaller::Once(Operation& operation, const HttpRequest& re
     if (!attempt.progress) {
       attempt.progress = [&operation](std::uint64_t, std::uint64_t) { return operation.Continues(operation.done()); };
     }
-    if (signer_ != nullptr) REFLEX_CHECK(signer_->Sign(operation, attempt));
+    if (Result<void> signed_now = signer_ == nullptr ? Result<void>() : signer_->Sign(operation, attempt); !signed_now) {
+      // Whoever gives credentials was asked again already where that helps.
+      operation.GiveUp();
+      return std::unexpected(std::move(signed_now).error());
+    }
     REFLEX_TRY(HttpReply reply, http_.Call(attempt));
     const bool refused = reply.status == 400 || reply.status == 401 || reply.status == 403;
     if (!refused || repeated || signer_ == nullptr || !signer_->Refused(reply)) return reply;

@@ -25,6 +25,8 @@ class Operation {
   // Pauses before a repeat: `retry_after` where the server named a time, else twice the last pause, of which a random half.
   // Returns: `reason` when no repeat is left, kTimeout when no time is, kCancelled.
   Result<void> WaitToRetry(const Error& reason, std::optional<std::chrono::milliseconds> retry_after = std::nullopt);
+  // No repeat can help from here: the next WaitToRetry returns its reason.
+  void GiveUp() { given_up_ = true; }
   // Something was achieved that need not be repeated; repeats are counted from here.
   void Moved() { retries_ = 0; }
   // Tells progress. Returns: kCancelled.
@@ -51,6 +53,7 @@ class Operation {
   std::uint64_t done_ = 0;
   std::int64_t started_ns_;
   std::uint32_t retries_ = 0;
+  bool given_up_ = false;
 };
 
 // Gives a request what proves who sends it. Thread-safe.

@@ -8,7 +8,8 @@
 
 namespace reflex::test {
 
-// A child process that dies with this one. Its standard output is read by line; its standard input stays open until it is destroyed.
+// A child process that dies with this one. Its standard output is read by line; its standard input stays open until it is
+// destroyed.
 class Child {
  public:
   explicit Child(std::vector<std::string> arguments);

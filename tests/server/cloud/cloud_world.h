@@ -40,7 +40,8 @@ class CloudFolder {
   const std::filesystem::path& path() const { return path_; }
   // Everything in it, hidden temporaries included.
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
   }
 
  private:

@@ -59,13 +59,13 @@ class GoogleCredentials : public ::testing::Test {
  protected:
   GoogleCredentials() { world_.options.endpoint = world_.options.metadata_endpoint = fake_.url(); }
   Result<void> List() {
-    const auto listed = world_.Open("gs://b/p")->List();
+    const auto listed = world_.Open("gs://bkt/p")->List();
     if (!listed) return std::unexpected(listed.error());
     return {};
   }
   std::filesystem::path KeyFile() {
-    const std::string json = R"({"type":"service_account","client_email":"me@project","private_key_id":"kid1","token_uri":")" + fake_.url() +
-                             R"(/token","private_key":)" + cloud::JsonQuote(key_.Pem()) + "}";
+    const std::string json = R"({"type":"service_account","client_email":"me@project","private_key_id":"kid1","token_uri":")" +
+                             fake_.url() + R"(/token","private_key":)" + cloud::JsonQuote(key_.Pem()) + "}";
     WriteBytes(world_.folder / "key.json", json);
     return world_.folder / "key.json";
   }
@@ -129,14 +129,16 @@ TEST_F(GoogleCredentials, AClockThatTheTokenEndpointRefusesIsCorrected) {
   ASSERT_TRUE(List());
   const std::string form = fake_.assertions().at(0);
   const std::string assertion = form.substr(form.rfind('=') + 1);
-  const std::string claims = DecodeBase64Url(assertion.substr(assertion.find('.') + 1, assertion.rfind('.') - assertion.find('.') - 1));
+  const std::string claims =
+      DecodeBase64Url(assertion.substr(assertion.find('.') + 1, assertion.rfind('.') - assertion.find('.') - 1));
   const std::int64_t issued_s = std::strtoll(claims.c_str() + claims.find("\"iat\":") + 6, nullptr, 10);
   EXPECT_LT(std::abs(issued_s - fake_.http().NowMs() / 1000), 60);
 }
 
 TEST_F(GoogleCredentials, ARefusedAccountIsNamed) {
   world_.options.credentials_file = KeyFile();
-  fake_.http().Plant("POST", "/token", {.status = 400, .headers = {}, .body = R"({"error":"invalid_grant","error_description":"gone"})"});
+  fake_.http().Plant("POST", "/token",
+                     {.status = 400, .headers = {}, .body = R"({"error":"invalid_grant","error_description":"gone"})"});
   const auto listed = List();
   ASSERT_FALSE(listed);
   EXPECT_EQ(listed.error().code, ErrorCode::kUnavailable);
@@ -168,7 +170,7 @@ class AwsCredentials : public ::testing::Test {
  protected:
   AwsCredentials() { world_.options.endpoint = world_.options.metadata_endpoint = fake_.url(); }
   Result<void> List() {
-    const auto listed = world_.Open("s3://b/p")->List();
+    const auto listed = world_.Open("s3://bkt/p")->List();
     if (!listed) return std::unexpected(listed.error());
     return {};
   }

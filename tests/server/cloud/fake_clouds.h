@@ -18,8 +18,8 @@ struct FakeObject {
 };
 
 // Cloud Storage's JSON API, the metadata server's tokens, the token endpoint and instances.stop, as far as they are used; bucket
-// "b". Behaviour as in Google's documentation: a session keeps what arrived in multiples of 256 KiB, an object appears when all is
-// there.
+// "bkt". Behaviour as in Google's documentation: a session keeps what arrived in multiples of 256 KiB, an object appears when all
+// is there.
 class FakeGoogle {
  public:
   FakeGoogle();
@@ -64,7 +64,7 @@ class FakeGoogle {
   FakeHttp http_;
 };
 
-// S3's REST API, path style, bucket "b", with instance metadata v2 and StopInstances. Signatures are asked for, not checked (the
+// S3's REST API, path style, bucket "bkt", with instance metadata v2 and StopInstances. Signatures are asked for, not checked (the
 // tests with a real server do that), but for their time: 15 minutes either way.
 class FakeS3 {
  public:

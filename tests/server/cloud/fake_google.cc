@@ -91,8 +91,8 @@ FakeReply FakeGoogle::Handle(const FakeRequest& request) {
     stopped_ = true;
     return Json(200, R"({"kind":"compute#operation","status":"RUNNING"})");
   }
-  if (request.path.starts_with("/upload/storage/v1/b/b/o")) return Upload(request);
-  if (request.path.starts_with("/storage/v1/b/b/o")) return Objects(request);
+  if (request.path.starts_with("/upload/storage/v1/b/bkt/o")) return Upload(request);
+  if (request.path.starts_with("/storage/v1/b/bkt/o")) return Objects(request);
   return Refuse(404, "The specified bucket does not exist.");
 }
 
@@ -121,7 +121,7 @@ FakeReply FakeGoogle::Upload(const FakeRequest& request) {
                      .crc32c = crc == std::string::npos ? "" : request.body.substr(crc + 10, 8),
                      .bytes = {},
                      .total = std::strtoull(request.Header("x-upload-content-length").c_str(), nullptr, 10)};
-    return {.status = 200, .headers = {{"Location", http_.url() + "/upload/storage/v1/b/b/o?upload_id=" + id}}};
+    return {.status = 200, .headers = {{"Location", http_.url() + "/upload/storage/v1/b/bkt/o?upload_id=" + id}}};
   }
   if (request.method == "DELETE") {
     sessions_.erase(request.Query("upload_id"));
@@ -173,7 +173,7 @@ std::string FakeGoogle::Describe(const std::string& key, const FakeObject& objec
 }
 
 FakeReply FakeGoogle::Objects(const FakeRequest& request) {
-  const std::string prefix = "/storage/v1/b/b/o";
+  const std::string prefix = "/storage/v1/b/bkt/o";
   if (request.path == prefix) {
     // Two a page, so that pages are turned.
     std::string items;

@@ -221,9 +221,12 @@ bool FakeHttp::OneRequest(int socket, std::string& pending) {
 
 std::optional<FakeReply> FakeHttp::Meet(const FakeRequest& request, const std::string& target) {
   const std::lock_guard lock(mutex_);
-  seen_.push_back(request.method + " " + target);
+  std::string haystack = target;
+  if (const std::string range = request.Header("content-range"); !range.empty())
+    haystack += range.starts_with("bytes */") ? " question" : " piece";
+  seen_.push_back(request.method + " " + haystack);
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
-    if (fault->method != request.method || target.find(fault->part) == std::string::npos) continue;
+    if (fault->method != request.method || haystack.find(fault->part) == std::string::npos) continue;
     if (fault->skip-- > 0) return std::nullopt;
     FakeReply reply = std::move(fault->reply);
     faults_.erase(fault);

@@ -16,8 +16,8 @@ namespace reflex::test {
 
 struct FakeRequest {
   std::string method;
-  std::string path;                          // Decoded.
-  std::map<std::string, std::string> query;  // Decoded.
+  std::string path;                            // Decoded.
+  std::map<std::string, std::string> query;    // Decoded.
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;
   bool cut = false;  // The connection ended before the whole body was here.
@@ -30,13 +30,14 @@ struct FakeReply {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::string body = {};
-  std::optional<std::size_t> cut_after = {};       // Sends so many bytes of the body, then cuts.
-  std::optional<std::size_t> take_only = {};       // Reads so many bytes of the request's body, then cuts: no answer, even where all came.
-  bool silent = false;                             // No answer while the client waits.
+  std::optional<std::size_t> cut_after = {};  // Sends so many bytes of the body, then cuts.
+  std::optional<std::size_t> take_only =
+      {};               // Reads so many bytes of the request's body, then cuts: no answer, even where all came.
+  bool silent = false;  // No answer while the client waits.
 };
 
-// A server on loopback, one thread a connection. Requests are answered by `handler`, one at a time; those that a planted fault meets
-// are not, unless the fault lets part of the body through.
+// A server on loopback, one thread a connection. Requests are answered by `handler`, one at a time; those that a planted fault
+// meets are not, unless the fault lets part of the body through.
 class FakeHttp {
  public:
   using Handler = std::function<FakeReply(const FakeRequest&)>;
@@ -49,8 +50,9 @@ class FakeHttp {
   void Serve(Handler handler);
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
-  // The next request of this method whose target holds `part`, after `skip` such ones, meets `fault` in place of the handler. Faults
-  // that stand for the same requests come one after the other.
+  // The next request of this method whose target (with " piece" or " question" behind, where it has a Content-Range) holds `part`,
+  // after `skip` such ones, meets `fault` in place of the handler. Faults that stand for the same requests come one after the
+  // other.
   void Plant(std::string method, std::string part, FakeReply fault, int skip = 0);
   // Called with every piece of a request's body and of a reply's, before the next one.
   void OnBytes(std::function<void(std::size_t)> hook);

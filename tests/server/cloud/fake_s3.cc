@@ -19,6 +19,12 @@ FakeReply Refuse(int status, const std::string& code) {
           .body = "<?xml version=\"1.0\"?>\n<Error><Code>" + code + "</Code><Message>said &quot;no&quot;</Message></Error>"};
 }
 
+std::string Escaped(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '&' ? std::string("&amp;") : std::string(1, c);
+  return escaped;
+}
+
 std::string Etag(const std::string& bytes) {
   const std::string md5 = cloud::Md5(bytes);
   return "\"" + base::ToHex(std::span(reinterpret_cast<const std::uint8_t*>(md5.data()), md5.size())) + "\"";
@@ -79,9 +85,9 @@ FakeReply FakeS3::Handle(const FakeRequest& request) {
     stopped_ = true;
     return {.status = 200, .headers = {}, .body = "<StopInstancesResponse/>"};
   }
-  if (request.path == "/b/") return List(request);
-  if (!request.path.starts_with("/b/")) return Refuse(404, "NoSuchBucket");
-  const std::string key = request.path.substr(3);
+  if (request.path == "/bkt/") return List(request);
+  if (!request.path.starts_with("/bkt/")) return Refuse(404, "NoSuchBucket");
+  const std::string key = request.path.substr(5);
   return request.query.contains("uploads") || request.query.contains("uploadId") ? Multipart(request, key) : Object(request, key);
 }
 
@@ -184,7 +190,7 @@ FakeReply FakeS3::List(const FakeRequest& request) {
     more = count++ == 2;
     if (more) break;
     last = key;
-    items += "<Contents><Key>" + key + "</Key><LastModified>2026-03-09T17:0" + std::to_string(object.generation % 10) +
+    items += "<Contents><Key>" + Escaped(key) + "</Key><LastModified>2026-03-09T17:0" + std::to_string(object.generation % 10) +
              ":06.000Z</LastModified><Size>" + std::to_string(object.bytes.size()) + "</Size></Contents>";
   }
   return {.status = 200,
@@ -194,7 +200,7 @@ FakeReply FakeS3::List(const FakeRequest& request) {
               "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>"
               "<IsTruncated>" +
               std::string(more ? "true" : "false") + "</IsTruncated>" +
-              (more ? "<NextContinuationToken>" + last + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
+              (more ? "<NextContinuationToken>" + Escaped(last) + "</NextContinuationToken>" : "") + items + "</ListBucketResult>"};
 }
 
 }  // namespace reflex::test

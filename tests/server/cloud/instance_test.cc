@@ -65,7 +65,8 @@ TEST_F(InstanceStop, OfComputeEngineThatIsRefusedIsAnError) {
   FakeGoogle fake;
   options_.provider = "gcp";
   options_.endpoint = world_.options.metadata_endpoint = fake.url();
-  fake.http().Plant("POST", "/stop", {.status = 403, .headers = {}, .body = R"({"error":{"message":"no compute.instances.stop"}})"});
+  fake.http().Plant("POST", "/stop",
+                    {.status = 403, .headers = {}, .body = R"({"error":{"message":"no compute.instances.stop"}})"});
   const auto refused = Stop();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
@@ -93,9 +94,10 @@ TEST_F(InstanceStop, OfEc2ThatIsRefusedIsAnError) {
   options_.provider = "aws";
   options_.endpoint = world_.options.metadata_endpoint = fake.url();
   fake.ExpireKeys();
-  fake.http().Plant("POST", "/", {.status = 403,
-                                  .headers = {},
-                                  .body = "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>"});
+  fake.http().Plant("POST", "/",
+                    {.status = 403,
+                     .headers = {},
+                     .body = "<Response><Errors><Error><Code>UnauthorizedOperation</Code></Error></Errors></Response>"});
   const auto refused = Stop();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);

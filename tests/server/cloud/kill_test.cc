@@ -76,20 +76,20 @@ class KilledTransfer {
   const std::string bytes_ = SomeBytes(1'500'000);
 };
 
-TEST(KilledTransfer, LeavesNoHalfObjectOnGoogle) { KilledTransfer<FakeGoogle>("gs://b/p").Uploads(); }
+TEST(KilledTransfer, LeavesNoHalfObjectOnGoogle) { KilledTransfer<FakeGoogle>("gs://bkt/p").Uploads(); }
 
-TEST(KilledTransfer, LeavesNoHalfFileFromGoogle) { KilledTransfer<FakeGoogle>("gs://b/p").Downloads(); }
+TEST(KilledTransfer, LeavesNoHalfFileFromGoogle) { KilledTransfer<FakeGoogle>("gs://bkt/p").Downloads(); }
 
 TEST(KilledTransfer, LeavesNoHalfObjectOnS3) {
   ::setenv("AWS_ACCESS_KEY_ID", "id", 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-  KilledTransfer<FakeS3>("s3://b/p").Uploads();
+  KilledTransfer<FakeS3>("s3://bkt/p").Uploads();
 }
 
 TEST(KilledTransfer, LeavesNoHalfFileFromS3) {
   ::setenv("AWS_ACCESS_KEY_ID", "id", 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-  KilledTransfer<FakeS3>("s3://b/p").Downloads();
+  KilledTransfer<FakeS3>("s3://bkt/p").Downloads();
 }
 
 // A folder has no server to count bytes: the child is killed after a time that differs.
@@ -101,7 +101,8 @@ TEST(KilledTransfer, LeavesNoHalfFileInAFolder) {
   for (int i = 0; i < kMoments; ++i) {
     std::filesystem::remove_all(folder / "store");
     std::filesystem::create_directory(folder / "store");
-    Child child({REFLEX_CLOUD_TRANSFER, "up", "file://" + (folder / "store").string(), "http://127.0.0.1:1", "a", (folder / "source").string()});
+    Child child({REFLEX_CLOUD_TRANSFER, "up", "file://" + (folder / "store").string(), "http://127.0.0.1:1", "a",
+                 (folder / "source").string()});
     // Busy until the temporary file has grown so far.
     const std::size_t kill_at = random() % bytes.size();
     for (bool ended = false; !ended;) {

@@ -102,7 +102,8 @@ TEST_P(ObjectStoreSuite, RemovesAndDoesNotMindWhatIsGone) {
 }
 
 TEST_P(ObjectStoreSuite, RefusesNamesThatCouldMeanAnotherPlace) {
-  for (const std::string& name : {std::string(), std::string("a/b"), std::string(".hidden"), std::string("a\nb"), std::string(256, 'a')}) {
+  for (const std::string& name :
+       {std::string(), std::string("a/b"), std::string(".hidden"), std::string("a\nb"), std::string(256, 'a')}) {
     EXPECT_EQ(store_->Upload(File("x"), name, {}).error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(store_->Download(name, folder_ / "back", {}).error().code, ErrorCode::kInvalidArgument);
     EXPECT_EQ(store_->Delete(name).error().code, ErrorCode::kInvalidArgument);

@@ -15,8 +15,8 @@ TEST(Times, AreReadInBothForms) {
   EXPECT_EQ(ParseIsoTime("2026-03-09T19:05:06.7891234+02:00"), 1'773'075'906'789);
   EXPECT_EQ(ParseHttpDate("Mon, 09 Mar 2026 17:05:06 GMT"), 1'773'075'906'000);
   EXPECT_EQ(AmazonTime(1'773'075'906'789), "20260309T170506Z");
-  for (const char* bad : {"", "2026-03-09", "2026-13-09T17:05:06Z", "2026-02-30T17:05:06Z", "2026-03-09T24:05:06Z", "2026-03-09T17:05:06",
-                          "2026-03-09T17:05:06.Z", "2026-03-09T17:05:06+0200"}) {
+  for (const char* bad : {"", "2026-03-09", "2026-13-09T17:05:06Z", "2026-02-30T17:05:06Z", "2026-03-09T24:05:06Z",
+                          "2026-03-09T17:05:06", "2026-03-09T17:05:06.Z", "2026-03-09T17:05:06+0200"}) {
     EXPECT_FALSE(ParseIsoTime(bad)) << bad;
   }
   for (const char* bad : {"", "Mon, 09 Mar 2026 17:05:06", "Mon, 09 arM 2026 17:05:06 GMT", "Monday, 09-Mar-26 17:05:06 GMT"}) {
@@ -32,16 +32,16 @@ TEST(Endpoints, LoseTheUsualPortAndTheLastSlash) {
 
 TEST(Xml, IsReadWithEntitiesCdataAndAttributes) {
   std::string seen;
-  const auto read = ReadXml(
-      "<?xml version='1.0'?><!-- c --><a x='1>2'><b>1 &lt; 2 &amp; &#x20AC;&#65;</b><c/><d><![CDATA[<raw>&]]></d></a>\n",
-      [&](std::string_view path, std::string_view text) { seen.append(path).append("=").append(text).append(";"); });
+  const auto read =
+      ReadXml("<?xml version='1.0'?><!-- c --><a x='1>2'><b>1 &lt; 2 &amp; &#x20AC;&#65;</b><c/><d><![CDATA[<raw>&]]></d></a>\n",
+              [&](std::string_view path, std::string_view text) { seen.append(path).append("=").append(text).append(";"); });
   ASSERT_TRUE(read);
   EXPECT_EQ(seen, "a/b=1 < 2 & €A;a/c=;a/d=<raw>&;a=;");
 }
 
 TEST(Xml, ThatIsBrokenIsRefused) {
-  for (const char* bad : {"", "text", "<a>", "<a></b>", "<a>&nope;</a>", "<a>&#xD800;</a>", "<a/><b/>", "<a></a>text", "<!DOCTYPE a><a/>", "<a",
-                          "<a><![CDATA[x</a>", "<>x</>"}) {
+  for (const char* bad : {"", "text", "<a>", "<a></b>", "<a>&nope;</a>", "<a>&#xD800;</a>", "<a/><b/>", "<a></a>text",
+                          "<!DOCTYPE a><a/>", "<a", "<a><![CDATA[x</a>", "<>x</>"}) {
     const auto read = ReadXml(bad, [](std::string_view, std::string_view) {});
     ASSERT_FALSE(read) << bad;
     EXPECT_EQ(read.error().code, ErrorCode::kProtocol);
@@ -66,7 +66,8 @@ TEST(S3Answers, AreRead) {
   EXPECT_FALSE(ParseS3Page("<ListBucketResult><Contents><Key>a</Key><Size>-7</Size></Contents></ListBucketResult>"));
   EXPECT_FALSE(ParseS3Page("<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"));
   EXPECT_EQ(ParseAwsError("<Error><Code>SlowDown</Code><Message>m</Message></Error>").code, "SlowDown");
-  EXPECT_EQ(ParseAwsError("<Response><Errors><Error><Code>RequestExpired</Code></Error></Errors></Response>").code, "RequestExpired");
+  EXPECT_EQ(ParseAwsError("<Response><Errors><Error><Code>RequestExpired</Code></Error></Errors></Response>").code,
+            "RequestExpired");
   EXPECT_EQ(ParseAwsError("<html>").code, "");
   EXPECT_FALSE(ParseUploadId("<InitiateMultipartUploadResult/>"));
 }

@@ -24,7 +24,7 @@ class GooglePlace final : public Place {
     world.options.endpoint = fake_.url();
     world.options.metadata_endpoint = fake_.url();
   }
-  std::string target() const override { return "gs://b/some/prefix"; }
+  std::string target() const override { return "gs://bkt/some/prefix"; }
 
  private:
   FakeGoogle fake_;
@@ -37,7 +37,7 @@ class S3Place final : public Place {
     world.options.part_bytes = 5 << 20;
     world.variables = {{"AWS_ACCESS_KEY_ID", "id"}, {"AWS_SECRET_ACCESS_KEY", "secret"}};
   }
-  std::string target() const override { return "s3://b/some/prefix"; }
+  std::string target() const override { return "s3://bkt/some/prefix"; }
   std::size_t big() const override { return (11 << 20) + 3; }
 
  private:

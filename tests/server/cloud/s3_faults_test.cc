@@ -16,7 +16,7 @@ class S3Faults : public ::testing::Test {
     world_.options.part_bytes = 5 << 20;
     world_.variables = {{"AWS_ACCESS_KEY_ID", "id"}, {"AWS_SECRET_ACCESS_KEY", "secret"}};
     WriteBytes(file_, bytes_);
-    store_ = world_.Open("s3://b/p");
+    store_ = world_.Open("s3://bkt/p");
   }
   Result<void> Upload() { return store_->Upload(file_, "a", {}); }
   void ExpectUploaded(const Result<void>& sent) {
@@ -42,12 +42,13 @@ TEST_F(S3Faults, AWrongClockIsCorrectedOnce) {
   fake_.http().SetClockAhead(50 * 3'600'000);
   ASSERT_TRUE(store_->Download("a", world_.folder / "back", {}));
   const auto seen = fake_.http().seen();
-  EXPECT_EQ(std::ranges::count(seen, std::string("HEAD /b/p/a")), 4);
+  EXPECT_EQ(std::ranges::count(seen, std::string("HEAD /bkt/p/a")), 4);
 }
 
 TEST_F(S3Faults, AClockThatCannotBeCorrectedIsAnError) {
   for (int i = 0; i < 2; ++i) {
-    fake_.http().Plant("GET", "list-type", {.status = 403, .headers = {}, .body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"});
+    fake_.http().Plant("GET", "list-type",
+                       {.status = 403, .headers = {}, .body = "<Error><Code>RequestTimeTooSkewed</Code></Error>"});
   }
   const auto listed = store_->List();
   ASSERT_FALSE(listed);
@@ -150,7 +151,7 @@ TEST_F(S3Faults, AnObjectOfAnotherSizeDoesNotStay) {
 
 TEST_F(S3Faults, AnObjectThatIsReplacedDuringADownloadIsNotMixed) {
   fake_.Put("p/a", bytes_);
-  fake_.http().Plant("GET", "/b/p/a", {.status = 200, .headers = {}, .body = bytes_, .cut_after = 300'000});
+  fake_.http().Plant("GET", "/bkt/p/a", {.status = 200, .headers = {}, .body = bytes_, .cut_after = 300'000});
   bool replaced = false;
   const auto got = store_->Download("a", world_.folder / "back", [&](std::uint64_t done, std::uint64_t) {
     if (done >= 200'000 && !replaced) replaced = true, fake_.Put("p/a", SomeBytes(bytes_.size(), 7));
@@ -174,7 +175,7 @@ TEST_F(S3Faults, VirtualHostStylePutsTheBucketIntoTheName) {
   world_.options.retries_max = 0;
   const auto listed = world_.Open("s3://my-bucket/p")->List();
   ASSERT_FALSE(listed);
-  EXPECT_NE(listed.error().message.find("http://my-bucket.localhost:1/"), std::string::npos) << listed.error().message;
+  EXPECT_NE(listed.error().message.find("//my-bucket.localhost:1/"), std::string::npos) << listed.error().message;
 }
 
 }  // namespace

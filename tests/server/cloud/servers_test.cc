@@ -44,7 +44,9 @@ TEST(S3Server, StopsAnInstanceThatSignsItsRequest) {
   ASSERT_TRUE(stopped) << stopped.error().message;
   metadata.http().Plant("GET", "/instance-id", {.status = 200, .headers = {}, .body = machine});
   options.cloud.variable = [&, id](const char* name) {
-    return std::string_view(name) == "AWS_ACCESS_KEY_ID" ? id : std::string_view(name) == "AWS_SECRET_ACCESS_KEY" ? secret + "x" : std::string();
+    return std::string_view(name) == "AWS_ACCESS_KEY_ID"       ? id
+           : std::string_view(name) == "AWS_SECRET_ACCESS_KEY" ? secret + "x"
+                                                               : std::string();
   };
   instance = cloud::OpenInstance(options, world.clock, world.log);
   const auto refused = (*instance)->Stop();

@@ -25,8 +25,8 @@ TEST(Target, IsAPlaceAndAPrefix) {
 }
 
 TEST(Target, ThatIsNoneIsRefusedWithWhatIsAllowed) {
-  for (const char* text : {"", "bucket", "http://bucket", "file://relative", "gs://", "s3://ab", "s3://Bucket/x", "gs://b c/x", "s3://bucket//x",
-                           "s3://bucket/../x", "gs://bucket/a b"}) {
+  for (const char* text : {"", "bucket", "http://bucket", "file://relative", "gs://", "s3://ab", "s3://Bucket/x", "gs://b c/x",
+                           "s3://bucket//x", "s3://bucket/../x", "gs://bucket/a b"}) {
     CloudWorld world;
     const auto store = cloud::OpenObjectStore(text, world.options, world.clock, world.log);
     ASSERT_FALSE(store) << text;
@@ -50,7 +50,8 @@ TEST(Target, OptionsThatCannotBeAreRefusedByName) {
   refused("s3://bucket", [](auto& o) { o.region = "eu/../x"; }, "cloud.region");
   refused("s3://bucket", [](auto& o) { o.s3_style = "other"; }, "cloud.s3_style");
   refused("s3://bucket", [](auto& o) { o.part_bytes = 0; }, "cloud.part_bytes");
-  for (const char* url : {"ftp://host", "host", "http://", "http://host:0", "http://host:99999", "http://host?x", "http://user@host", "http://a b"}) {
+  for (const char* url :
+       {"ftp://host", "host", "http://", "http://host:0", "http://host:99999", "http://host?x", "http://user@host", "http://a b"}) {
     refused("gs://bucket", [&](auto& o) { o.endpoint = url; }, "cloud.endpoint");
     refused("s3://bucket", [&](auto& o) { o.endpoint = url; }, "cloud.endpoint");
     refused("gs://bucket", [&](auto& o) { o.metadata_endpoint = url; }, "cloud.metadata_endpoint");
@@ -61,13 +62,40 @@ TEST(Target, OpeningContactsNothing) {
   CloudWorld world;
   FakeGoogle google;
   world.options.endpoint = world.options.metadata_endpoint = google.url();
-  const auto gs = world.Open("gs://b/x");
-  const auto s3 = world.Open("s3://b/x");
+  const auto gs = world.Open("gs://bkt/x");
+  const auto s3 = world.Open("s3://bkt/x");
   EXPECT_TRUE(google.http().seen().empty());
-  EXPECT_EQ(gs->target(), "gs://b/x");
+  EXPECT_EQ(gs->target(), "gs://bkt/x");
   EXPECT_FALSE(gs->local());
   EXPECT_FALSE(s3->local());
   EXPECT_TRUE(world.Open("file:///tmp")->local());
+}
+
+TEST(Target, WhatKilledTransfersLeftInAFolderGoesAfterADay) {
+  CloudWorld world;
+  const auto left = [&](const char* name, int hours) {
+    WriteBytes(world.folder / name, "x");
+    std::filesystem::last_write_time(world.folder / name,
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::hours(hours));
+  };
+  left(".a.part-0123456789abcdef", 25);
+  left(".b.part-0123456789abcdef", 23);
+  left(".c.part-of-theirs", 25);
+  left("d.part-0123456789abcdef", 25);
+  WriteBytes(world.folder / "source", "new");
+  ASSERT_TRUE(world.Open("file://" + world.folder.path().string())->Upload(world.folder / "source", "z", {}));
+  EXPECT_FALSE(std::filesystem::exists(world.folder / ".a.part-0123456789abcdef"));
+  EXPECT_EQ(world.folder.files(), 5u);
+}
+
+TEST(Target, AFolderTakesTheLongestNames) {
+  CloudWorld world;
+  const auto store = world.Open("file://" + (world.folder / "store").string());
+  WriteBytes(world.folder / "source", "x");
+  const std::string name(255, 'n');
+  ASSERT_TRUE(store->Upload(world.folder / "source", name, {}));
+  ASSERT_TRUE(store->Download(name, world.folder / name, {}));
+  EXPECT_EQ(store->List()->at(0).name, name);
 }
 
 TEST(Target, AMissingLocalFolderIsAnEmptyList) {

@@ -1,0 +1,3 @@
+reflex_fuzzer(cloud_xml reflex_cloud)
+reflex_fuzzer(cloud_json reflex_cloud)
+reflex_fuzzer(cloud_credentials reflex_cloud)
