@@ -12,7 +12,7 @@
 #include "store/bytes.h"
 #include "store/record.h"
 #include "store/snapshot_file.h"
-#include "store_test_util.h"
+#include "lib/store/store_test_util.h"
 
 namespace reflex::store {
 namespace {
