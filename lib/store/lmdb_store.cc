@@ -204,14 +204,18 @@ void LmdbStore::Impl::Run() {
   if (auto loaded = reader_.LoadRules(*owned_, rules_); !loaded) {
     logger_.Log(LogLevel::kError, "store_purges_lost error=\"" + loaded.error().message + "\"");
   }
-  logger_.Log(LogLevel::kInfo, "store_opened path=" + options_.path.string() + " entries=" + std::to_string(owned_->entries()));
-  trouble_.Clear();
-  environment_.Set(owned_.get());
-  SetOpened({});
+  bool opened = false;
   std::vector<WriteOp> left;
   do {
     Writer writer(
         {options_, clock_, logger_, folder_, *owned_, queue_, visibility_, counters_, marks_, trouble_, rules_, listener_});
+    // After the writer has counted, so that the store never shows as empty when it is not.
+    if (!std::exchange(opened, true)) {
+      logger_.Log(LogLevel::kInfo, "store_opened path=" + options_.path.string() + " entries=" + std::to_string(owned_->entries()));
+      trouble_.Clear();
+      environment_.Set(owned_.get());
+      SetOpened({});
+    }
     writer.Run(std::move(left));
     left = writer.Leave();
   } while (TakeReplacement());

@@ -25,6 +25,10 @@ enum class Command : std::uint8_t {
   kModelsCheck,
   kTauqEncode,
   kTauqDecode,
+  kSnapshotSave,
+  kSnapshotLoad,
+  kSnapshotList,
+  kSnapshotVerify,
   kHelp,
   kSettingsPage,  // Prints docs/configuration.md; for the build, not in --help.
 };
@@ -62,6 +66,7 @@ struct CommandLine {
   EvalRequest eval;
   std::string file;     // explain: a chat request, "-" for standard input. models check: a model.
                         // tauq: what is read, "-" for standard input.
+  bool reembed = false;  // snapshot load: vectors of another embedder are made anew.
   std::string api_key;  // explain: the caller's credential.
   bool json = false;    // explain, models check: the raw answer.
 };

@@ -323,7 +323,7 @@ void WriteAll(const std::filesystem::path& path, std::string_view bytes) {
 
 TEST_F(SnapshotTest, EveryFlippedOrMissingByteIsRefusedAndTheStoreStaysAsItWas) {
   auto from = Open("from"), to = Open("to");
-  Fill(*from, 20);
+  Fill(*from, 8);
   ASSERT_TRUE(from->PutNote("n", "v"));
   Fill(*to, 5, 3);
   ASSERT_TRUE(Save(*from));
@@ -334,13 +334,13 @@ TEST_F(SnapshotTest, EveryFlippedOrMissingByteIsRefusedAndTheStoreStaysAsItWas) 
     ASSERT_FALSE(verified) << what;
     EXPECT_NE(verified.error().message.find(File("bad").string()), std::string::npos) << verified.error().message;
   };
-  // Each byte of the head and the end, and every seventh between.
-  for (std::size_t at = 0; at < whole.size(); at += at < 120 || at + 200 > whole.size() ? 1 : 7) {
+  // Each byte of the head and the end, and every forty-first between.
+  for (std::size_t at = 0; at < whole.size(); at += at < 90 || at + 130 > whole.size() ? 1 : 41) {
     std::string bad = whole;
     bad[at] = static_cast<char>(bad[at] ^ (1 << at % 8));
     refused(bad, "flipped " + std::to_string(at));
   }
-  for (std::size_t size = 0; size < whole.size(); size += size < 120 || size + 200 > whole.size() ? 1 : 97) {
+  for (std::size_t size = 0; size < whole.size(); size += size < 30 || size + 60 > whole.size() ? 1 : 499) {
     refused(whole.substr(0, size), "cut to " + std::to_string(size));
   }
   refused(whole + "x", "longer");
