@@ -46,11 +46,6 @@ std::filesystem::path LocalFolder(const Settings& settings) {
   return settings.storage_path / "snapshots";
 }
 
-bool IsRemote(const Settings& settings) {
-  const std::string target = settings.snapshot.Target();
-  return !target.empty() && !target.starts_with(kFileScheme);
-}
-
 // Names of whole snapshots in a folder, newest first.
 std::vector<std::string> LocalNames(const std::filesystem::path& folder) {
   std::vector<std::string> names;
@@ -63,8 +58,12 @@ std::vector<std::string> LocalNames(const std::filesystem::path& folder) {
 }
 
 Result<std::unique_ptr<cloud::ObjectStore>> OpenTarget(const Settings& settings, Clock& clock, Logger& logger) {
-  if (!IsRemote(settings)) return std::unique_ptr<cloud::ObjectStore>();
-  return cloud::OpenObjectStore(settings.snapshot.Target(), settings.instance.cloud, clock, logger);
+  const std::string target = settings.snapshot.Target();
+  if (target.empty()) return std::unique_ptr<cloud::ObjectStore>();
+  // Also one on this machine, for what it says of a wrong target; what lies there is then read and written as files.
+  REFLEX_TRY(auto opened, cloud::OpenObjectStore(target, settings.instance.cloud, clock, logger));
+  if (opened->local()) opened.reset();
+  return opened;
 }
 
 Result<std::vector<std::string>> RemoteNames(cloud::ObjectStore& target) {
