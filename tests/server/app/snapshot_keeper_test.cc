@@ -20,10 +20,10 @@ class SnapshotKeeperTest : public testing::Test {
  protected:
   // A machine: its storage folder, store and secret.
   struct Machine {
-    Settings settings;
-    Secrets secrets;
-    std::unique_ptr<store::LmdbStore> store;
-    std::unique_ptr<Snapshots> snapshots;
+    Settings settings = {};
+    Secrets secrets = {};
+    std::unique_ptr<store::LmdbStore> store = {};
+    std::unique_ptr<Snapshots> snapshots = {};
   };
 
   Settings SettingsOf(const std::string& name) {
@@ -142,7 +142,9 @@ TEST_F(SnapshotKeeperTest, OneAtATime) {
   for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(one.store->Put(MakeEntry(i, 100)));
   bool asked = false;
   const auto saved = one.snapshots->Save([&](const SnapshotProgress&) {
-    if (!std::exchange(asked, true)) EXPECT_EQ(one.snapshots->Load("", {}).error().code, ErrorCode::kBusy);
+    if (!std::exchange(asked, true)) {
+      EXPECT_EQ(one.snapshots->Load("", {}).error().code, ErrorCode::kBusy);
+    }
     return true;
   });
   EXPECT_TRUE(saved);
