@@ -5,7 +5,7 @@
 
 namespace reflex::gateway {
 
-// Answers a path under /v1/reflex/ whose admin token was found good (docs/admin.md): stats, entries/KEY, purge. Always sends a
+// Answers a path under /v1/reflex/ whose admin token was found good (docs/admin.md): stats, entries/KEY, purge, snapshots. Always sends a
 // reply.
 http::Task<void> HandleAdminCall(RequestContext& context);
 
