@@ -125,8 +125,8 @@ double WriteAndSync(const std::filesystem::path& file, std::uint64_t bytes) {
 
 int main(int argc, char** argv) {
   const std::uint64_t entries = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
-  const std::filesystem::path folder =
-      (argc > 2 ? std::filesystem::path(argv[2]) : std::filesystem::temp_directory_path()) / ("snapshot-bench-" + std::to_string(::getpid()));
+  const std::filesystem::path folder = (argc > 2 ? std::filesystem::path(argv[2]) : std::filesystem::temp_directory_path()) /
+                                       ("snapshot-bench-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   SystemClock clock;
   NullLogger logger;

@@ -76,7 +76,8 @@ bool Decrypt(std::string_view head, std::string_view body, const Key& key, std::
 
 Result<std::string> Seal(std::string_view secret, std::string_view key, const SealCost& cost) {
   if (key.empty()) return Fail(ErrorCode::kInvalidArgument, "the key that wraps the secret is empty");
-  if (!CostIsAllowed(cost)) return Fail(ErrorCode::kInvalidArgument, "the cost of scrypt must be 2^10 to 2^20, r 1 to 32, p 1 to 16");
+  if (!CostIsAllowed(cost))
+    return Fail(ErrorCode::kInvalidArgument, "the cost of scrypt must be 2^10 to 2^20, r 1 to 32, p 1 to 16");
   std::string head(kMagic);
   for (const auto number : {static_cast<std::uint32_t>(kVersion), std::uint32_t{cost.log2_n}, cost.r, cost.p}) {
     head.push_back(static_cast<char>(number));
@@ -104,7 +105,8 @@ Result<std::string> Unseal(std::string_view sealed, std::string_view key) {
   std::string secret;
   if (Decrypt(sealed.substr(0, kHeadBytes), sealed.substr(kHeadBytes), derived, secret)) return secret;
   OPENSSL_cleanse(secret.data(), secret.size());
-  return Fail(ErrorCode::kInvalidArgument, "the secret does not open: the passphrase or key file is another one, or it was changed");
+  return Fail(ErrorCode::kInvalidArgument,
+              "the secret does not open: the passphrase or key file is another one, or it was changed");
 }
 
 Digest MarkOf(std::string_view secret) { return HmacKey(secret).Sign("reflex snapshot secret mark"); }

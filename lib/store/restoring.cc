@@ -61,7 +61,8 @@ void Restoring::Spoil(std::string reason) {
 Result<Restoring::Taken> Restoring::Take() {
   base::MutexLock lock(mutex_);
   if (!spoiled_.empty()) return Fail(ErrorCode::kCancelled, spoiled_);
-  if (overflown_) return Fail(ErrorCode::kFull, "more than 500,000 entries were erased while the snapshot was loaded; load it again");
+  if (overflown_)
+    return Fail(ErrorCode::kFull, "more than 500,000 entries were erased while the snapshot was loaded; load it again");
   return std::exchange(taken_, {});
 }
 

@@ -17,11 +17,11 @@ constexpr const char* kBuildFolder = "loading";
 
 // How a file is built from a snapshot.
 struct BuildOptions {
-  std::filesystem::path folder;     // Of the store.
-  std::uint64_t limit_bytes = 0;    // Of the store; what does not fit into nine tenths of it is left out.
+  std::filesystem::path folder;   // Of the store.
+  std::uint64_t limit_bytes = 0;  // Of the store; what does not fit into nine tenths of it is left out.
   std::uint32_t free_space_percent = 0;
-  std::uint64_t first_id = 1;       // Ids of entries go on from here.
-  std::int64_t now_ms = 0;          // What is stale by then is left out.
+  std::uint64_t first_id = 1;  // Ids of entries go on from here.
+  std::int64_t now_ms = 0;     // What is stale by then is left out.
 };
 
 struct Built {

@@ -28,8 +28,8 @@ class Merge {
   };
   explicit Merge(const Parts& parts) : parts_(parts) {}
 
-  // Entries of `from` with ids of at least `first_id`, with their vectors; those that `rules` hide stay behind. Returns the id to go
-  // on from: what `from` gets later has it or a higher one. Returns: kIo, kFull, kCorrupt.
+  // Entries of `from` with ids of at least `first_id`, with their vectors; those that `rules` hide stay behind. Returns the id to
+  // go on from: what `from` gets later has it or a higher one. Returns: kIo, kFull, kCorrupt.
   Result<std::uint64_t> Entries(std::uint64_t first_id, const RuleBook::View& rules);
   // Keys that were erased: they go, unless `from` has them anew.
   Result<void> Erasures(const std::unordered_set<Digest, DigestHash>& erased, const RuleBook::View& rules);

@@ -25,7 +25,8 @@ int RunStats(const CommandLine& line, const Settings& settings);
 int RunPurge(const CommandLine& line, const Settings& settings);
 int RunEntriesDelete(const CommandLine& line, const Settings& settings);
 
-// The running Reflex's answer to the call, or nothing where none runs. Returns: kUnavailable, kTimeout, kNotFound, and as CallRunning.
+// The running Reflex's answer to the call, or nothing where none runs. Returns: kUnavailable, kTimeout, kNotFound, and as
+// CallRunning.
 Result<std::optional<AdminReply>> AskRunning(const CommandLine& line, const Settings& settings, AdminCall call);
 // The store itself, which must be there. Returns: kNotFound; as OpenStore.
 Result<std::unique_ptr<EntryStore>> OpenExisting(const Settings& settings, Clock& clock, Logger& logger);

@@ -495,8 +495,9 @@ constexpr Setting kTable[] = {
     {.key = "snapshot.target",
      .kind = Kind::kText,
      .field = [](Settings& s) -> Field { return &s.snapshot.target; },
-     .help = "Where snapshots go: file:///folder, gs://bucket/prefix or s3://bucket/prefix. Empty: nowhere, but for those asked for "
-             "by hand, which stay in snapshot.path."},
+     .help =
+         "Where snapshots go: file:///folder, gs://bucket/prefix or s3://bucket/prefix. Empty: nowhere, but for those asked for "
+         "by hand, which stay in snapshot.path."},
     {.key = "snapshot.gcs_bucket",
      .kind = Kind::kText,
      .field = [](Settings& s) -> Field { return &s.snapshot.gcs_bucket; },

@@ -138,7 +138,8 @@ Result<std::string> RunOffline(const CommandLine& line, const Settings& settings
   REFLEX_TRY(const SnapshotLoaded loaded, offline.snapshots->Load(line.file, bar.Progress()));
   std::string json = LoadedJson(loaded);
   if (!line.reembed) return json;
-  if (offline.models == nullptr) return Fail(ErrorCode::kInvalidArgument, "--reembed needs the tiers l2 or l3, which cache.tiers switches off");
+  if (offline.models == nullptr)
+    return Fail(ErrorCode::kInvalidArgument, "--reembed needs the tiers l2 or l3, which cache.tiers switches off");
   REFLEX_TRY(const std::uint64_t made, Reembed(*offline.store, offline.models->main()));
   json.back() = ',';
   return json + "\"reembedded\":" + std::to_string(made) + "}";
@@ -161,7 +162,8 @@ int RunSnapshot(const CommandLine& line, Settings settings) {
 
 int RunSnapshotVerify(const CommandLine& line) {
   Bar bar("checked");
-  const auto info = store::VerifySnapshot(line.file, [&](std::uint64_t done, std::uint64_t total) { return bar.Show(done, total); });
+  const auto info =
+      store::VerifySnapshot(line.file, [&](std::uint64_t done, std::uint64_t total) { return bar.Show(done, total); });
   if (!info) return Failed(info.error().message);
   return Done(SnapshotJson(*info));
 }

@@ -79,7 +79,10 @@ Result<std::vector<std::string>> RemoteNames(cloud::ObjectStore& target) {
 class Keeper final : public Snapshots {
  public:
   Keeper(SnapshotParts parts, std::unique_ptr<cloud::ObjectStore> target, std::string key)
-      : parts_(std::move(parts)), settings_(*parts_.settings), folder_(LocalFolder(settings_)), target_(std::move(target)),
+      : parts_(std::move(parts)),
+        settings_(*parts_.settings),
+        folder_(LocalFolder(settings_)),
+        target_(std::move(target)),
         key_(std::move(key)) {}
 
   Result<SnapshotInfo> Save(const Progress& progress) override {
@@ -130,10 +133,12 @@ SnapshotEmbedder DescribeVector(std::string_view bytes) {
 
 Result<SnapshotInfo> Keeper::SaveAlone(const Progress& progress) {
   if (target_ != nullptr && key_.empty() && settings_.tenant_secret_file.empty()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "snapshot.passphrase (REFLEX_SNAPSHOT_PASSPHRASE) is not set, nor are snapshot.key_file and tenant.secret_file "
-                "(REFLEX_TENANT_SECRET_FILE): restored elsewhere, no entry stored with a credential could be found again, so nothing "
-                "is saved to " + target_->target());
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "snapshot.passphrase (REFLEX_SNAPSHOT_PASSPHRASE) is not set, nor are snapshot.key_file and tenant.secret_file "
+        "(REFLEX_TENANT_SECRET_FILE): restored elsewhere, no entry stored with a credential could be found again, so nothing "
+        "is saved to " +
+            target_->target());
   }
   REFLEX_CHECK(base::MakeDirectory(folder_, 0700));
   SnapshotSaving saving;
@@ -146,8 +151,8 @@ Result<SnapshotInfo> Keeper::SaveAlone(const Progress& progress) {
   saving.describe = DescribeVector;
   saving.progress = [&](std::uint64_t done, std::uint64_t total) { return !progress || progress({done, total}); };
   REFLEX_TRY(const SnapshotInfo info, parts_.store->SaveSnapshot(saving));
-  Log(LogLevel::kInfo, "snapshot_saved name=" + info.name + " entries=" + std::to_string(info.entries) +
-                           " bytes=" + std::to_string(info.bytes));
+  Log(LogLevel::kInfo,
+      "snapshot_saved name=" + info.name + " entries=" + std::to_string(info.entries) + " bytes=" + std::to_string(info.bytes));
   const auto uploaded = Upload(info);
   Retain();
   if (!uploaded) return std::unexpected(uploaded.error());
@@ -188,8 +193,10 @@ void Keeper::Retain() {
 Result<void> Keeper::CheckSecret(const SnapshotInfo& info) const {
   if (info.secret_mark == Digest{} || info.secret_mark == base::MarkOf(parts_.tenant_secret)) return {};
   return Fail(ErrorCode::kInvalidArgument,
-              "the snapshot " + info.name + " was saved under another tenant secret than the one in use, so none of its entries could "
-              "be found; restore it into a storage folder without " + kTenantKeyName + ", or set tenant.secret_file to its secret");
+              "the snapshot " + info.name +
+                  " was saved under another tenant secret than the one in use, so none of its entries could "
+                  "be found; restore it into a storage folder without " +
+                  kTenantKeyName + ", or set tenant.secret_file to its secret");
 }
 
 Result<SnapshotLoaded> Keeper::LoadAlone(std::string name, const Progress& progress) {
@@ -292,7 +299,8 @@ Result<void> AdoptSecret(const Settings& settings, Clock& clock, Logger& logger)
   if (info.wrapped_secret.empty()) return {};
   auto secret = base::Unseal(info.wrapped_secret, key);
   if (!secret) return Fail(secret.error().code, "the snapshot " + file.string() + ": " + secret.error().message);
-  if (base::MarkOf(*secret) != info.secret_mark) return Fail(ErrorCode::kCorrupt, file.string() + " holds a secret that is not its own");
+  if (base::MarkOf(*secret) != info.secret_mark)
+    return Fail(ErrorCode::kCorrupt, file.string() + " holds a secret that is not its own");
   REFLEX_CHECK(base::WriteFileAtomically(secret_file, *secret, 0600));
   logger.Log(LogLevel::kInfo, "tenant_secret_restored snapshot=" + info.name);
   return {};
@@ -329,13 +337,10 @@ std::string SnapshotsJson(const std::vector<SnapshotInfo>& infos) {
 
 std::string LoadedJson(const SnapshotLoaded& loaded) {
   std::string json = "{\"snapshot\":" + SnapshotJson(loaded.snapshot);
-  const std::pair<const char*, std::uint64_t> numbers[] = {{"entries", loaded.entries},
-                                                           {"vectors", loaded.vectors},
-                                                           {"vectors_dropped", loaded.vectors_dropped},
-                                                           {"notes", loaded.notes},
-                                                           {"expired", loaded.expired},
-                                                           {"left_out", loaded.left_out},
-                                                           {"kept", loaded.kept}};
+  const std::pair<const char*, std::uint64_t> numbers[] = {
+      {"entries", loaded.entries}, {"vectors", loaded.vectors}, {"vectors_dropped", loaded.vectors_dropped},
+      {"notes", loaded.notes},     {"expired", loaded.expired}, {"left_out", loaded.left_out},
+      {"kept", loaded.kept}};
   for (const auto& [name, value] : numbers) json += ",\"" + std::string(name) + "\":" + std::to_string(value);
   return json + "}";
 }

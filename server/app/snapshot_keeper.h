@@ -6,12 +6,12 @@
 
 #include "app/settings.h"
 #include "app/snapshots.h"
+#include "cloud/object_store.h"
 #include "reflex/clock.h"
 #include "reflex/embedder.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
 #include "reflex/snapshot.h"
-#include "cloud/object_store.h"
 
 namespace reflex::app {
 
@@ -19,8 +19,8 @@ namespace reflex::app {
 struct SnapshotParts {
   SnapshotStore* store = nullptr;
   const Settings* settings = nullptr;
-  std::string tenant_secret;             // In use now.
-  const Embedder* embedder = nullptr;    // Whose vectors are kept at a load; null: all are.
+  std::string tenant_secret;           // In use now.
+  const Embedder* embedder = nullptr;  // Whose vectors are kept at a load; null: all are.
   Clock* clock = nullptr;
   Logger* logger = nullptr;
 };

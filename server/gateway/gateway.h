@@ -122,9 +122,9 @@ struct GatewayParts {
   Logger* logger = nullptr;
   RequestLog* request_log = nullptr;  // Null: off.
   Readiness* readiness = nullptr;
-  SemanticTier* semantic = nullptr;                    // Null: no semantic tiers.
-  base::WorkerPool* semantic_pool = nullptr;           // Where its look-ups run, which may wait for a model; null: `pool`.
-  CompareAnswers compare_answers = nullptr;            // For audits without a judge model; empty: undecided, every time.
+  SemanticTier* semantic = nullptr;           // Null: no semantic tiers.
+  base::WorkerPool* semantic_pool = nullptr;  // Where its look-ups run, which may wait for a model; null: `pool`.
+  CompareAnswers compare_answers = nullptr;   // For audits without a judge model; empty: undecided, every time.
   // Admin calls about snapshots: save one, list them. Each blocks, runs on `pool` and gives a page of JSON; empty: no store.
   std::function<Result<std::string>()> save_snapshot = nullptr, list_snapshots = nullptr;
   // Loads the named one, "" for the newest.

@@ -1,5 +1,5 @@
-// kill -9 during saves and loads: the store is whole each time, and no half snapshot has its final name. REFLEX_KILL_ROUNDS sets how
-// often (default 50).
+// kill -9 during saves and loads: the store is whole each time, and no half snapshot has its final name. REFLEX_KILL_ROUNDS sets
+// how often (default 50).
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

@@ -8,11 +8,11 @@
 #include <thread>
 
 #include "base/files.h"
+#include "lib/store/store_test_util.h"
 #include "reflex/lmdb_store.h"
 #include "store/bytes.h"
 #include "store/record.h"
 #include "store/snapshot_file.h"
-#include "lib/store/store_test_util.h"
 
 namespace reflex::store {
 namespace {
@@ -317,9 +317,7 @@ TEST_F(SnapshotTest, ACancelledSaveOrLoadLeavesNothing) {
 }
 
 std::string ReadAll(const std::filesystem::path& path) { return *base::ReadFile(path, 1u << 30); }
-void WriteAll(const std::filesystem::path& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+void WriteAll(const std::filesystem::path& path, std::string_view bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 TEST_F(SnapshotTest, EveryFlippedOrMissingByteIsRefusedAndTheStoreStaysAsItWas) {
   auto from = Open("from"), to = Open("to");
