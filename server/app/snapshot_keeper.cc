@@ -1,6 +1,8 @@
 #include "app/snapshot_keeper.h"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <ctime>
 #include <system_error>
 #include <utility>
@@ -174,12 +176,14 @@ void Keeper::Retain() {
     std::error_code ignored;
     std::filesystem::remove(folder_ / local[i], ignored);
   }
-  // What a save that was killed left.
+  // What a save that was killed left; one that still grows, perhaps another machine's in a shared folder, is younger.
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
   std::error_code error;
   for (const auto& file : std::filesystem::directory_iterator(folder_, error)) {
     const std::string name = file.path().filename().string();
     std::error_code ignored;
-    if (name.starts_with(kPrefix) && name.ends_with(std::string(kSuffix) + ".part")) std::filesystem::remove(file.path(), ignored);
+    const bool is_part = name.starts_with(kPrefix) && name.ends_with(std::string(kSuffix) + ".part");
+    if (is_part && file.last_write_time(ignored) < old && !ignored) std::filesystem::remove(file.path(), ignored);
   }
   if (target_ == nullptr) return;
   const auto remote = RemoteNames(*target_);
