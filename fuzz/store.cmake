@@ -1,2 +1,3 @@
 reflex_fuzzer(store_record reflex_store)
 reflex_fuzzer(store_file reflex_store)
+reflex_fuzzer(snapshot_file reflex_store)

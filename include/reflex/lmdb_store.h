@@ -7,6 +7,7 @@
 #include "reflex/lmdb_options.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
+#include "reflex/snapshot.h"
 
 namespace reflex::store {
 
@@ -21,7 +22,7 @@ namespace reflex::store {
 // the file. The destructor commits what is queued.
 // Limitations: the file is mapped, so it must be on a local file system, and one whose disk cannot read it any more ends the
 // process (SIGBUS); after two such starts in a row the third sets the file aside.
-class LmdbStore final : public EntryStore {
+class LmdbStore final : public EntryStore, public SnapshotStore {
  public:
   // `clock` and `logger` outlive the store. Returns: kInvalidArgument for an option out of range; kBusy when another process has
   // the folder; kNewerFormat for the file of a newer version, which is left as it is; kIo.
@@ -51,6 +52,10 @@ class LmdbStore final : public EntryStore {
   Result<std::string> FindNote(std::string_view key) override;
   Result<void> EraseNote(std::string_view key) override;
   Result<void> VisitNotes(std::string_view prefix, const VisitNote& visit) override;
+  // The file is copied while it is used: pages that are freed meanwhile are reused only afterwards.
+  Result<SnapshotInfo> SaveSnapshot(const SnapshotSaving& saving) override;
+  // Builds a second file in the folder `loading` beside the first, so the disk must hold both; then the store's thread swaps them.
+  Result<SnapshotLoaded> LoadSnapshot(const SnapshotLoading& loading) override;
   StoreStats Stats() const override;
   StoreHealth Health() const override;
 

@@ -87,6 +87,14 @@ bool HeadIsGood(std::string_view bytes, const VectorMaker& maker) {
 
 VectorMaker VectorMaker::Of(std::string_view model_id, std::uint32_t dimension) { return {base::HashBytes(model_id), dimension}; }
 
+std::optional<VectorMaker> ReadMaker(std::string_view bytes) {
+  if (bytes.size() < kHeader || !bytes.starts_with(kMagic)) return std::nullopt;
+  VectorMaker maker;
+  maker.dimension = GetNumber<std::uint32_t>(bytes.data() + kDimensionAt);
+  std::memcpy(maker.model.bytes.data(), bytes.data() + kModelAt, maker.model.bytes.size());
+  return maker;
+}
+
 std::uint64_t HashSpans(std::span<const TextSpan> spans) {
   std::uint64_t hash = 0xcbf29ce484222325 ^ spans.size();
   for (const TextSpan& span : spans) {

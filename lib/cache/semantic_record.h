@@ -19,6 +19,9 @@ struct VectorMaker {
   static VectorMaker Of(std::string_view model_id, std::uint32_t dimension);
 };
 
+// Whose record these bytes are; nothing where they are none. The vectors themselves are not checked.
+std::optional<VectorMaker> ReadMaker(std::string_view bytes);
+
 // A digest of word spans: word vectors fit a text only where its words are still split the same way.
 std::uint64_t HashSpans(std::span<const TextSpan> spans);
 

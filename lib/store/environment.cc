@@ -105,6 +105,7 @@ Result<void> Environment::OpenTables() {
   if (code == 0) code = mdb_dbi_open(txn, kRulesName, MDB_CREATE, &rules_);
   if (code == 0) code = GetNumber(txn, main_, kFloorName, floor_);
   if (code == MDB_NOTFOUND) code = 0;
+  next_id_ = next_rule_ = 1;
   MDB_stat stat{};
   if (code == 0) code = mdb_stat(txn, keys_, &stat);
   entries_ = stat.ms_entries;
@@ -133,6 +134,12 @@ Result<void> Environment::OpenTables() {
   }
   code = mdb_txn_commit(txn);
   if (code != 0) return std::unexpected(LmdbError("cannot make the store's tables", code));
+  return {};
+}
+
+Result<void> Environment::Sync(bool each_commit) {
+  if (const int code = mdb_env_sync(env_, 1); code != 0) return std::unexpected(LmdbError("cannot sync the store's file", code));
+  mdb_env_set_flags(env_, MDB_NOSYNC, each_commit ? 0 : 1);
   return {};
 }
 

@@ -62,6 +62,11 @@ class Environment {
   std::uint64_t entries() const { return entries_; }
   std::uint64_t next_rule() const { return next_rule_; }
 
+  // The same, as the file says now. For the thread that writes, outside a transaction. Returns: kIo, kFull, kCorrupt.
+  Result<void> Reread() { return OpenTables(); }
+  // Writes everything committed to the disk. From then on each commit does so too, if `each_commit`. Returns: kIo, kFull.
+  Result<void> Sync(bool each_commit);
+
   // For the writer thread, outside a transaction.
   Result<PageCounts> CountPages();
   std::uint64_t file_bytes() const;

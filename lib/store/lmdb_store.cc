@@ -13,11 +13,16 @@
 
 #include "base/mutex.h"
 #include "store/environment.h"
+#include "store/environment_slot.h"
 #include "store/file_reader.h"
 #include "store/limits.h"
 #include "store/opener.h"
 #include "store/record.h"
+#include "store/restoring.h"
 #include "store/rules.h"
+#include "store/snapshot_build.h"
+#include "store/snapshot_merge.h"
+#include "store/snapshot_save.h"
 #include "store/store_folder.h"
 #include "store/writer.h"
 
@@ -94,7 +99,10 @@ class LmdbStore::Impl {
   Result<void> EraseNote(std::string_view key);
   Result<void> VisitNotes(std::string_view prefix, const VisitNote& visit);
   void SetOnRemoved(OnRemoved on_removed) { listener_.Set(std::move(on_removed)); }
+  Result<SnapshotInfo> SaveSnapshot(const SnapshotSaving& saving);
+  Result<SnapshotLoaded> LoadSnapshot(const SnapshotLoading& loading);
   StoreStats Stats() const;
+  Result<void> Erase(const Digest& key);
   WriteQueue& queue() { return queue_; }
   const Trouble& trouble() const { return trouble_; }
   bool FindsInPlace() const { return static_cast<std::uint64_t>(counters_.file_bytes.Value()) < physical_bytes_ / 2; }
@@ -105,8 +113,25 @@ class LmdbStore::Impl {
   void Run();
   bool OpenWhenPossible();
   void SetOpened(Result<void> opened);
-  // The file for a reader: null when it is to be seen as empty. Returns: kUnavailable.
-  Result<Environment*> OpenFile() const;
+  // A built file that is to replace the store's. Of the caller who waits for `done`, but for the moment of the swap.
+  struct Replacement {
+    std::unique_ptr<Environment> environment;
+    std::uint64_t first_id = 0;  // Of entries that are still to be brought over.
+    std::uint64_t clears = 0;
+    Result<void> done;
+    bool is_done = false;
+    std::uint64_t kept = 0;
+  };
+  bool TakeReplacement();
+  Result<void> Swap(Replacement& replacement);
+  Result<SnapshotLoaded> Load(const SnapshotLoading& loading);
+  Result<void> AskSwap(Replacement& replacement);
+  Merge::Parts MergeParts(Environment& from, Environment& to) {
+    return {from, to, visibility_, counters_, marks_, options_.zstd_level};
+  }
+
+  // The file for a reader: none when it is to be seen as empty. Returns: kUnavailable.
+  Result<EnvironmentSlot::Use> OpenFile();
   Result<void> RefusesPuts();
   Result<void> VisitHeads(const VisitHead& visit);
 
@@ -126,10 +151,12 @@ class LmdbStore::Impl {
 
   // Owned by the thread; readers see it once it is published, release to acquire, and until the thread has ended.
   std::unique_ptr<Environment> owned_;
-  std::atomic<Environment*> environment_{nullptr};
+  EnvironmentSlot environment_;
+  Restoring restoring_;
   base::Mutex mutex_;
   base::CondVar changed_;
   std::optional<Result<void>> opened_ GUARDED_BY(mutex_);
+  Replacement* replacement_ GUARDED_BY(mutex_) = nullptr;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::atomic<bool> failed_{false};
   std::thread thread_;
@@ -177,16 +204,22 @@ void LmdbStore::Impl::Run() {
   if (auto loaded = reader_.LoadRules(*owned_, rules_); !loaded) {
     logger_.Log(LogLevel::kError, "store_purges_lost error=\"" + loaded.error().message + "\"");
   }
-  {
+  bool opened = false;
+  std::vector<WriteOp> left;
+  do {
     Writer writer(
         {options_, clock_, logger_, folder_, *owned_, queue_, visibility_, counters_, marks_, trouble_, rules_, listener_});
-    logger_.Log(LogLevel::kInfo, "store_opened path=" + options_.path.string() + " entries=" + std::to_string(owned_->entries()));
-    trouble_.Clear();
-    environment_.store(owned_.get(), std::memory_order_release);
-    SetOpened({});
-    writer.Run();
-  }
-  environment_.store(nullptr, std::memory_order_release);
+    // After the writer has counted, so that the store never shows as empty when it is not.
+    if (!std::exchange(opened, true)) {
+      logger_.Log(LogLevel::kInfo, "store_opened path=" + options_.path.string() + " entries=" + std::to_string(owned_->entries()));
+      trouble_.Clear();
+      environment_.Set(owned_.get());
+      SetOpened({});
+    }
+    writer.Run(std::move(left));
+    left = writer.Leave();
+  } while (TakeReplacement());
+  environment_.Set(nullptr);
   owned_.reset();
   folder_.MarkClosed();
 }
@@ -205,13 +238,11 @@ Result<void> LmdbStore::Impl::WaitOpen() {
   return *opened_;
 }
 
-Result<Environment*> LmdbStore::Impl::OpenFile() const {
-  if (!visibility_.FileVisible()) return nullptr;
-  Environment* environment = environment_.load(std::memory_order_acquire);
-  if (environment == nullptr && failed_.load(std::memory_order_relaxed)) {
-    return Fail(ErrorCode::kUnavailable, "the store is not open");
-  }
-  return environment;
+Result<EnvironmentSlot::Use> LmdbStore::Impl::OpenFile() {
+  if (!visibility_.FileVisible()) return EnvironmentSlot::Use(nullptr, nullptr);
+  EnvironmentSlot::Use use = environment_.Look();
+  if (!use && failed_.load(std::memory_order_relaxed)) return Fail(ErrorCode::kUnavailable, "the store is not open");
+  return use;
 }
 
 Result<EntryPtr> LmdbStore::Impl::Find(const Digest& key) {
@@ -220,8 +251,8 @@ Result<EntryPtr> LmdbStore::Impl::Find(const Digest& key) {
     if (pending->entry != nullptr && rules.HidesPending(*pending->entry, pending->order)) return EntryPtr();
     return std::move(pending->entry);
   }
-  REFLEX_TRY(Environment* const environment, OpenFile());
-  return environment != nullptr ? reader_.Find(*environment, key, rules) : EntryPtr();
+  REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
+  return environment ? reader_.Find(*environment, key, rules) : EntryPtr();
 }
 
 Result<EntryPtr> LmdbStore::Impl::FindHead(const Digest& key) {
@@ -230,8 +261,8 @@ Result<EntryPtr> LmdbStore::Impl::FindHead(const Digest& key) {
     if (pending->entry == nullptr || rules.HidesPending(*pending->entry, pending->order)) return EntryPtr();
     return HeadOf(*pending->entry);
   }
-  REFLEX_TRY(Environment* const environment, OpenFile());
-  return environment != nullptr ? reader_.FindHead(*environment, key, rules) : EntryPtr();
+  REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
+  return environment ? reader_.FindHead(*environment, key, rules) : EntryPtr();
 }
 
 Result<EntryPtr> LmdbStore::Impl::FindHeadByLabel(std::uint64_t label) {
@@ -242,8 +273,8 @@ Result<EntryPtr> LmdbStore::Impl::FindHeadByLabel(std::uint64_t label) {
     lowest = HeadOf(*pending.entry);
     break;
   }
-  REFLEX_TRY(Environment* const environment, OpenFile());
-  if (environment == nullptr) return lowest;
+  REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
+  if (!environment) return lowest;
   REFLEX_TRY(EntryPtr stored, reader_.FindHeadByLabel(*environment, label, rules));
   if (stored != nullptr && (lowest == nullptr || stored->key < lowest->key)) lowest = std::move(stored);
   return lowest;
@@ -254,8 +285,8 @@ Result<std::vector<ScopeMember>> LmdbStore::Impl::FindMembers(const Digest& scop
   if (scope == Digest{} || limit == 0) return members;
   // What is pending first: what the writer commits meanwhile is then found in the file.
   members = queue_.PendingMembers(scope, canonical, limit);
-  REFLEX_TRY(Environment* const environment, OpenFile());
-  if (environment == nullptr) return members;
+  REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
+  if (!environment) return members;
   REFLEX_TRY(const std::vector<ScopeMember> stored, reader_.FindMembers(*environment, scope, canonical, limit));
   if (members.empty()) return stored;
   members.insert(members.end(), stored.begin(), stored.end());
@@ -286,6 +317,7 @@ Result<void> LmdbStore::Impl::Put(EntryPtr entry) {
 }
 
 Result<void> LmdbStore::Impl::Clear() {
+  restoring_.Spoil("the store was cleared while the snapshot was loaded; nothing of it is kept");
   const std::uint64_t number = visibility_.clears_asked.fetch_add(1, std::memory_order_acq_rel) + 1;
   queue_.Clear(number);
   return {};
@@ -301,20 +333,20 @@ Result<void> LmdbStore::Impl::PutVector(const Digest& key, std::string bytes) {
 
 Result<std::string> LmdbStore::Impl::FindVector(const Digest& key) {
   if (const auto pending = queue_.Pending(key); pending && pending->entry == nullptr) return std::string();
-  REFLEX_TRY(Environment* const environment, OpenFile());
-  return environment != nullptr ? reader_.FindVector(*environment, key) : std::string();
+  REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
+  return environment ? reader_.FindVector(*environment, key) : std::string();
 }
 
 bool LmdbStore::Impl::ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) {
   const auto environment = OpenFile();
-  return environment && *environment != nullptr && reader_.ReadVectorByLabel(**environment, label, read);
+  return environment && *environment && reader_.ReadVectorByLabel(**environment, label, read);
 }
 
 Result<void> LmdbStore::Impl::VisitScopes(const VisitMember& visit) {
   std::string after;
   for (bool last = false; !last;) {
-    REFLEX_TRY(Environment* const environment, OpenFile());
-    if (environment == nullptr) return {};
+    REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
+    if (!environment) return {};
     REFLEX_TRY(const auto slice, reader_.ReadMembers(*environment, after));
     for (const auto& [scope, member] : slice.members) {
       if (!visit(scope, member)) return {};
@@ -326,13 +358,14 @@ Result<void> LmdbStore::Impl::VisitScopes(const VisitMember& visit) {
 
 // What is still queued becomes part of the file first, so that one pass sees everything put before this call.
 Result<void> LmdbStore::Impl::VisitHeads(const VisitHead& visit) {
-  Environment* environment = environment_.load(std::memory_order_acquire);
-  if (environment == nullptr) return Fail(ErrorCode::kUnavailable, "the store is not open yet");
+  if (!environment_.Look()) return Fail(ErrorCode::kUnavailable, "the store is not open yet");
   if (auto flushed = queue_.Flush(kEraseCommitLimit); !flushed && flushed.error().code == ErrorCode::kTimeout) {
     return std::unexpected(std::move(flushed).error());
   }
   std::optional<Digest> after;
   for (bool last = !visibility_.FileVisible(); !last;) {
+    const EnvironmentSlot::Use environment = environment_.Look();
+    if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open");
     REFLEX_TRY(const FileReader::Slice slice, reader_.ReadHeads(*environment, after));
     for (const auto& [head, record] : slice.heads) REFLEX_CHECK(visit(head, record));
     for (const auto& broken : slice.broken) REFLEX_CHECK(queue_.EraseSame(broken.key, broken.checksum));
@@ -342,6 +375,7 @@ Result<void> LmdbStore::Impl::VisitHeads(const VisitHead& visit) {
 }
 
 Result<std::uint64_t> LmdbStore::Impl::EraseIf(const Condemn& condemn) {
+  restoring_.Spoil("entries were erased by a condition while the snapshot was loaded; load it again");
   std::uint64_t erased = 0;
   REFLEX_CHECK(VisitHeads([&](const Entry& head, const KeyRecord& record) -> Result<void> {
     if (!condemn(head)) return {};
@@ -354,6 +388,7 @@ Result<std::uint64_t> LmdbStore::Impl::EraseIf(const Condemn& condemn) {
 
 Result<void> LmdbStore::Impl::Purge(const PurgeRule& rule, RuleBook::Removed removed) {
   if (failed_.load(std::memory_order_relaxed)) return Fail(ErrorCode::kUnavailable, "the store is not open");
+  restoring_.Purged(rule);
   const std::uint64_t order = queue_.NextOrder();
   REFLEX_TRY(const std::uint64_t id, rules_.Add(rule, order, std::move(removed)));
   queue_.Purge(id, order);
@@ -391,8 +426,8 @@ Result<std::string> LmdbStore::Impl::FindNote(std::string_view key) {
     value = std::move(*pending);
   } else {
     // A Clear on its way is about entries: notes stay.
-    Environment* environment = environment_.load(std::memory_order_acquire);
-    if (environment == nullptr) return Fail(ErrorCode::kUnavailable, "the store is not open");
+    const EnvironmentSlot::Use environment = environment_.Look();
+    if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open");
     REFLEX_TRY(value, reader_.FindNote(*environment, key));
   }
   if (!value) return Fail(ErrorCode::kNotFound, "there is no such note");
@@ -409,10 +444,10 @@ Result<void> LmdbStore::Impl::VisitNotes(std::string_view prefix, const VisitNot
   // What is pending first, as in FindMembers; from there on the two are merged in order of key.
   const auto pending = queue_.PendingNotes(prefix);
   auto next = pending.begin();
-  Environment* environment = environment_.load(std::memory_order_acquire);
-  if (environment == nullptr) return Fail(ErrorCode::kUnavailable, "the store is not open");
   std::string after;
   for (bool last = false; !last;) {
+    const EnvironmentSlot::Use environment = environment_.Look();
+    if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open");
     REFLEX_TRY(const FileReader::NoteSlice slice, reader_.ReadNotes(*environment, prefix, after));
     for (const auto& [key, value] : slice.notes) {
       for (; next != pending.end() && next->first < key; ++next) {
@@ -428,6 +463,128 @@ Result<void> LmdbStore::Impl::VisitNotes(std::string_view prefix, const VisitNot
   for (; next != pending.end(); ++next) {
     if (next->second && !visit(next->first, *next->second)) return {};
   }
+  return {};
+}
+
+Result<void> LmdbStore::Impl::Erase(const Digest& key) {
+  restoring_.Erased(key);
+  return queue_.Erase(key);
+}
+
+Result<SnapshotInfo> LmdbStore::Impl::SaveSnapshot(const SnapshotSaving& saving) {
+  if (auto flushed = queue_.Flush(kEraseCommitLimit); !flushed && flushed.error().code == ErrorCode::kTimeout) {
+    return std::unexpected(std::move(flushed).error());
+  }
+  const RuleBook::View rules = rules_.Look();
+  const EnvironmentSlot::Use environment = environment_.Look();
+  if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open");
+  return SaveEnvironment(*environment, visibility_, rules, saving, clock_.WallMs());
+}
+
+Result<SnapshotLoaded> LmdbStore::Impl::LoadSnapshot(const SnapshotLoading& loading) {
+  if (!restoring_.Begin()) return Fail(ErrorCode::kBusy, "another snapshot is being loaded");
+  auto loaded = Load(loading);
+  restoring_.End();
+  return loaded;
+}
+
+Result<SnapshotLoaded> LmdbStore::Impl::Load(const SnapshotLoading& loading) {
+  if (auto flushed = queue_.Flush(kEraseCommitLimit); !flushed && flushed.error().code == ErrorCode::kTimeout) {
+    return std::unexpected(std::move(flushed).error());
+  }
+  Replacement replacement;
+  replacement.clears = visibility_.clears_asked.load();
+  SnapshotLoaded loaded;
+  {
+    const EnvironmentSlot::Use environment = environment_.Look();
+    if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open");
+    REFLEX_TRY(replacement.first_id, NextIdOf(*environment));
+    replacement.first_id = std::max(replacement.first_id, visibility_.floor.load());
+    REFLEX_TRY(Built built, BuildEnvironment(loading, {options_.path, options_.limit_bytes, options_.free_space_percent,
+                                                       replacement.first_id, clock_.WallMs()}));
+    replacement.environment = std::move(built.environment);
+    loaded = std::move(built.loaded);
+    // Most of what came meanwhile now, so that the store's thread has little left to do at the swap.
+    Merge merge(MergeParts(*environment, *replacement.environment));
+    auto next_id = merge.Entries(replacement.first_id, rules_.Look());
+    if (!next_id) {
+      replacement.environment.reset();
+      RemoveBuild(options_.path);
+      return std::unexpected(std::move(next_id).error());
+    }
+    replacement.first_id = *next_id;
+    replacement.kept = merge.kept();
+  }
+  auto swapped = AskSwap(replacement);
+  if (!swapped) {
+    replacement.environment.reset();
+    RemoveBuild(options_.path);
+    return std::unexpected(std::move(swapped).error());
+  }
+  loaded.kept = replacement.kept;
+  // Of the old file now, which nobody may use any more when it closes.
+  environment_.WaitUnused();
+  const OnRemoved gone = listener_.Get();
+  const EnvironmentSlot::Use now = environment_.Look();
+  if (gone && now) {
+    if (auto told = TellGone(*replacement.environment, *now, gone); !told) {
+      logger_.Log(LogLevel::kWarning, "store_index_stale error=\"" + told.error().message + "\"");
+    }
+  }
+  logger_.Log(LogLevel::kInfo, "store_restored entries=" + std::to_string(loaded.entries) + " kept=" + std::to_string(loaded.kept));
+  return loaded;
+}
+
+// Has the store's thread swap, and waits for it.
+Result<void> LmdbStore::Impl::AskSwap(Replacement& replacement) {
+  {
+    base::MutexLock lock(mutex_);
+    replacement_ = &replacement;
+  }
+  queue_.Interrupt();
+  base::MutexLock lock(mutex_);
+  while (!replacement.is_done) changed_.Wait(mutex_);
+  return std::move(replacement.done);
+}
+
+// On the store's thread, between two writers. False where none is wanted: the store is being closed.
+bool LmdbStore::Impl::TakeReplacement() {
+  Replacement* replacement = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    replacement = replacement_;
+  }
+  if (replacement == nullptr) return false;
+  auto done = Swap(*replacement);
+  // A writer begins with what the file says; rules that were half carried out begin again.
+  if (auto read = owned_->Reread(); !read) {
+    logger_.Log(LogLevel::kError, "store_reread_failed error=\"" + read.error().message + "\"");
+  }
+  counters_.entries.Set(static_cast<std::int64_t>(owned_->entries()));
+  for (const auto& [id, order] : rules_.Restart()) queue_.Purge(id, order);
+  queue_.Resume();
+  base::MutexLock lock(mutex_);
+  replacement_ = nullptr;
+  replacement->done = std::move(done);
+  replacement->is_done = true;
+  changed_.NotifyAll();
+  return true;
+}
+
+Result<void> LmdbStore::Impl::Swap(Replacement& replacement) {
+  REFLEX_TRY(const Restoring::Taken taken, restoring_.Take());
+  if (visibility_.clears_asked.load() != replacement.clears) return Fail(ErrorCode::kCancelled, "the store was cleared meanwhile");
+  const RuleBook::View rules = rules_.Look();
+  Merge merge(MergeParts(*owned_, *replacement.environment));
+  REFLEX_CHECK(merge.Entries(replacement.first_id, rules));
+  REFLEX_CHECK(merge.Erasures(taken.erased, rules));
+  REFLEX_CHECK(merge.Notes());
+  // Before the new file shows: what a purge took out of the old one must not be seen again.
+  for (const PurgeRule& rule : taken.purged) REFLEX_CHECK(rules_.Add(rule, queue_.NextOrder(), {}));
+  REFLEX_CHECK(PutInPlace(options_.path, *replacement.environment, options_.commit != CommitMode::kOff));
+  replacement.kept += merge.kept();
+  std::swap(owned_, replacement.environment);
+  environment_.Set(owned_.get());
   return {};
 }
 
@@ -462,7 +619,7 @@ LmdbStore::~LmdbStore() = default;
 Result<EntryPtr> LmdbStore::Find(const Digest& key) { return impl_->Find(key); }
 bool LmdbStore::FindsInPlace() const { return impl_->FindsInPlace(); }
 Result<void> LmdbStore::Put(EntryPtr entry) { return impl_->Put(std::move(entry)); }
-Result<void> LmdbStore::Erase(const Digest& key) { return impl_->queue().Erase(key); }
+Result<void> LmdbStore::Erase(const Digest& key) { return impl_->Erase(key); }
 Result<void> LmdbStore::Clear() { return impl_->Clear(); }
 Result<std::uint64_t> LmdbStore::EraseIf(const Condemn& condemn) { return impl_->EraseIf(condemn); }
 Result<void> LmdbStore::Flush(std::chrono::milliseconds limit) { return impl_->queue().Flush(limit); }
@@ -493,6 +650,8 @@ Result<void> LmdbStore::PutNote(std::string_view key, std::string value) { retur
 Result<std::string> LmdbStore::FindNote(std::string_view key) { return impl_->FindNote(key); }
 Result<void> LmdbStore::EraseNote(std::string_view key) { return impl_->EraseNote(key); }
 Result<void> LmdbStore::VisitNotes(std::string_view prefix, const VisitNote& visit) { return impl_->VisitNotes(prefix, visit); }
+Result<SnapshotInfo> LmdbStore::SaveSnapshot(const SnapshotSaving& saving) { return impl_->SaveSnapshot(saving); }
+Result<SnapshotLoaded> LmdbStore::LoadSnapshot(const SnapshotLoading& loading) { return impl_->LoadSnapshot(loading); }
 StoreStats LmdbStore::Stats() const { return impl_->Stats(); }
 StoreHealth LmdbStore::Health() const { return {impl_->trouble().text()}; }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "store/file_check.h"
+#include "store/snapshot_build.h"
 
 namespace reflex::store {
 namespace {
@@ -34,6 +35,7 @@ Result<std::string> FindFault(StoreFolder& folder) {
 
 Result<std::unique_ptr<Environment>> OpenEnvironment(const LmdbOptions& options, StoreFolder& folder, Clock& clock,
                                                      Logger& logger) {
+  RemoveBuild(options.path);
   int dead_starts = folder.DeadStarts();
   if (folder.HasData()) {
     REFLEX_TRY(const std::string fault, FindFault(folder));

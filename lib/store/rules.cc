@@ -97,6 +97,20 @@ std::vector<RuleBook::AtWork> RuleBook::BeginPass() {
   return pass;
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> RuleBook::Restart() {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> all;
+  base::MutexLock lock(mutex_);
+  Rules rules = *rules_;
+  for (AtWork& at : rules) {
+    at.until_id = kAll;
+    at.number = 0;
+    at.in_pass = false;
+    all.emplace_back(at.id, at.order);
+  }
+  if (!all.empty()) Write(std::move(rules));
+  return all;
+}
+
 void RuleBook::Finish(const std::vector<Done>& done) {
   std::vector<std::pair<Removed, std::uint64_t>> calls;
   {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
@@ -56,6 +57,9 @@ class RuleBook {
   // The rule has a row in the file now. `until_id` counts only if no equal purge was asked for after `order`.
   void Applied(std::uint64_t id, std::uint64_t order, std::uint64_t number, std::uint64_t until_id);
   std::vector<AtWork> BeginPass();
+  // The file is another one, without rows of rules: all begin anew, against everything in it. Returns ids and orders, for the
+  // queue.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> Restart();
   struct Done {
     std::uint64_t id = 0;
     std::uint64_t removed = 0;

@@ -270,7 +270,7 @@ bool WriteQueue::Wait(std::chrono::milliseconds interval, std::chrono::milliseco
   const auto idle_end = std::chrono::steady_clock::now() + idle;
   base::MutexLock lock(mutex_);
   for (;;) {
-    if (stopping_ && queue_.empty()) return false;
+    if (interrupted_ || (stopping_ && queue_.empty())) return false;
     auto end = idle_end;
     if (!queue_.empty()) {
       if (Due()) return true;
@@ -357,6 +357,17 @@ void WriteQueue::Stop() {
   base::MutexLock lock(mutex_);
   stopping_ = true;
   work_.NotifyAll();
+}
+
+void WriteQueue::Interrupt() {
+  base::MutexLock lock(mutex_);
+  interrupted_ = true;
+  work_.NotifyAll();
+}
+
+void WriteQueue::Resume() {
+  base::MutexLock lock(mutex_);
+  interrupted_ = false;
 }
 
 }  // namespace reflex::store

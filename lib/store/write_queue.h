@@ -95,7 +95,8 @@ class WriteQueue {
   Result<void> Flush(std::chrono::milliseconds limit);
 
   // Returns when there is something to commit (the first waits since `interval`, half of a bound is used, a Flush or Stop was
-  // asked for), or after `idle`. False once stopped and empty.
+  // asked for), or after `idle`. False once stopped and empty,
+  // or interrupted.
   bool Wait(std::chrono::milliseconds interval, std::chrono::milliseconds idle);
   // The oldest operations, about `bytes_max` of them.
   std::vector<WriteOp> Take(std::uint64_t bytes_max);
@@ -108,6 +109,9 @@ class WriteQueue {
   // Wakes waiting Flushes with the error; no operation is done.
   void Fail(const Error& error) { Fail({}, error); }
   void Stop();
+  // Has Wait return false, with operations queued or not, until Resume.
+  void Interrupt();
+  void Resume();
 
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
@@ -168,6 +172,7 @@ class WriteQueue {
   Error last_error_ GUARDED_BY(mutex_);
   std::uint64_t flush_to_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool interrupted_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace reflex::store

@@ -62,7 +62,8 @@ Writer::Writer(const Parts& parts) : parts_(parts), state_(parts.options.zstd_le
   CountPages();
 }
 
-void Writer::Run() {
+void Writer::Run(std::vector<WriteOp> before) {
+  retained_ = std::move(before);
   FirstCommit();
   for (;;) {
     // A pause between slices leaves the disk to others.
@@ -71,6 +72,12 @@ void Writer::Run() {
     if (!behind && !parts_.queue.Wait(parts_.options.commit_interval, idle)) break;
     Cycle(behind ? std::vector<WriteOp>() : parts_.queue.Take(BatchBytes(parts_.options.limit_bytes)));
   }
+}
+
+std::vector<WriteOp> Writer::Leave() {
+  std::vector<WriteOp> left = std::exchange(retained_, {});
+  std::ranges::move(std::exchange(deferred_, {}), std::back_inserter(left));
+  return left;
 }
 
 // The opening marker stands until LMDB has shown that it can read and write this file.

@@ -69,8 +69,10 @@ class Writer {
   };
   explicit Writer(const Parts& parts);
 
-  // Returns when the queue is stopped and empty.
-  void Run();
+  // Returns when the queue is stopped and empty, or interrupted. `before` is what another writer left.
+  void Run(std::vector<WriteOp> before);
+  // What was taken from the queue and is still to be done. The last call.
+  std::vector<WriteOp> Leave();
 
  private:
   void FirstCommit();

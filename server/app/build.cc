@@ -9,6 +9,7 @@
 
 #include "app/open_store.h"
 #include "app/secrets.h"
+#include "app/snapshot_keeper.h"
 #include "app/version.h"
 #include "vector/local_index.h"
 #include "verify/audit.h"
@@ -49,6 +50,13 @@ Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
 Result<std::unique_ptr<EntryStore>> OpenStorage(Program& program) {
   const auto secrets_and_store = [&]() -> Result<std::unique_ptr<EntryStore>> {
     REFLEX_CHECK(PrepareStorage(program.settings.storage_path));
+    if (program.settings.hydrate != "never") {
+      // Every key depends on the secret: it must be there before the first request. Failing that, this machine has its own.
+      if (auto adopted = AdoptSecret(program.settings, program.clock, *program.logger); !adopted) {
+        program.logger->Log(LogLevel::kError, "tenant_secret_restored=false error=\"" + adopted.error().message + "\"");
+        if (adopted.error().code == ErrorCode::kInvalidArgument) return std::unexpected(std::move(adopted).error());
+      }
+    }
     REFLEX_TRY(Secrets secrets, LoadSecrets(program.settings));
     program.settings.gateway.tenant_secret = std::move(secrets.tenant_secret);
     program.settings.gateway.admin_token = std::move(secrets.admin_token);
@@ -83,6 +91,39 @@ Result<void> BuildCache(Program& program) {
   REFLEX_TRY(std::unique_ptr<EntryStore> store, OpenStorage(program));
   REFLEX_TRY(program.cache, Cache::Create(settings.memory, std::move(store), program.clock, *program.logger));
   return {};
+}
+
+// Where there is a store that can be copied.
+Result<void> BuildSnapshots(Program& program) {
+  SnapshotParts parts;
+  parts.store = dynamic_cast<SnapshotStore*>(program.cache->store());
+  if (parts.store == nullptr) return {};
+  parts.settings = &program.settings;
+  parts.tenant_secret = program.settings.gateway.tenant_secret;
+  if (program.models != nullptr) parts.embedder = &program.models->main();
+  parts.clock = &program.clock;
+  parts.logger = program.logger.get();
+  REFLEX_TRY(program.snapshots, OpenSnapshots(std::move(parts)));
+  return {};
+}
+
+void AddSnapshotCalls(Program& program, gateway::GatewayParts& parts) {
+  Snapshots* const snapshots = program.snapshots.get();
+  if (snapshots == nullptr) return;
+  parts.save_snapshot = [snapshots]() -> Result<std::string> {
+    REFLEX_TRY(const SnapshotInfo info, snapshots->Save({}));
+    return SnapshotJson(info);
+  };
+  parts.list_snapshots = [snapshots]() -> Result<std::string> {
+    REFLEX_TRY(const std::vector<SnapshotInfo> infos, snapshots->List());
+    return SnapshotsJson(infos);
+  };
+  parts.load_snapshot = [snapshots, semantic = program.semantic.get()](std::string_view name) -> Result<std::string> {
+    REFLEX_TRY(const SnapshotLoaded loaded, snapshots->Load(name, {}));
+    // The index learns what came; questions without a vector of this embedder get one behind.
+    if (semantic != nullptr) semantic->StartLoading();
+    return LoadedJson(loaded);
+  };
 }
 
 // After the cache and before anything uses its store.
@@ -165,6 +206,7 @@ Result<void> BuildGateway(Program& program) {
   parts.readiness = &program.readiness;
   parts.semantic = program.semantic.get();
   parts.semantic_pool = program.lookups.get();
+  AddSnapshotCalls(program, parts);
   parts.compare_answers = CompareAnswers;
   if (program.models && program.models->model) {
     parts.model_queue = [model = program.models->model.get()] { return model->waiting(); };
@@ -212,6 +254,7 @@ Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger
   }
   REFLEX_CHECK(BuildCache(*program));
   REFLEX_CHECK(BuildSemantic(*program));
+  REFLEX_CHECK(BuildSnapshots(*program));
   REFLEX_CHECK(BuildIo(*program));
   REFLEX_CHECK(BuildUpstreams(*program));
   REFLEX_CHECK(BuildGateway(*program));

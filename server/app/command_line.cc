@@ -171,7 +171,8 @@ class Parser {
       known = {"--config", "--help", "--version"};
       for (const Setting& setting : SettingsTable()) known.push_back(setting.FlagName());
     } else {
-      known = {"serve", "config", "health", "stats", "purge", "entries", "explain", "eval", "models", "tauq", "version"};
+      known = {"serve",   "config", "health", "stats",    "purge", "entries",
+               "explain", "eval",   "models", "snapshot", "tauq",  "version"};
     }
     // `--name=value`: the name is enough, the value may be a secret.
     const std::string name = is_flag ? extras[0].substr(0, extras[0].find('=')) : extras[0];

@@ -25,6 +25,10 @@ enum class Command : std::uint8_t {
   kModelsCheck,
   kTauqEncode,
   kTauqDecode,
+  kSnapshotSave,
+  kSnapshotLoad,
+  kSnapshotList,
+  kSnapshotVerify,
   kHelp,
   kSettingsPage,  // Prints docs/configuration.md; for the build, not in --help.
 };
@@ -60,10 +64,11 @@ struct CommandLine {
   PurgeFilter purge;
   std::string entry;  // entries delete: 64 hexadecimal digits.
   EvalRequest eval;
-  std::string file;     // explain: a chat request, "-" for standard input. models check: a model.
-                        // tauq: what is read, "-" for standard input.
-  std::string api_key;  // explain: the caller's credential.
-  bool json = false;    // explain, models check: the raw answer.
+  std::string file;      // explain: a chat request, "-" for standard input. models check: a model.
+                         // tauq: what is read, "-" for standard input.
+  bool reembed = false;  // snapshot load: vectors of another embedder are made anew.
+  std::string api_key;   // explain: the caller's credential.
+  bool json = false;     // explain, models check: the raw answer.
 };
 
 // `arguments` are those after the program's name. Returns: kInvalidArgument with the argument, its value and what is allowed.

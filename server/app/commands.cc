@@ -56,39 +56,6 @@ std::string UrlOf(const CommandLine& line, const Settings& settings) {
   return AdminUrl(settings, addresses);
 }
 
-// The running Reflex's answer to the call; nullopt when none runs.
-Result<std::optional<AdminReply>> AskRunning(const CommandLine& line, const Settings& settings, AdminCall call) {
-  call.url = UrlOf(line, settings);
-  if (call.url.empty()) return std::nullopt;
-  const Result<std::string> token = ReadAdminToken(settings.storage_path);
-  if (token) call.token = *token;
-  call.ca_file = settings.client.ca_file;
-  call.timeout = kAdminTimeout;
-  Result<AdminReply> reply = CallRunning(call);
-  if (reply) {
-    if (token || reply->status != 401) return std::move(*reply);
-    return std::unexpected(token.error());
-  }
-  // Nobody there is what a stopped Reflex looks like; asked for by --url it is an error.
-  if (reply.error().code == ErrorCode::kUnavailable && line.url.empty()) return std::nullopt;
-  return std::unexpected(std::move(reply).error());
-}
-
-// The store itself. It must be there: a command that reads would otherwise make an empty one at a misspelt path.
-Result<std::unique_ptr<EntryStore>> OpenExisting(const Settings& settings, Clock& clock, Logger& logger) {
-  if (::access((settings.storage_path / kAdminTokenName).c_str(), F_OK) != 0) {
-    return Fail(ErrorCode::kNotFound, "no Reflex runs here and " + settings.storage_path.string() + " is no storage folder of one");
-  }
-  // A running Reflex serves beside a long check; a command can only wait for it.
-  Settings patient = settings;
-  patient.store.check_wait = std::chrono::hours(1);
-  Result<std::unique_ptr<EntryStore>> store = OpenStore(patient, clock, logger);
-  if (!store && store.error().code == ErrorCode::kBusy) {
-    return Fail(ErrorCode::kBusy, store.error().message + "; name the running Reflex with --url");
-  }
-  return store;
-}
-
 // Runs the admin call, or `offline` on the store when nothing runs; either gives the text to print.
 int AskOrOpen(const CommandLine& line, const Settings& settings, AdminCall call,
               const std::function<Result<std::string>(EntryStore&, Clock&)>& offline) {
@@ -148,6 +115,38 @@ Result<std::string> PurgeStore(EntryStore& store, const gateway::PurgeRequest& r
 }
 
 }  // namespace
+
+Result<std::optional<AdminReply>> AskRunning(const CommandLine& line, const Settings& settings, AdminCall call) {
+  call.url = UrlOf(line, settings);
+  if (call.url.empty()) return std::nullopt;
+  const Result<std::string> token = ReadAdminToken(settings.storage_path);
+  if (token) call.token = *token;
+  call.ca_file = settings.client.ca_file;
+  call.timeout = kAdminTimeout;
+  Result<AdminReply> reply = CallRunning(call);
+  if (reply) {
+    if (token || reply->status != 401) return std::move(*reply);
+    return std::unexpected(token.error());
+  }
+  // Nobody there is what a stopped Reflex looks like; asked for by --url it is an error.
+  if (reply.error().code == ErrorCode::kUnavailable && line.url.empty()) return std::nullopt;
+  return std::unexpected(std::move(reply).error());
+}
+
+// A command that reads would otherwise make an empty one at a misspelt path.
+Result<std::unique_ptr<EntryStore>> OpenExisting(const Settings& settings, Clock& clock, Logger& logger) {
+  if (::access((settings.storage_path / kAdminTokenName).c_str(), F_OK) != 0) {
+    return Fail(ErrorCode::kNotFound, "no Reflex runs here and " + settings.storage_path.string() + " is no storage folder of one");
+  }
+  // A running Reflex serves beside a long check; a command can only wait for it.
+  Settings patient = settings;
+  patient.store.check_wait = std::chrono::hours(1);
+  Result<std::unique_ptr<EntryStore>> store = OpenStore(patient, clock, logger);
+  if (!store && store.error().code == ErrorCode::kBusy) {
+    return Fail(ErrorCode::kBusy, store.error().message + "; name the running Reflex with --url");
+  }
+  return store;
+}
 
 int RunHealth(const CommandLine& line, const Settings& settings) {
   AdminCall call;

@@ -1,9 +1,16 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
+#include "app/admin_client.h"
 #include "app/command_line.h"
 #include "app/settings.h"
+#include "reflex/clock.h"
+#include "reflex/entry_store.h"
+#include "reflex/logger.h"
+#include "reflex/result.h"
 
 namespace reflex::app {
 
@@ -17,6 +24,12 @@ int RunHealth(const CommandLine& line, const Settings& settings);
 int RunStats(const CommandLine& line, const Settings& settings);
 int RunPurge(const CommandLine& line, const Settings& settings);
 int RunEntriesDelete(const CommandLine& line, const Settings& settings);
+
+// The running Reflex's answer to the call, or nothing where none runs. Returns: kUnavailable, kTimeout, kNotFound, and as
+// CallRunning.
+Result<std::optional<AdminReply>> AskRunning(const CommandLine& line, const Settings& settings, AdminCall call);
+// The store itself, which must be there. Returns: kNotFound; as OpenStore.
+Result<std::unique_ptr<EntryStore>> OpenExisting(const Settings& settings, Clock& clock, Logger& logger);
 
 // Asks the running Reflex how it would answer the chat request in a file, as the caller with `credential`, and prints its reasons.
 int RunExplain(const CommandLine& line, const Settings& settings, const std::string& credential);

@@ -196,7 +196,7 @@ void Stop(Program& program, Maintenance& maintenance, const Signals& signals) {
 
 Maintenance::Parts MaintenanceParts(Program& program) {
   Maintenance::Parts parts;
-  parts.snapshots = program.snapshots.get();
+  parts.snapshots = program.settings.snapshot.Target().empty() ? nullptr : program.snapshots.get();
   parts.instance = program.instance.get();
   parts.readiness = &program.readiness;
   parts.clock = &program.clock;

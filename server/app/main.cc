@@ -17,6 +17,7 @@
 #include "app/lifecycle.h"
 #include "app/models.h"
 #include "app/pages.h"
+#include "app/snapshot_command.h"
 #include "app/tauq_command.h"
 #include "app/version.h"
 #include "base/files.h"
@@ -84,6 +85,9 @@ int RunWithSettings(const CommandLine& line, LoadedSettings loaded, const char* 
     case Command::kStats: return RunStats(line, loaded.settings);
     case Command::kPurge: return RunPurge(line, loaded.settings);
     case Command::kEntriesDelete: return RunEntriesDelete(line, loaded.settings);
+    case Command::kSnapshotSave:
+    case Command::kSnapshotLoad:
+    case Command::kSnapshotList: return RunSnapshot(line, std::move(loaded.settings));
     case Command::kExplain: return RunExplain(line, loaded.settings, CredentialOf(line, environment));
     case Command::kEval: return RunEval(line, loaded.settings);
     default: return Serve(std::move(loaded));
@@ -105,6 +109,7 @@ int Main(int argc, const char* const* argv, const char* const* environment) {
   if (line->command == Command::kVersion) return Print("reflex " + std::string(Version()) + "\n");
   if (line->command == Command::kSettingsPage) return Print(SettingsPage());
   if (line->command == Command::kTauqEncode || line->command == Command::kTauqDecode) return RunTauq(*line);
+  if (line->command == Command::kSnapshotVerify) return RunSnapshotVerify(*line);
   if (line->command == Command::kModelsCheck) return RunModelsCheck(*line);
   Result<LoadedSettings> loaded = Load(*line, environment);
   if (!loaded) return Refused(loaded.error());

@@ -31,11 +31,17 @@ Usage:
                                       requests, {"id","a","b"}; with labels ("same", "class") also
                                       how often it is right. Needs no provider (docs/eval.md)
   reflex models check FILE [--json]   What a model file is, and whether this program can run it
+  reflex snapshot save                Copy the whole cache to snapshot.target, or to snapshots beside
+                                      the store (docs/snapshots.md)
+  reflex snapshot load [NAME] [--reembed]
+                                      Replace the cache by the newest snapshot, or by NAME
+  reflex snapshot list                Show what there is to load, as JSON
+  reflex snapshot verify FILE         Check every byte of a snapshot's file
   reflex tauq encode|decode [FILE]    JSON to Tauq or back, on standard output; without FILE from
                                       standard input (docs/tauq.md)
   reflex version                      Show the version
 
-stats, purge and entries ask the running Reflex; with none running they open the store themselves.
+stats, purge, entries and snapshot ask the running Reflex; with none running they open the store themselves.
 Exit status: 0 done, 1 failed, 2 a flag, setting or command is wrong.
 
 Settings, each from its flag, else its environment variable, else the settings file, else its default:

@@ -23,6 +23,19 @@
 
 namespace reflex::app {
 
+// Where snapshots go and what wraps the secret in them; docs/configuration.md explains each.
+struct SnapshotSettings {
+  std::string target;
+  std::string gcs_bucket;
+  std::filesystem::path path;
+  std::uint32_t keep = 3;
+  std::string passphrase;
+  std::filesystem::path key_file;
+
+  // The target as it counts; empty: none is set.
+  std::string Target() const { return target.empty() && !gcs_bucket.empty() ? "gs://" + gcs_bucket : target; }
+};
+
 // Every setting's value. Where a room has an Options field for it, that field is the setting and its initialiser the default; what
 // needs more than one field to decide is here as it was written and is worked out by CheckTogether.
 struct Settings {
@@ -32,6 +45,7 @@ struct Settings {
   MemoryOptions memory;
   store::LmdbOptions store;  // Its path is storage_path.
   SemanticOptions semantic;
+  SnapshotSettings snapshot;
   ModelSettings models;
   RemoteSettings remote;
 

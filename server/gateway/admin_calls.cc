@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::string_view kRoot = "/v1/reflex/";
 constexpr std::string_view kEntries = "entries/";
+constexpr std::string_view kLoad = "snapshots/load/";
 
 void AppendMember(std::string_view name, std::uint64_t value, std::string& out) {
   if (!out.ends_with('{')) out.push_back(',');
@@ -117,6 +118,19 @@ Problem BadAdminRequest(int status, std::string message) {
   return problem;
 }
 
+Problem SnapshotFailed(const Error& error) {
+  Problem problem;
+  problem.type = "server_error";
+  problem.code = "snapshot_failed";
+  problem.reason = error.code == ErrorCode::kBusy ? wire::reason::kBusy : wire::reason::kInternal;
+  problem.status = error.code == ErrorCode::kBusy              ? 409
+                   : error.code == ErrorCode::kNotFound        ? 404
+                   : error.code == ErrorCode::kInvalidArgument ? 400
+                                                               : 503;
+  problem.message = error.message;
+  return problem;
+}
+
 http::Task<void> UnknownPath(RequestContext& context) {
   Problem problem;
   problem.status = 404;
@@ -138,6 +152,41 @@ http::Task<void> SendStats(RequestContext& context) {
   }
   const OwnReply reply{.body = text};
   co_await SendOwn(context, reply);
+}
+
+// Runs on the pool: a snapshot takes seconds to minutes.
+http::Task<void> SendSnapshots(RequestContext& context, std::function<Result<std::string>()> call) {
+  Result<std::string> page = Fail(ErrorCode::kUnavailable, "there is no store to take a snapshot of");
+  std::function<void()> work = [&page, &call] {
+    if (call) page = call();
+  };
+  if (!co_await RunBorrowing(context.exchange.io(), *context.services.parts.pool, std::move(work))) {
+    Problem problem = PoolIsFull();
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  if (!page) {
+    Problem problem = SnapshotFailed(page.error());
+    co_await SendProblem(context, std::move(problem));
+    co_return;
+  }
+  const OwnReply reply{.body = *page};
+  co_await SendOwn(context, reply);
+}
+
+http::Task<void> HandleSnapshots(RequestContext& context, std::string_view name) {
+  const GatewayParts& parts = context.services.parts;
+  const std::string_view method = context.head().method;
+  if (!name.empty()) {
+    if (method != "POST") return SendMethodNotAllowed(context, "POST");
+    return SendSnapshots(context, [load = parts.load_snapshot, name = std::string(name)]() -> Result<std::string> {
+      if (!load) return Fail(ErrorCode::kUnavailable, "there is no store to load a snapshot into");
+      return load(name == "newest" ? "" : name);
+    });
+  }
+  if (method == "POST") return SendSnapshots(context, parts.save_snapshot);
+  if (method == "GET" || method == "HEAD") return SendSnapshots(context, parts.list_snapshots);
+  return SendMethodNotAllowed(context, "GET, HEAD, POST");
 }
 
 http::Task<void> EraseEntry(RequestContext& context, std::string_view hex) {
@@ -295,6 +344,8 @@ http::Task<void> HandleAdminCall(RequestContext& context) {
   if (call.starts_with(kEntries)) {
     return method == "DELETE" ? EraseEntry(context, call.substr(kEntries.size())) : SendMethodNotAllowed(context, "DELETE");
   }
+  if (call == "snapshots") return HandleSnapshots(context, {});
+  if (call.starts_with(kLoad)) return HandleSnapshots(context, call.substr(kLoad.size()));
   if (call == "purge") return method == "POST" ? Purge(context) : SendMethodNotAllowed(context, "POST");
   return UnknownPath(context);
 }

@@ -5,8 +5,8 @@
 
 namespace reflex::gateway {
 
-// Answers a path under /v1/reflex/ whose admin token was found good (docs/admin.md): stats, entries/KEY, purge. Always sends a
-// reply.
+// Answers a path under /v1/reflex/ whose admin token was found good (docs/admin.md): stats, entries/KEY, purge, snapshots. Always
+// sends a reply.
 http::Task<void> HandleAdminCall(RequestContext& context);
 
 // A reply of one of our own paths, with our usual fields. Views live until the task is done.

@@ -125,8 +125,12 @@ struct GatewayParts {
   SemanticTier* semantic = nullptr;           // Null: no semantic tiers.
   base::WorkerPool* semantic_pool = nullptr;  // Where its look-ups run, which may wait for a model; null: `pool`.
   CompareAnswers compare_answers = nullptr;   // For audits without a judge model; empty: undecided, every time.
-  std::function<std::vector<std::string>()> degraded =
-      nullptr;                                         // Parts beside the store that do not work, a sentence each; empty: none.
+  // Parts beside the store that do not work, a sentence each; empty: none.
+  std::function<std::vector<std::string>()> degraded = nullptr;
+  // Admin calls about snapshots: save one, list them. Each blocks, runs on `pool` and gives a page of JSON; empty: no store.
+  std::function<Result<std::string>()> save_snapshot = nullptr, list_snapshots = nullptr;
+  // Loads the named one, "" for the newest.
+  std::function<Result<std::string>(std::string_view name)> load_snapshot = nullptr;
   std::function<std::size_t()> model_queue = nullptr;  // Texts that wait for the model, for metrics; empty: no model. Thread-safe.
 };
 

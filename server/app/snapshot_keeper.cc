@@ -1,0 +1,352 @@
+#include "app/snapshot_keeper.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+#include "app/secrets.h"
+#include "app/version.h"
+#include "base/digest.h"
+#include "base/files.h"
+#include "base/mutex.h"
+#include "base/seal.h"
+#include "cache/semantic_record.h"
+#include "store/snapshot_file.h"
+#include "wire/error_body.h"
+
+namespace reflex::app {
+namespace {
+
+constexpr std::string_view kPrefix = "reflex-", kSuffix = ".snapshot";
+constexpr std::uint64_t kKeyFileBytesMax = 64u << 10;
+constexpr std::string_view kFileScheme = "file://";
+
+bool IsSnapshotName(std::string_view name) {
+  return name.starts_with(kPrefix) && name.ends_with(kSuffix) && name.find('/') == std::string_view::npos;
+}
+
+// "reflex-20260102T030405.006Z.snapshot": names sort as times do.
+std::string NameAt(std::int64_t wall_ms) {
+  const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y%m%dT%H%M%S", &utc);
+  std::string millis = std::to_string(wall_ms % 1000);
+  millis.insert(0, 3 - millis.size(), '0');
+  return std::string(kPrefix) + std::string(text, size) + "." + millis + "Z" + std::string(kSuffix);
+}
+
+// Where snapshots are made. A target on this machine is that place itself.
+std::filesystem::path LocalFolder(const Settings& settings) {
+  const std::string target = settings.snapshot.Target();
+  if (target.starts_with(kFileScheme)) return target.substr(kFileScheme.size());
+  if (!settings.snapshot.path.empty()) return settings.snapshot.path;
+  return settings.storage_path / "snapshots";
+}
+
+// Names of whole snapshots in a folder, newest first.
+std::vector<std::string> LocalNames(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+    if (IsSnapshotName(file.path().filename().string())) names.push_back(file.path().filename().string());
+  }
+  std::ranges::sort(names, std::greater<>());
+  return names;
+}
+
+Result<std::unique_ptr<cloud::ObjectStore>> OpenTarget(const Settings& settings, Clock& clock, Logger& logger) {
+  const std::string target = settings.snapshot.Target();
+  if (target.empty()) return std::unique_ptr<cloud::ObjectStore>();
+  // Also one on this machine, for what it says of a wrong target; what lies there is then read and written as files.
+  REFLEX_TRY(auto opened, cloud::OpenObjectStore(target, settings.instance.cloud, clock, logger));
+  if (opened->local()) opened.reset();
+  return opened;
+}
+
+Result<std::vector<std::string>> RemoteNames(cloud::ObjectStore& target) {
+  REFLEX_TRY(const auto objects, target.List());
+  std::vector<std::string> names;
+  for (const auto& object : objects) {
+    if (IsSnapshotName(object.name)) names.push_back(object.name);
+  }
+  std::ranges::sort(names, std::greater<>());
+  return names;
+}
+
+class Keeper final : public Snapshots {
+ public:
+  Keeper(SnapshotParts parts, std::unique_ptr<cloud::ObjectStore> target, std::string key)
+      : parts_(std::move(parts)),
+        settings_(*parts_.settings),
+        folder_(LocalFolder(settings_)),
+        target_(std::move(target)),
+        key_(std::move(key)) {}
+
+  Result<SnapshotInfo> Save(const Progress& progress) override {
+    REFLEX_CHECK(Begin());
+    auto saved = SaveAlone(progress);
+    End();
+    return saved;
+  }
+  Result<SnapshotLoaded> Load(std::string_view name, const Progress& progress) override {
+    REFLEX_CHECK(Begin());
+    auto loaded = LoadAlone(std::string(name), progress);
+    End();
+    return loaded;
+  }
+  Result<std::vector<SnapshotInfo>> List() override;
+
+ private:
+  Result<void> Begin() {
+    base::MutexLock lock(mutex_);
+    if (busy_) return Fail(ErrorCode::kBusy, "another snapshot is being saved or loaded");
+    busy_ = true;
+    return {};
+  }
+  void End() {
+    base::MutexLock lock(mutex_);
+    busy_ = false;
+  }
+  Result<SnapshotInfo> SaveAlone(const Progress& progress);
+  Result<SnapshotLoaded> LoadAlone(std::string name, const Progress& progress);
+  Result<void> CheckSecret(const SnapshotInfo& info) const;
+  Result<void> Upload(const SnapshotInfo& info);
+  void Retain();
+  void Log(LogLevel level, std::string line) const { parts_.logger->Log(level, line); }
+
+  const SnapshotParts parts_;
+  const Settings& settings_;
+  const std::filesystem::path folder_;
+  const std::unique_ptr<cloud::ObjectStore> target_;  // Null: snapshots stay on this machine.
+  const std::string key_;
+  base::Mutex mutex_;
+  bool busy_ GUARDED_BY(mutex_) = false;
+};
+
+SnapshotEmbedder DescribeVector(std::string_view bytes) {
+  const auto maker = cache::ReadMaker(bytes);
+  return maker ? SnapshotEmbedder{base::ToHex(maker->model), maker->dimension, 0} : SnapshotEmbedder();
+}
+
+Result<SnapshotInfo> Keeper::SaveAlone(const Progress& progress) {
+  if (target_ != nullptr && key_.empty() && settings_.tenant_secret_file.empty()) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "snapshot.passphrase (REFLEX_SNAPSHOT_PASSPHRASE) is not set, nor are snapshot.key_file and tenant.secret_file "
+        "(REFLEX_TENANT_SECRET_FILE): restored elsewhere, no entry stored with a credential could be found again, so nothing "
+        "is saved to " +
+            target_->target());
+  }
+  REFLEX_CHECK(base::MakeDirectory(folder_, 0700));
+  SnapshotSaving saving;
+  saving.file = folder_ / NameAt(parts_.clock->WallMs());
+  saving.program = "reflex " + std::string(Version());
+  saving.secret_mark = base::MarkOf(parts_.tenant_secret);
+  if (!key_.empty()) {
+    REFLEX_TRY(saving.wrapped_secret, base::Seal(parts_.tenant_secret, key_));
+  }
+  saving.describe = DescribeVector;
+  saving.progress = [&](std::uint64_t done, std::uint64_t total) { return !progress || progress({done, total}); };
+  REFLEX_TRY(const SnapshotInfo info, parts_.store->SaveSnapshot(saving));
+  Log(LogLevel::kInfo,
+      "snapshot_saved name=" + info.name + " entries=" + std::to_string(info.entries) + " bytes=" + std::to_string(info.bytes));
+  const auto uploaded = Upload(info);
+  Retain();
+  if (!uploaded) return std::unexpected(uploaded.error());
+  return info;
+}
+
+Result<void> Keeper::Upload(const SnapshotInfo& info) {
+  if (target_ == nullptr) return {};
+  const auto uploaded = target_->Upload(folder_ / info.name, info.name, {});
+  if (uploaded) return {};
+  return Fail(ErrorCode::kUnavailable, "the snapshot " + (folder_ / info.name).string() + " is saved, but " + target_->target() +
+                                           " did not take it: " + uploaded.error().message);
+}
+
+// Failing costs space only, and the next save tries again.
+void Keeper::Retain() {
+  const std::vector<std::string> local = LocalNames(folder_);
+  for (std::size_t i = settings_.snapshot.keep; i < local.size(); ++i) {
+    std::error_code ignored;
+    std::filesystem::remove(folder_ / local[i], ignored);
+  }
+  // What a save that was killed left; one that still grows, perhaps another machine's in a shared folder, is younger.
+  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder_, error)) {
+    const std::string name = file.path().filename().string();
+    std::error_code ignored;
+    const bool is_part = name.starts_with(kPrefix) && name.ends_with(std::string(kSuffix) + ".part");
+    if (is_part && file.last_write_time(ignored) < old && !ignored) std::filesystem::remove(file.path(), ignored);
+  }
+  if (target_ == nullptr) return;
+  const auto remote = RemoteNames(*target_);
+  if (!remote) return Log(LogLevel::kWarning, "snapshot_retention_failed error=\"" + remote.error().message + "\"");
+  for (std::size_t i = settings_.snapshot.keep; i < remote->size(); ++i) {
+    const auto deleted = target_->Delete((*remote)[i]);
+    if (!deleted) Log(LogLevel::kWarning, "snapshot_retention_failed error=\"" + deleted.error().message + "\"");
+  }
+}
+
+Result<void> Keeper::CheckSecret(const SnapshotInfo& info) const {
+  if (info.secret_mark == Digest{} || info.secret_mark == base::MarkOf(parts_.tenant_secret)) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "the snapshot " + info.name +
+                  " was saved under another tenant secret than the one in use, so none of its entries could "
+                  "be found; restore it into a storage folder without " +
+                  kTenantKeyName + ", or set tenant.secret_file to its secret");
+}
+
+Result<SnapshotLoaded> Keeper::LoadAlone(std::string name, const Progress& progress) {
+  if (!name.empty() && !IsSnapshotName(name)) {
+    return Fail(ErrorCode::kInvalidArgument, "\"" + name + "\" is no name of a snapshot; allowed: as `reflex snapshot list` shows");
+  }
+  if (name.empty()) {
+    std::vector<std::string> names = LocalNames(folder_);
+    if (target_ != nullptr) {
+      REFLEX_TRY(names, RemoteNames(*target_));
+    }
+    if (names.empty()) {
+      return Fail(ErrorCode::kNotFound, "there is no snapshot yet in " + (target_ ? target_->target() : folder_.string()));
+    }
+    name = names.front();
+  }
+  std::error_code ignored;
+  const std::filesystem::path file = folder_ / name;
+  if (target_ != nullptr && !std::filesystem::exists(file, ignored)) {
+    REFLEX_CHECK(base::MakeDirectory(folder_, 0700));
+    REFLEX_CHECK(target_->Download(name, file, [&](std::uint64_t, std::uint64_t) { return !progress || progress({0, 0}); }));
+  }
+  REFLEX_TRY(const SnapshotInfo info, store::ReadSnapshotInfo(file));
+  REFLEX_CHECK(CheckSecret(info));
+  SnapshotLoading loading;
+  loading.file = file;
+  if (parts_.embedder != nullptr) {
+    const auto maker = cache::VectorMaker::Of(parts_.embedder->model_id(), parts_.embedder->dimension());
+    loading.keep_vector = [maker](std::string_view bytes) {
+      const auto of = cache::ReadMaker(bytes);
+      return of && of->model == maker.model && of->dimension == maker.dimension;
+    };
+  }
+  loading.progress = [&](std::uint64_t done, std::uint64_t total) { return !progress || progress({done, total}); };
+  return parts_.store->LoadSnapshot(loading);
+}
+
+Result<std::vector<SnapshotInfo>> Keeper::List() {
+  std::vector<SnapshotInfo> infos;
+  if (target_ != nullptr) {
+    REFLEX_TRY(const auto objects, target_->List());
+    for (const auto& object : objects) {
+      if (!IsSnapshotName(object.name)) continue;
+      // Remote ones are known by name and size; a copy here says the rest.
+      auto info = store::ReadSnapshotInfo(folder_ / object.name);
+      SnapshotInfo shown = info ? std::move(*info) : SnapshotInfo();
+      shown.name = object.name;
+      shown.bytes = object.bytes;
+      if (shown.created_ms == 0) shown.created_ms = object.modified_ms;
+      infos.push_back(std::move(shown));
+    }
+  } else {
+    for (const std::string& name : LocalNames(folder_)) {
+      auto info = store::ReadSnapshotInfo(folder_ / name);
+      if (info) infos.push_back(std::move(*info));
+      if (!info) Log(LogLevel::kWarning, "snapshot_unreadable error=\"" + info.error().message + "\"");
+    }
+  }
+  std::ranges::sort(infos, std::greater<>(), &SnapshotInfo::name);
+  return infos;
+}
+
+}  // namespace
+
+Result<std::string> WrappingKey(const SnapshotSettings& settings) {
+  if (settings.key_file.empty()) return settings.passphrase;
+  if (!settings.passphrase.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "snapshot.passphrase and snapshot.key_file exclude each other; allowed: one of them");
+  }
+  REFLEX_TRY(std::string key, base::ReadFile(settings.key_file, kKeyFileBytesMax));
+  if (key.empty()) return Fail(ErrorCode::kInvalidArgument, "snapshot.key_file " + settings.key_file.string() + " is empty");
+  return key;
+}
+
+Result<std::unique_ptr<Snapshots>> OpenSnapshots(SnapshotParts parts) {
+  REFLEX_TRY(std::string key, WrappingKey(parts.settings->snapshot));
+  REFLEX_TRY(auto target, OpenTarget(*parts.settings, *parts.clock, *parts.logger));
+  return std::unique_ptr<Snapshots>(std::make_unique<Keeper>(std::move(parts), std::move(target), std::move(key)));
+}
+
+Result<void> AdoptSecret(const Settings& settings, Clock& clock, Logger& logger) {
+  const std::filesystem::path secret_file = settings.storage_path / kTenantKeyName;
+  std::error_code ignored;
+  REFLEX_TRY(const std::string key, WrappingKey(settings.snapshot));
+  if (key.empty() || settings.snapshot.Target().empty() || !settings.tenant_secret_file.empty()) return {};
+  if (std::filesystem::exists(secret_file, ignored)) return {};
+  const std::filesystem::path folder = LocalFolder(settings);
+  REFLEX_TRY(const auto target, OpenTarget(settings, clock, logger));
+  std::vector<std::string> names = LocalNames(folder);
+  if (target != nullptr) {
+    REFLEX_TRY(names, RemoteNames(*target));
+  }
+  if (names.empty()) return {};
+  const std::filesystem::path file = folder / names.front();
+  if (target != nullptr && !std::filesystem::exists(file, ignored)) {
+    REFLEX_CHECK(base::MakeDirectory(folder, 0700));
+    REFLEX_CHECK(target->Download(names.front(), file, {}));
+  }
+  REFLEX_TRY(const SnapshotInfo info, store::ReadSnapshotInfo(file));
+  if (info.wrapped_secret.empty()) return {};
+  auto secret = base::Unseal(info.wrapped_secret, key);
+  if (!secret) return Fail(secret.error().code, "the snapshot " + file.string() + ": " + secret.error().message);
+  if (base::MarkOf(*secret) != info.secret_mark)
+    return Fail(ErrorCode::kCorrupt, file.string() + " holds a secret that is not its own");
+  REFLEX_CHECK(base::WriteFileAtomically(secret_file, *secret, 0600));
+  logger.Log(LogLevel::kInfo, "tenant_secret_restored snapshot=" + info.name);
+  return {};
+}
+
+std::string SnapshotJson(const SnapshotInfo& info) {
+  std::string json = "{\"name\":";
+  wire::AppendJsonString(info.name, json);
+  const auto number = [&](const char* name, std::uint64_t value) {
+    json.append(",\"").append(name).append("\":").append(std::to_string(value));
+  };
+  number("bytes", info.bytes);
+  number("created_ms", static_cast<std::uint64_t>(info.created_ms));
+  if (info.format == 0) return json + "}";
+  number("format", info.format);
+  number("entries", info.entries);
+  number("vectors", info.vectors);
+  number("notes", info.notes);
+  number("damaged", info.damaged);
+  json += std::string(",\"secret\":") + (info.wrapped_secret.empty() ? "false" : "true") + ",\"embedders\":[";
+  for (const SnapshotEmbedder& embedder : info.embedders) {
+    if (!json.ends_with('[')) json.push_back(',');
+    json += "{\"id\":\"" + embedder.id + "\",\"dimension\":" + std::to_string(embedder.dimension) +
+            ",\"vectors\":" + std::to_string(embedder.vectors) + "}";
+  }
+  return json + "]}";
+}
+
+std::string SnapshotsJson(const std::vector<SnapshotInfo>& infos) {
+  std::string json = "{\"snapshots\":[";
+  for (const SnapshotInfo& info : infos) json += (json.ends_with('[') ? "" : ",") + SnapshotJson(info);
+  return json + "]}";
+}
+
+std::string LoadedJson(const SnapshotLoaded& loaded) {
+  std::string json = "{\"snapshot\":" + SnapshotJson(loaded.snapshot);
+  const std::pair<const char*, std::uint64_t> numbers[] = {
+      {"entries", loaded.entries}, {"vectors", loaded.vectors}, {"vectors_dropped", loaded.vectors_dropped},
+      {"notes", loaded.notes},     {"expired", loaded.expired}, {"left_out", loaded.left_out},
+      {"kept", loaded.kept}};
+  for (const auto& [name, value] : numbers) json += ",\"" + std::string(name) + "\":" + std::to_string(value);
+  return json + "}";
+}
+
+}  // namespace reflex::app

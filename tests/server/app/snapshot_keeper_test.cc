@@ -1,0 +1,163 @@
+#include "app/snapshot_keeper.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "app/secrets.h"
+#include "base/digest.h"
+#include "base/files.h"
+#include "lib/store/store_test_util.h"
+#include "reflex/lmdb_store.h"
+
+namespace reflex::app {
+namespace {
+
+using store::KeyOf;
+using store::MakeEntry;
+
+class SnapshotKeeperTest : public testing::Test {
+ protected:
+  // A machine: its storage folder, store and secret.
+  struct Machine {
+    Settings settings = {};
+    Secrets secrets = {};
+    std::unique_ptr<store::LmdbStore> store = {};
+    std::unique_ptr<Snapshots> snapshots = {};
+  };
+
+  Settings SettingsOf(const std::string& name) {
+    Settings settings;
+    settings.storage_path = folder_.path() / name;
+    settings.store.path = settings.storage_path;
+    settings.store.limit_bytes = 64u << 20;
+    settings.snapshot.target = "file://" + (folder_.path() / "target").string();
+    settings.snapshot.passphrase = "correct horse battery staple";
+    return settings;
+  }
+  void Start(Machine& machine) {
+    ASSERT_TRUE(PrepareStorage(machine.settings.storage_path));
+    const auto adopted = AdoptSecret(machine.settings, clock_, logger_);
+    ASSERT_TRUE(adopted) << adopted.error().message;
+    machine.secrets = *LoadSecrets(machine.settings);
+    machine.store = *store::LmdbStore::Open(machine.settings.store, clock_, logger_);
+    SnapshotParts parts;
+    parts.store = machine.store.get();
+    parts.settings = &machine.settings;
+    parts.tenant_secret = machine.secrets.tenant_secret;
+    parts.clock = &clock_;
+    parts.logger = &logger_;
+    auto snapshots = OpenSnapshots(std::move(parts));
+    ASSERT_TRUE(snapshots) << snapshots.error().message;
+    machine.snapshots = std::move(*snapshots);
+  }
+
+  store::TempFolder folder_;
+  store::ManualClock clock_;
+  store::KeepingLogger logger_;
+};
+
+TEST_F(SnapshotKeeperTest, ANewMachineGetsTheEntriesAndTheSecret) {
+  Machine one{.settings = SettingsOf("one")}, two{.settings = SettingsOf("two")};
+  Start(one);
+  ASSERT_TRUE(one.store->Put(MakeEntry(1, 100)));
+  const auto saved = one.snapshots->Save({});
+  ASSERT_TRUE(saved) << saved.error().message;
+  Start(two);
+  EXPECT_EQ(two.secrets.tenant_secret, one.secrets.tenant_secret);
+  const auto loaded = two.snapshots->Load("", {});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->entries, 1u);
+  EXPECT_TRUE(*two.store->Find(KeyOf(1)));
+  const std::string bytes = *base::ReadFile(folder_.path() / "target" / saved->name, 1u << 20);
+  EXPECT_EQ(bytes.find(one.secrets.tenant_secret), std::string::npos);
+}
+
+TEST_F(SnapshotKeeperTest, AWrongPassphraseIsASentenceAndMakesNoSecret) {
+  Machine one{.settings = SettingsOf("one")};
+  Start(one);
+  ASSERT_TRUE(one.snapshots->Save({}));
+  Settings other = SettingsOf("two");
+  other.snapshot.passphrase = "wrong";
+  ASSERT_TRUE(PrepareStorage(other.storage_path));
+  const auto adopted = AdoptSecret(other, clock_, logger_);
+  ASSERT_FALSE(adopted);
+  EXPECT_EQ(adopted.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(adopted.error().message.find("passphrase"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(other.storage_path / kTenantKeyName));
+}
+
+TEST_F(SnapshotKeeperTest, AnotherSecretIsRefusedAndTheStoreStays) {
+  Machine one{.settings = SettingsOf("one")}, two{.settings = SettingsOf("two")};
+  Start(two);
+  ASSERT_TRUE(two.store->Put(MakeEntry(7, 100)));
+  Start(one);
+  ASSERT_TRUE(one.store->Put(MakeEntry(1, 100)));
+  ASSERT_TRUE(one.snapshots->Save({}));
+  const auto loaded = two.snapshots->Load("", {});
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message.find("another tenant secret"), std::string::npos) << loaded.error().message;
+  EXPECT_TRUE(*two.store->Find(KeyOf(7)));
+}
+
+TEST_F(SnapshotKeeperTest, TheNewestStayAndTheRestGoes) {
+  Machine one{.settings = SettingsOf("one")};
+  one.settings.snapshot.keep = 2;
+  Start(one);
+  std::vector<std::string> names;
+  for (int i = 0; i < 4; ++i) {
+    clock_.AdvanceMs(1001);
+    names.push_back(one.snapshots->Save({})->name);
+  }
+  const auto infos = one.snapshots->List();
+  ASSERT_TRUE(infos);
+  ASSERT_EQ(infos->size(), 2u);
+  EXPECT_EQ((*infos)[0].name, names[3]);
+  EXPECT_EQ((*infos)[1].name, names[2]);
+}
+
+TEST_F(SnapshotKeeperTest, NothingLeavesTheMachineWithoutAPassphrase) {
+  Machine one{.settings = SettingsOf("one")};
+  one.settings.snapshot.target = "gs://bucket/prefix";
+  one.settings.snapshot.passphrase.clear();
+  Start(one);
+  const auto saved = one.snapshots->Save({});
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(saved.error().message.find("REFLEX_SNAPSHOT_PASSPHRASE"), std::string::npos);
+  EXPECT_NE(saved.error().message.find("REFLEX_TENANT_SECRET_FILE"), std::string::npos);
+}
+
+TEST_F(SnapshotKeeperTest, NoSnapshotYetIsNotFoundAndBadNamesAreNamed) {
+  Machine one{.settings = SettingsOf("one")};
+  Start(one);
+  EXPECT_EQ(one.snapshots->Load("", {}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(one.snapshots->Load("../x.snapshot", {}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(one.snapshots->Load("reflex-none.snapshot", {}).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(SnapshotKeeperTest, OneAtATime) {
+  Machine one{.settings = SettingsOf("one")};
+  Start(one);
+  for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(one.store->Put(MakeEntry(i, 100)));
+  bool asked = false;
+  const auto saved = one.snapshots->Save([&](const SnapshotProgress&) {
+    if (!std::exchange(asked, true)) {
+      EXPECT_EQ(one.snapshots->Load("", {}).error().code, ErrorCode::kBusy);
+    }
+    return true;
+  });
+  EXPECT_TRUE(saved);
+  EXPECT_TRUE(asked);
+}
+
+TEST_F(SnapshotKeeperTest, TheOldNameOfTheBucketIsATarget) {
+  SnapshotSettings settings;
+  settings.gcs_bucket = "mine";
+  EXPECT_EQ(settings.Target(), "gs://mine");
+  settings.target = "file:///x";
+  EXPECT_EQ(settings.Target(), "file:///x");
+}
+
+}  // namespace
+}  // namespace reflex::app
