@@ -139,8 +139,8 @@ class EntryStore {
   using OnRemoved = std::function<void(const Digest& scope, const Digest& key)>;
   virtual void SetOnRemoved(OnRemoved on_removed) = 0;
 
-  /// Called when entries change behind the caller's back, by a store that several processes share; other stores never call. From the
-  /// store's own thread; must be quick and must not call the store. Set once, before the first use.
+  /// Called when entries change behind the caller's back, by a store that several processes share; other stores never call. From
+  /// the store's own thread; must be quick and must not call the store. Set once, before the first use.
   using OnNotice = std::function<void(const StoreNotice& notice)>;
   virtual void SetOnNotice(OnNotice on_notice);
 

@@ -21,12 +21,12 @@ namespace reflex::redis {
 
 struct ClientOptions {
   Address address;
-  std::string ca_file;                                // PEM for TLS; empty: the system's.
-  std::chrono::milliseconds connect_timeout{1'000};   // Of one connection, its login included.
-  std::size_t idle_connections_max = 16;              // Kept for each server.
-  std::uint32_t breaker_failures = 3;                 // In a row, after which calls fail at once; at least 1.
-  std::chrono::milliseconds breaker_pause{500};       // Until one call tries again.
-  std::vector<std::string> scripts = {};              // Loaded by each connection.
+  std::string ca_file;                               // PEM for TLS; empty: the system's.
+  std::chrono::milliseconds connect_timeout{1'000};  // Of one connection, its login included.
+  std::size_t idle_connections_max = 16;             // Kept for each server.
+  std::uint32_t breaker_failures = 3;                // In a row, after which calls fail at once; at least 1.
+  std::chrono::milliseconds breaker_pause{500};      // Until one call tries again.
+  std::vector<std::string> scripts = {};             // Loaded by each connection.
 };
 
 constexpr std::uint16_t kSlots = 16'384;
@@ -56,16 +56,16 @@ class Batch {
 
 struct ClientStats {
   std::uint64_t round_trips = 0;
-  std::uint64_t failures = 0;        // Calls that got no reply.
-  std::uint64_t refused = 0;         // Calls that failed at once because the breaker was open.
-  std::uint64_t connections = 0;     // Opened.
-  bool open = false;                 // The breaker.
+  std::uint64_t failures = 0;     // Calls that got no reply.
+  std::uint64_t refused = 0;      // Calls that failed at once because the breaker was open.
+  std::uint64_t connections = 0;  // Opened.
+  bool open = false;              // The breaker.
 };
 
 // Calls to a Redis or Valkey: one server, a master that sentinels name, or a cluster.
 //
-// Operation: Run takes an idle connection or opens one, sends the batch and waits for the replies. After `breaker_failures` calls in
-// a row without reply further ones fail at once; every `breaker_pause` one is let through, and its success closes the breaker. A
+// Operation: Run takes an idle connection or opens one, sends the batch and waits for the replies. After `breaker_failures` calls
+// in a row without reply further ones fail at once; every `breaker_pause` one is let through, and its success closes the breaker. A
 // master that has moved is asked for anew at its sentinels; slots that have moved (MOVED, ASK) are followed.
 // Concurrency: all functions from any thread. As many connections as there are calls at a time.
 // Limitations: a call that was sent and lost may have been carried out.
@@ -74,8 +74,8 @@ class Client {
   // Connects to nothing yet. Returns: kInvalidArgument, kNotFound (ca_file).
   static Result<std::unique_ptr<Client>> Create(ClientOptions options);
 
-  // The replies, one for each command; error replies are values. Returns: kTimeout, kClosed, kProtocol, kUnavailable (refused, or the
-  // breaker is open).
+  // The replies, one for each command; error replies are values. Returns: kTimeout, kClosed, kProtocol, kUnavailable (refused, or
+  // the breaker is open).
   Result<std::vector<Value>> Run(const Batch& batch, std::chrono::milliseconds limit);
 
   // The servers that take writes: one, or each node of a cluster.
@@ -121,8 +121,8 @@ class Client {
 
   mutable base::Mutex mutex_;
   std::map<Endpoint, std::vector<std::unique_ptr<Connection>>> idle_ GUARDED_BY(mutex_);
-  Endpoint master_ GUARDED_BY(mutex_);                       // Host empty: not known.
-  std::vector<Endpoint> nodes_ GUARDED_BY(mutex_);           // Of a cluster; empty: not known.
+  Endpoint master_ GUARDED_BY(mutex_);                          // Host empty: not known.
+  std::vector<Endpoint> nodes_ GUARDED_BY(mutex_);              // Of a cluster; empty: not known.
   std::vector<std::uint16_t> node_of_slot_ GUARDED_BY(mutex_);  // Index into nodes_.
   std::string last_error_ GUARDED_BY(mutex_);
 

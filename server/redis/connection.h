@@ -18,8 +18,8 @@ namespace reflex::redis {
 struct Login {
   std::string user, password;
   std::uint32_t database = 0;
-  std::vector<std::string> scripts;        // Loaded at once, so that EVALSHA finds them.
-  const TlsContext* tls = nullptr;         // Null: no TLS. Outlives the connection.
+  std::vector<std::string> scripts;  // Loaded at once, so that EVALSHA finds them.
+  const TlsContext* tls = nullptr;   // Null: no TLS. Outlives the connection.
 };
 
 // One connection to one server, RESP3 spoken. One thread at a time; Wake from any. After any error it is of no more use.

@@ -24,8 +24,8 @@ struct PurgeAtWork {
 };
 
 // All purges of one moment. Every purge and every Clear moves the generation on; an entry is stamped with the generation that its
-// writer knew, so that what comes after a purge is not its business, whatever the clocks say. Who did not know of a purge stamps too
-// low, which hides its entry: a miss, never a stale answer.
+// writer knew, so that what comes after a purge is not its business, whatever the clocks say. Who did not know of a purge stamps
+// too low, which hides its entry: a miss, never a stale answer.
 struct Purges {
   std::uint64_t generation = 0;
   std::uint64_t cleared = 0;  // Generation of the last Clear; all stamped lower is gone.

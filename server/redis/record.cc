@@ -29,9 +29,7 @@ std::uint64_t NumberAt(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-std::string_view BytesOf(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()};
-}
+std::string_view BytesOf(const Digest& digest) { return {reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size()}; }
 
 Digest DigestAt(std::string_view bytes, std::size_t at) {
   Digest digest;

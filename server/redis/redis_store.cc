@@ -22,8 +22,8 @@ Result<void> CheckOptions(const RedisStoreOptions& options) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
   if (options.prefix.empty() || options.prefix.size() > 64 || !plain) {
-    return Fail(ErrorCode::kInvalidArgument, "the prefix of the store's keys is '" + options.prefix +
-                                                 "'; allowed: 1 to 64 characters of A-Z a-z 0-9 . _ -");
+    return Fail(ErrorCode::kInvalidArgument,
+                "the prefix of the store's keys is '" + options.prefix + "'; allowed: 1 to 64 characters of A-Z a-z 0-9 . _ -");
   }
   if (options.lookup_timeout.count() < 1 || options.write_timeout.count() < 1) {
     return Fail(ErrorCode::kInvalidArgument, "time limits of the shared store must be at least 1 ms");
@@ -101,7 +101,8 @@ Result<std::vector<EntryPtr>> RedisStore::FindMany(std::span<const Digest> keys)
   // Erased here while the server was asked: the call that erased may have returned before this one began to ask.
   for (const std::size_t i : asked) {
     const auto pending = parts_->queue.Find(keys[i]);
-    if (pending) entries[i] = pending->entry != nullptr && looked.purges->Hides(*pending->entry, pending->stamp) ? nullptr : pending->entry;
+    if (pending)
+      entries[i] = pending->entry != nullptr && looked.purges->Hides(*pending->entry, pending->stamp) ? nullptr : pending->entry;
   }
   return entries;
 }

@@ -67,8 +67,8 @@ class RedisStore final : public EntryStore {
   StoreStats Stats() const override;
   StoreHealth Health() const override;
 
-  // What gateways on one store must agree on; see docs/redis.md. Takes `own` (32 bytes) into the store if it holds none, and returns
-  // what it holds then. Returns: kUnavailable, kTimeout; kCorrupt when the store's is damaged.
+  // What gateways on one store must agree on; see docs/redis.md. Takes `own` (32 bytes) into the store if it holds none, and
+  // returns what it holds then. Returns: kUnavailable, kTimeout; kCorrupt when the store's is damaged.
   Result<std::string> ExchangeSecret(const std::string& own);
   // Leaves or compares a check value made from the secret, which does not give it away. Returns: kInvalidArgument when the store
   // belongs to gateways with another secret; kUnavailable, kTimeout.

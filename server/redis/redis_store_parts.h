@@ -13,7 +13,6 @@ namespace reflex::redis {
 struct RedisStoreParts : StoreParts {
   using StoreParts::StoreParts;
 
-
   std::unique_ptr<Writer> writer;
   std::unique_ptr<Sweeper> sweeper;
   std::unique_ptr<Tracker> tracker;

@@ -90,9 +90,8 @@ Result<void> RedisStore::PutVector(const Digest& key, std::string bytes) {
 Result<std::string> RedisStore::FindVector(const Digest& key) {
   if (const auto pending = parts_->queue.Find(key); pending && pending->entry == nullptr) return std::string();
   const std::string name = parts_->keys.EntryOf(key), field = FieldOf(key);
-  REFLEX_TRY(const StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
-    batch.Add(name, {"HMGET", name, "p" + field, "v" + field});
-  }));
+  REFLEX_TRY(const StoreParts::Looked looked,
+             parts_->Look([&](Batch& batch, const Purges&) { batch.Add(name, {"HMGET", name, "p" + field, "v" + field}); }));
   const Value& reply = looked.replies.front();
   if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
   if (reply.items.size() != 2 || !reply.items[1].is_string()) return std::string();

@@ -20,8 +20,8 @@ struct Met {
   Place where;
 };
 
-// Calls `visit` with the names of one page of keys after the other, over all nodes, until it returns false. A name may come twice; one
-// that is there all the while comes at least once. Returns: kTimeout, kUnavailable, kClosed, kProtocol.
+// Calls `visit` with the names of one page of keys after the other, over all nodes, until it returns false. A name may come twice;
+// one that is there all the while comes at least once. Returns: kTimeout, kUnavailable, kClosed, kProtocol.
 using VisitNames = std::function<Result<bool>(const std::vector<std::string>& names)>;
 Result<void> ScanNames(StoreParts& parts, std::string_view pattern, const VisitNames& visit);
 

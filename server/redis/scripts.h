@@ -14,8 +14,8 @@ struct Script {
 
 // What the store does in the server in one step. Each touches the keys of one slot only.
 struct Scripts {
-  // Entry hash; field, head, body, place, milliseconds to live, generation of the last Clear. Returns the place of the entry that was
-  // there before, or nil. The vector stays where place and generation say it is the same question.
+  // Entry hash; field, head, body, place, milliseconds to live, generation of the last Clear. Returns the place of the entry that
+  // was there before, or nil. The vector stays where place and generation say it is the same question.
   Script put;
   // Entry hash; field. Removes the entry; returns its place or nil.
   Script erase;
@@ -27,7 +27,8 @@ struct Scripts {
   Script heads;
   // Scope; member, milliseconds to live.
   Script add_member;
-  // Rules; conditions, time the rule reaches to, now, generation known to the caller, most rules. Returns the new generation, or -1.
+  // Rules; conditions, time the rule reaches to, now, generation known to the caller, most rules. Returns the new generation, or
+  // -1.
   Script purge;
   // Rules, count; generation known to the caller. Returns the new generation.
   Script clear;

@@ -43,8 +43,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Create(const std::string& 
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
   SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(native)
-                                     : SSL_CTX_load_verify_locations(native, ca_file.c_str(), nullptr);
+  const int loaded =
+      ca_file.empty() ? SSL_CTX_set_default_verify_paths(native) : SSL_CTX_load_verify_locations(native, ca_file.c_str(), nullptr);
   if (loaded != 1) {
     ERR_clear_error();
     return Fail(ErrorCode::kNotFound, "cannot read certificates from " + (ca_file.empty() ? "the system's store" : ca_file));

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "reflex/result.h"
 #include "redis/url.h"
+#include "reflex/result.h"
 
 namespace reflex::redis {
 

@@ -31,8 +31,8 @@ struct StoreParts {
         scripts(MakeScripts()),
         queue({store_options.queue_bytes, store_options.queue_entries}) {}
 
-  // Sends the batch that `fill` makes for the purges known, with a question for the generation behind it, and does so again until the
-  // purges known are those in force when the replies were made. So no look-up misses a purge, whoever asked for it.
+  // Sends the batch that `fill` makes for the purges known, with a question for the generation behind it, and does so again until
+  // the purges known are those in force when the replies were made. So no look-up misses a purge, whoever asked for it.
   struct Looked {
     std::vector<Value> replies;
     std::shared_ptr<const Purges> purges;

@@ -95,9 +95,8 @@ Result<void> Sweeper::CarryOut(std::vector<Job>& jobs) {
     std::vector<Met> condemned;
     std::vector<Job*> by;
     for (Met& met : page) {
-      const auto job = std::find_if(jobs.begin(), jobs.end(), [&](const Job& one) {
-        return met.stamp < one.generation && one.rule.Matches(*met.head);
-      });
+      const auto job = std::find_if(jobs.begin(), jobs.end(),
+                                    [&](const Job& one) { return met.stamp < one.generation && one.rule.Matches(*met.head); });
       if (job == jobs.end() && met.stamp >= cleared) continue;
       by.push_back(job == jobs.end() || met.stamp < cleared ? nullptr : &*job);
       condemned.push_back(std::move(met));
@@ -126,8 +125,7 @@ Result<void> Sweeper::SweepAll() {
   REFLEX_CHECK(ScanEntries(parts_, true, [&](std::vector<Met>& page) -> Result<bool> {
     if (Stopping()) return false;
     const std::shared_ptr<const Purges> purges = parts_.purges.Look();
-    const auto kept = std::partition(page.begin(), page.end(),
-                                     [&](const Met& met) { return purges->Hides(*met.head, met.stamp); });
+    const auto kept = std::partition(page.begin(), page.end(), [&](const Met& met) { return purges->Hides(*met.head, met.stamp); });
     alive += page.end() - kept;
     page.erase(kept, page.end());
     REFLEX_CHECK(RemoveMet(parts_, page));

@@ -12,12 +12,12 @@
 
 namespace reflex::redis {
 
-// Gives space back behind purges and Clear, and looks after the server, on a thread of its own: one slice at a time, none holds up a
-// look-up for long.
+// Gives space back behind purges and Clear, and looks after the server, on a thread of its own: one slice at a time, none holds up
+// a look-up for long.
 //
-// Operation: a purge that was asked for here is carried out here, at once. Every `sweep_interval`, and a minute after a purge, one of
-// the gateways, whoever takes the lease, walks through everything: purges whose gateway is gone, members without entry, scopes of an
-// earlier generation, the number of entries, and rules that are old and done. Once a second it asks how the server is.
+// Operation: a purge that was asked for here is carried out here, at once. Every `sweep_interval`, and a minute after a purge, one
+// of the gateways, whoever takes the lease, walks through everything: purges whose gateway is gone, members without entry, scopes
+// of an earlier generation, the number of entries, and rules that are old and done. Once a second it asks how the server is.
 class Sweeper {
  public:
   explicit Sweeper(StoreParts& parts);

@@ -49,7 +49,8 @@ void Tracker::Run() {
 Result<std::vector<Tracker::Line>> Tracker::OpenAll() {
   REFLEX_TRY(const std::vector<Endpoint> masters, parts_.client->Masters(parts_.options.write_timeout));
   std::string command;
-  AppendCommand({"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", parts_.keys.EntriesPrefix(), "PREFIX", parts_.keys.Rules()}, command);
+  AppendCommand({"CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", parts_.keys.EntriesPrefix(), "PREFIX", parts_.keys.Rules()},
+                command);
   std::vector<Line> lines;
   for (const Endpoint& master : masters) {
     REFLEX_TRY(std::unique_ptr<Connection> connection, parts_.client->OpenConnection(master, kDead));

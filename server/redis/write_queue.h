@@ -22,10 +22,10 @@ struct Change {
 
   Kind kind = Kind::kPut;
   Digest key;
-  EntryPtr entry = nullptr;    // kPut.
-  std::string vector = {};     // kVector.
-  std::uint64_t stamp = 0;     // kPut: the generation known when it was put.
-  std::uint64_t order = 0;     // Filled in by the queue.
+  EntryPtr entry = nullptr;  // kPut.
+  std::string vector = {};   // kVector.
+  std::uint64_t stamp = 0;   // kPut: the generation known when it was put.
+  std::uint64_t order = 0;   // Filled in by the queue.
   std::chrono::steady_clock::time_point queued = {};
 
   std::uint64_t Bytes() const;
@@ -63,8 +63,8 @@ class WriteQueue {
   std::uint64_t bytes() const;
 
   // ---- For the writer.
-  // Waits up to `limit` for changes, then `linger` for more unless someone waits in Flush; gives at most `count`, oldest first, no key
-  // twice. They stay visible until Done. Empty when stopped or nothing came.
+  // Waits up to `limit` for changes, then `linger` for more unless someone waits in Flush; gives at most `count`, oldest first, no
+  // key twice. They stay visible until Done. Empty when stopped or nothing came.
   std::vector<Change> Take(std::size_t count, std::chrono::milliseconds limit, std::chrono::milliseconds linger);
   void Done(const std::vector<Change>& changes);
   // Waits so long, or until Stop.

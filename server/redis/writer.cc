@@ -33,8 +33,7 @@ void Writer::Run() {
 bool Writer::IsTooOld(const Change& change) const {
   // Cleared while it waited.
   if (change.kind == Change::Kind::kPut && change.stamp < parts_.purges.Look()->cleared) return true;
-  return change.kind != Change::Kind::kErase &&
-         std::chrono::steady_clock::now() - change.queued > parts_.options.queue_age_max;
+  return change.kind != Change::Kind::kErase && std::chrono::steady_clock::now() - change.queued > parts_.options.queue_age_max;
 }
 
 void Writer::Drop(const Change& change) {

@@ -37,7 +37,8 @@ TEST(Client, AWrongPasswordIsSaidAndNotShown) {
   RedisServer server({"--requirepass", "right"});
   Batch batch;
   batch.Add("k", {"PING"});
-  const auto refused = Client::Create(Options("redis://:hunter2@127.0.0.1:" + std::to_string(server.port()))).value()->Run(batch, 5s);
+  const auto refused =
+      Client::Create(Options("redis://:hunter2@127.0.0.1:" + std::to_string(server.port()))).value()->Run(batch, 5s);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(refused.error().message.find("hunter2"), std::string::npos);

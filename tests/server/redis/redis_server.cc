@@ -34,7 +34,8 @@ std::uint16_t FreePort() {
   return ntohs(address.sin_port);
 }
 
-RedisServer::RedisServer(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {
+RedisServer::RedisServer(std::vector<std::string> arguments, std::string file)
+    : arguments_(std::move(arguments)), file_(std::move(file)) {
   // Another program may take the port first.
   for (int attempt = 0; attempt < 5; ++attempt) {
     port_ = FreePort();
@@ -49,9 +50,10 @@ RedisServer::~RedisServer() { Kill(); }
 bool RedisServer::Start() {
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return false;
-  std::vector<std::string> words{"redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1",
-                                 "--save",       "",       "--appendonly",        "no",     "--dir",
-                                 folder_.path().string()};
+  std::vector<std::string> words{
+      "redis-server", "--port", std::to_string(port_),  "--bind", "127.0.0.1", "--save", "", "--appendonly",
+      "no",           "--dir",  folder_.path().string()};
+  if (!file_.empty()) words = {"redis-server", file_, "--port", std::to_string(port_), "--bind", "127.0.0.1"};
   words.insert(words.end(), arguments_.begin(), arguments_.end());
   std::vector<char*> raw;
   for (std::string& word : words) raw.push_back(word.data());
@@ -76,7 +78,7 @@ bool RedisServer::Start() {
     const ssize_t got = ::read(pipe_ends[0], bytes.data(), bytes.size());
     if (got <= 0) break;
     said.append(bytes.data(), static_cast<std::size_t>(got));
-    ready = said.find("eady to accept connections") != std::string::npos;
+    ready = said.find("eady to accept connections") != std::string::npos || said.find("Sentinel ID is") != std::string::npos;
   }
   ::close(pipe_ends[0]);  // redis-server goes on without its log.
   if (!ready) {

@@ -3,10 +3,14 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "lib/store/store_test_util.h"
+#include "redis/connection.h"
+#include "redis/record.h"
 #include "redis/redis_store.h"
 #include "redis/url.h"
 
@@ -17,7 +21,8 @@ class RedisServer {
  public:
   // Starts it, with these words of configuration after ours, and waits until it says that it is ready. Ends the test program when
   // there is no redis-server: a test that cannot run must not pass.
-  explicit RedisServer(std::vector<std::string> arguments = {});
+  // `file`: a configuration file in place of our words for a plain server, for a sentinel.
+  explicit RedisServer(std::vector<std::string> arguments = {}, std::string file = {});
   ~RedisServer();
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
@@ -40,6 +45,7 @@ class RedisServer {
 
   store::TempFolder folder_;
   std::vector<std::string> arguments_;
+  std::string file_;
   std::uint16_t port_ = 0;
   pid_t pid_ = -1;
 };

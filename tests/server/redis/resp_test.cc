@@ -58,7 +58,8 @@ TEST(ReplyParser, TakesRepliesInPiecesOfAnySize) {
 }
 
 TEST(ReplyParser, RefusesWhatIsNoReply) {
-  for (const std::string bytes : {"?\r\n", "$99999999999\r\n", "$3\r\nabcd\r\n", "*-2\r\n", ":1x\r\n", "#x\r\n", "$-3\r\n", ":\r\n"}) {
+  for (const std::string bytes :
+       {"?\r\n", "$99999999999\r\n", "$3\r\nabcd\r\n", "*-2\r\n", ":1x\r\n", "#x\r\n", "$-3\r\n", ":\r\n"}) {
     ReplyParser parser;
     parser.Append(bytes);
     const auto value = parser.Next();
