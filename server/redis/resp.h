@@ -12,7 +12,7 @@
 
 namespace reflex::redis {
 
-// One reply in RESP3 (https://github.com/redis/redis-specifications/blob/master/protocol/RESP3.md), RESP2 included. Maps become
+// One reply in RESP3, the protocol of Redis 6 and later, RESP2 included. Maps become
 // arrays of keys and values in turn, sets become arrays, big numbers and verbatim strings become strings; attributes are dropped.
 struct Value {
   enum class Kind : std::uint8_t { kNull, kString, kError, kInteger, kDouble, kBoolean, kArray, kPush };
