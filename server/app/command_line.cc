@@ -101,6 +101,7 @@ class Parser {
     CLI::App* remove = AddCommand(*entries, "delete", Command::kEntriesDelete);
     remove->add_option("--url", line_.url);
     remove->add_option("key", line_.entry)->required();
+    AddCommand(app_, "migrate", Command::kMigrate)->add_option("--to", line_.migrate_to)->required();
     AddModelCommands();
   }
 
@@ -159,7 +160,7 @@ class Parser {
       known = {"--config", "--help", "--version"};
       for (const Setting& setting : SettingsTable()) known.push_back(setting.FlagName());
     } else {
-      known = {"serve", "config", "health", "stats", "purge", "entries", "explain", "eval", "models", "version"};
+      known = {"serve", "config", "health", "stats", "purge", "entries", "migrate", "explain", "eval", "models", "version"};
     }
     // `--name=value`: the name is enough, the value may be a secret.
     const std::string name = is_flag ? extras[0].substr(0, extras[0].find('=')) : extras[0];

@@ -83,6 +83,7 @@ int RunWithSettings(const CommandLine& line, LoadedSettings loaded, const char* 
     case Command::kStats: return RunStats(line, loaded.settings);
     case Command::kPurge: return RunPurge(line, loaded.settings);
     case Command::kEntriesDelete: return RunEntriesDelete(line, loaded.settings);
+    case Command::kMigrate: return RunMigrate(line, loaded.settings);
     case Command::kExplain: return RunExplain(line, loaded.settings, CredentialOf(line, environment));
     case Command::kEval: return RunEval(line, loaded.settings);
     default: return Serve(std::move(loaded));
