@@ -19,11 +19,12 @@ ROOMS = {
     "cache": ("lib", ["base", "text", "verify"], []),
     "http": ("server", ["base"], ["boost/asio", "boost/system", "openssl/", "zlib.h"]),
     "wire": ("server", ["base"], ["simdjson.h"]),
+    "redis": ("server", ["base", "store"], ["openssl/"]),
     "upstream": ("server", ["base", "http", "wire"], ["zlib.h"]),
     "cloud": ("server", ["base"], ["curl/", "openssl/", "simdjson.h"]),
     "remote": ("server", ["base", "http", "wire"], []),
     "gateway": ("server", ["base", "cache", "http", "wire", "upstream"], []),
-    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "upstream", "remote", "cloud", "gateway"],
+    "app": ("server", ["base", "text", "vector", "store", "inference", "verify", "cache", "http", "wire", "redis", "upstream", "remote", "cloud", "gateway"],
             ["CLI/", "toml++/", "spdlog/"]),
 }
 # Third-party headers allowed in a header file: the coroutine type, nothing else.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,17 @@ struct PurgeRule {
   friend bool operator==(const PurgeRule&, const PurgeRule&) = default;
 };
 
+/// What a shared store says of copies of its entries that others keep in memory.
+struct StoreNotice {
+  enum class Kind : std::uint8_t {
+    kEntry,  ///< An entry with this label was stored, replaced or removed, here or elsewhere: a copy may be stale.
+    kAll,    ///< All copies may be stale. Also ends kBlind.
+    kBlind,  ///< From now on changes elsewhere are not noticed: no copy may be used until kAll.
+  };
+  Kind kind = Kind::kAll;
+  std::uint64_t label = 0;  ///< kEntry.
+};
+
 /// Entries by exact key, durable or not. Safe for concurrent use from any number of threads; synchronous.
 ///
 /// A reader sees either a whole entry or none: a damaged one is a miss (counted). Expired entries may still be returned until
@@ -67,6 +79,12 @@ class EntryStore {
 
   /// The entry with this key, or null. Returns: kIo, kUnavailable.
   virtual Result<EntryPtr> Find(const Digest& key) = 0;
+
+  /// As Find for each key, in order, in one round trip where the store is remote; at most 1,024 keys. Returns: kIo, kUnavailable,
+  /// kTimeout, kInvalidArgument (too many keys).
+  virtual Result<std::vector<EntryPtr>> FindMany(std::span<const Digest> keys);
+  /// As FindHead for each key; the same bounds and errors.
+  virtual Result<std::vector<EntryPtr>> FindHeads(std::span<const Digest> keys);
 
   /// True where Find is quick enough to call on an I/O thread (memory, or a file that fits the page cache).
   virtual bool FindsInPlace() const = 0;
@@ -120,6 +138,11 @@ class EntryStore {
   /// calls after the commit, and not at all for an entry that is back in the same scope by then.
   using OnRemoved = std::function<void(const Digest& scope, const Digest& key)>;
   virtual void SetOnRemoved(OnRemoved on_removed) = 0;
+
+  /// Called when entries change behind the caller's back, by a store that several processes share; other stores never call. From
+  /// the store's own thread; must be quick and must not call the store. Set once, before the first use.
+  using OnNotice = std::function<void(const StoreNotice& notice)>;
+  virtual void SetOnNotice(OnNotice on_notice);
 
   /// Removes what was put before the call and meets the rule. Obeyed by Find, FindHead and FindHeadByLabel from the return on, also
   /// after a restart once it was committed; the space comes back behind. `removed`, if given, is called once with the number of

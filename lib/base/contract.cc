@@ -1,6 +1,9 @@
 // The few function bodies of include/reflex that are not inline.
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "reflex/clock.h"
 #include "reflex/entry_store.h"
@@ -43,6 +46,36 @@ bool PurgeRule::Matches(const Entry& entry) const {
   if (name_space && *name_space != entry.name_space) return false;
   return !tag || std::find(entry.tags.begin(), entry.tags.end(), *tag) != entry.tags.end();
 }
+
+namespace {
+
+constexpr std::size_t kKeysMax = 1'024;
+
+template <class FindOne>
+Result<std::vector<EntryPtr>> OneByOne(std::span<const Digest> keys, const FindOne& find_one) {
+  if (keys.size() > kKeysMax) {
+    return Fail(ErrorCode::kInvalidArgument, "a look-up takes at most 1024 keys, not " + std::to_string(keys.size()));
+  }
+  std::vector<EntryPtr> entries;
+  entries.reserve(keys.size());
+  for (const Digest& key : keys) {
+    REFLEX_TRY(EntryPtr entry, find_one(key));
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+}  // namespace
+
+Result<std::vector<EntryPtr>> EntryStore::FindMany(std::span<const Digest> keys) {
+  return OneByOne(keys, [this](const Digest& key) { return Find(key); });
+}
+
+Result<std::vector<EntryPtr>> EntryStore::FindHeads(std::span<const Digest> keys) {
+  return OneByOne(keys, [this](const Digest& key) { return FindHead(key); });
+}
+
+void EntryStore::SetOnNotice(OnNotice) {}
 
 std::int64_t SystemClock::WallMs() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();

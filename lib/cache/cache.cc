@@ -1,5 +1,6 @@
 #include "reflex/cache.h"
 
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <shared_mutex>
@@ -17,7 +18,22 @@ namespace reflex {
 // store, and cleans memory last: what a Find took from the store in between is either removed there or not promoted.
 struct Cache::Parts {
   Parts(const MemoryOptions& options, std::unique_ptr<EntryStore> entry_store, Logger& log)
-      : memory(options), store(std::move(entry_store)), logger(log) {}
+      : memory(options), logger(log), store(std::move(entry_store)) {}
+
+  // What a shared store tells of changes elsewhere. A copy that was on its way into memory is caught by the count: who puts one
+  // there reads the count before it asked the store and again afterwards.
+  void Heed(const StoreNotice& notice) {
+    if (notice.kind == StoreNotice::Kind::kEntry) {
+      ChangesOf(notice.label).fetch_add(1, std::memory_order_acq_rel);
+      memory.EraseLabel(notice.label);
+      return;
+    }
+    if (notice.kind == StoreNotice::Kind::kBlind) blind.store(true, std::memory_order_release);
+    for (auto& count : changes) count.fetch_add(1, std::memory_order_acq_rel);
+    memory.Clear();
+    if (notice.kind == StoreNotice::Kind::kAll) blind.store(false, std::memory_order_release);
+  }
+  std::atomic<std::uint64_t>& ChangesOf(std::uint64_t label) { return changes[label % changes.size()]; }
 
   void MoveEpoch() {
     const std::unique_lock lock(gate);
@@ -25,13 +41,15 @@ struct Cache::Parts {
   }
 
   cache::MemoryTier memory;
-  const std::unique_ptr<EntryStore> store;
   Logger& logger;
   std::shared_mutex gate;
   // Written under the gate; release and acquire for readers outside it.
   std::atomic<std::uint64_t> epoch{1};
+  std::array<std::atomic<std::uint64_t>, 256> changes{};  // By label; release and acquire, as said at Heed.
+  std::atomic<bool> blind{false};                         // Copies in memory may not be used.
   base::Counter store_hits;
   base::Counter store_failures;
+  const std::unique_ptr<EntryStore> store;  // Last: its threads use what stands above.
 };
 
 Result<std::unique_ptr<Cache>> Cache::Create(const MemoryOptions& options, std::unique_ptr<EntryStore> store, Clock&,
@@ -45,10 +63,15 @@ Result<std::unique_ptr<Cache>> Cache::Create(const MemoryOptions& options, std::
   return std::unique_ptr<Cache>(new Cache(std::make_unique<Parts>(options, std::move(store), logger)));
 }
 
-Cache::Cache(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Cache::Cache(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+  if (parts_->store == nullptr) return;
+  parts_->store->SetOnNotice([shared = parts_.get()](const StoreNotice& notice) { shared->Heed(notice); });
+}
 Cache::~Cache() = default;
 
-EntryPtr Cache::FindInMemory(const Digest& key) { return parts_->memory.Find(key); }
+EntryPtr Cache::FindInMemory(const Digest& key) {
+  return parts_->blind.load(std::memory_order_acquire) ? nullptr : parts_->memory.Find(key);
+}
 
 bool Cache::has_store() const { return parts_->store != nullptr; }
 EntryStore* Cache::store() { return parts_->store.get(); }
@@ -59,6 +82,8 @@ EntryPtr Cache::FindInStore(const Digest& key) {
   // Twice at most: after a purge in between, what was found may be what was purged.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const std::uint64_t before = epoch();
+    const std::atomic<std::uint64_t>& changes = parts_->ChangesOf(LabelOf(key));
+    const std::uint64_t changes_before = changes.load(std::memory_order_acquire);
     auto found = parts_->store->Find(key);
     if (!found) {
       parts_->store_failures.Add();
@@ -70,7 +95,10 @@ EntryPtr Cache::FindInStore(const Digest& key) {
     const std::shared_lock lock(parts_->gate);
     if (epoch() != before) continue;
     parts_->store_hits.Add();
-    return parts_->memory.InsertIfAbsent(std::move(*found));
+    EntryPtr entry = parts_->memory.InsertIfAbsent(std::move(*found));
+    // Changed elsewhere meanwhile: this answer was right when it was read, but it must not stay.
+    if (changes.load(std::memory_order_acquire) != changes_before) parts_->memory.Erase(key);
+    return entry;
   }
   return nullptr;
 }

@@ -168,6 +168,13 @@ void MemoryTier::Erase(const Digest& key) {
   if (found != shard.nodes.end()) Drop(shard, found->second);
 }
 
+void MemoryTier::EraseLabel(std::uint64_t label) {
+  Shard& shard = *shards_[(label & 0xff) % shards_.size()];
+  base::MutexLock lock(shard.mutex);
+  for (auto found = shard.nodes.find(label); found != shard.nodes.end(); found = shard.nodes.find(label))
+    Drop(shard, found->second);
+}
+
 void MemoryTier::Clear() {
   for (const auto& shard : shards_) {
     base::MutexLock lock(shard->mutex);

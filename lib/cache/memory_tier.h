@@ -32,6 +32,8 @@ class MemoryTier {
   // Stores unless the key is there already; returns what is there afterwards, or `entry` when it is too large.
   EntryPtr InsertIfAbsent(EntryPtr entry);
   void Erase(const Digest& key);
+  // Erases every entry with this label.
+  void EraseLabel(std::uint64_t label);
   void Clear();
   // Returns how many were erased. `condemn` is called under a shard's lock.
   std::uint64_t EraseIf(const std::function<bool(const Entry&)>& condemn);
@@ -81,9 +83,22 @@ class MemoryTier {
     bool Take(const Digest& key);
   };
 
+  // A digest's hash is its label in another byte order, so that entries are found by label as well.
+  struct LabelHash {
+    using is_transparent = void;
+    std::size_t operator()(const Digest& key) const noexcept { return LabelOf(key); }
+    std::size_t operator()(std::uint64_t label) const noexcept { return label; }
+  };
+  struct LabelEqual {
+    using is_transparent = void;
+    bool operator()(const Digest& a, const Digest& b) const noexcept { return a == b; }
+    bool operator()(std::uint64_t label, const Digest& key) const noexcept { return label == LabelOf(key); }
+    bool operator()(const Digest& key, std::uint64_t label) const noexcept { return label == LabelOf(key); }
+  };
+
   struct alignas(64) Shard {
     mutable base::Mutex mutex;
-    std::unordered_map<Digest, Node, DigestHash> nodes GUARDED_BY(mutex);
+    std::unordered_map<Digest, Node, LabelHash, LabelEqual> nodes GUARDED_BY(mutex);
     std::array<Fifo, 2> queues GUARDED_BY(mutex);
     Ghost ghost GUARDED_BY(mutex);
     std::uint64_t evictions GUARDED_BY(mutex) = 0;
@@ -93,7 +108,8 @@ class MemoryTier {
     std::uint64_t Bytes() const REQUIRES(mutex) { return queues[0].bytes + queues[1].bytes; }
   };
 
-  Shard& ShardOf(const Digest& key) { return *shards_[key.bytes[30] % shards_.size()]; }
+  // By the label's last byte.
+  Shard& ShardOf(const Digest& key) { return *shards_[key.bytes[7] % shards_.size()]; }
   EntryPtr Store(Shard& shard, EntryPtr entry, bool replace);
   void Drop(Shard& shard, Node& node) REQUIRES(shard.mutex);
   void Move(Shard& shard, Node& node, Place to) REQUIRES(shard.mutex);

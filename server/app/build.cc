@@ -60,7 +60,7 @@ Result<std::unique_ptr<EntryStore>> OpenStorage(Program& program) {
     REFLEX_TRY(Secrets secrets, LoadSecrets(program.settings));
     program.settings.gateway.tenant_secret = std::move(secrets.tenant_secret);
     program.settings.gateway.admin_token = std::move(secrets.admin_token);
-    return OpenStore(program.settings, program.clock, *program.logger);
+    return OpenStore(program.settings, program.settings.gateway.tenant_secret, program.clock, *program.logger);
   };
   Result<std::unique_ptr<EntryStore>> store = secrets_and_store();
   if (store) return store;
@@ -296,8 +296,10 @@ std::string StartupLine(const Program& program) {
                                                : "http://") +
                addresses[i] + (admin ? " (admin)" : "");
   }
-  const std::string stores = program.storage_problem.empty() ? "in " + settings.storage_path.string() + " (in clear)"
-                                                             : "nothing (" + program.storage_problem + ")";
+  const std::string stores = !program.settings.store_url.empty() && program.storage_problem.empty()
+                                 ? "in " + program.settings.shared_store.client.address.ToString() + " (in clear)"
+                             : program.storage_problem.empty() ? "in " + settings.storage_path.string() + " (in clear)"
+                                                               : "nothing (" + program.storage_problem + ")";
   std::string sends = Sends("", program.providers.openai);
   sends += Sends("anthropic", program.providers.anthropic) + Sends("gemini", program.providers.gemini);
   if (sends.starts_with(", ")) sends.erase(0, 2);

@@ -101,6 +101,7 @@ class Parser {
     CLI::App* remove = AddCommand(*entries, "delete", Command::kEntriesDelete);
     remove->add_option("--url", line_.url);
     remove->add_option("key", line_.entry)->required();
+    AddCommand(app_, "migrate", Command::kMigrate)->add_option("--to", line_.migrate_to)->required();
     AddModelCommands();
   }
 
@@ -171,7 +172,7 @@ class Parser {
       known = {"--config", "--help", "--version"};
       for (const Setting& setting : SettingsTable()) known.push_back(setting.FlagName());
     } else {
-      known = {"serve",   "config", "health", "stats",    "purge", "entries",
+      known = {"serve",   "config", "health", "stats",    "purge", "entries", "migrate",
                "explain", "eval",   "models", "snapshot", "tauq",  "version"};
     }
     // `--name=value`: the name is enough, the value may be a secret.

@@ -20,6 +20,7 @@ enum class Command : std::uint8_t {
   kStats,
   kPurge,
   kEntriesDelete,
+  kMigrate,
   kExplain,
   kEval,
   kModelsCheck,
@@ -63,6 +64,7 @@ struct CommandLine {
   std::string url;  // health, stats, purge, entries: the Reflex to ask; empty: the one of these settings.
   PurgeFilter purge;
   std::string entry;  // entries delete: 64 hexadecimal digits.
+  std::string migrate_to;  // migrate: "shared" or "local".
   EvalRequest eval;
   std::string file;      // explain: a chat request, "-" for standard input. models check: a model.
                          // tauq: what is read, "-" for standard input.

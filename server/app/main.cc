@@ -88,6 +88,7 @@ int RunWithSettings(const CommandLine& line, LoadedSettings loaded, const char* 
     case Command::kSnapshotSave:
     case Command::kSnapshotLoad:
     case Command::kSnapshotList: return RunSnapshot(line, std::move(loaded.settings));
+    case Command::kMigrate: return RunMigrate(line, loaded.settings);
     case Command::kExplain: return RunExplain(line, loaded.settings, CredentialOf(line, environment));
     case Command::kEval: return RunEval(line, loaded.settings);
     default: return Serve(std::move(loaded));

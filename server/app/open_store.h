@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "app/settings.h"
 #include "reflex/clock.h"
@@ -13,6 +14,11 @@ namespace reflex::app {
 // Opens the store of these settings; its folder exists. `clock` and `logger` outlive it.
 // Returns: kBusy (another process holds it), kNewerFormat, kInvalidArgument, kIo, kFull.
 Result<std::unique_ptr<EntryStore>> OpenStore(const Settings& settings, Clock& clock, Logger& logger);
+
+// The same for a gateway that starts: on a shared store (store.url) `tenant_secret` becomes the one that all gateways there have,
+// or is compared with it where tenant.secret_file names it. Returns also: kInvalidArgument when they do not agree, or when there is
+// no file and the shared store cannot be asked.
+Result<std::unique_ptr<EntryStore>> OpenStore(const Settings& settings, std::string& tenant_secret, Clock& clock, Logger& logger);
 
 // True for an error with which Reflex must not start: serving without the store would hide a mistake that a person has to decide.
 // With any other it starts without the store.

@@ -20,6 +20,7 @@ Usage:
                                       Remove the answers that meet all conditions given;
                                       with --dry-run only count them
   reflex entries delete KEY           Remove one answer; KEY is its X-Reflex-Entry
+  reflex migrate --to shared|local    Copy the store in storage.path to the one at store.url, or back
   reflex explain FILE [--url URL] [--api-key KEY]
                                       How the running Reflex would answer the chat request in
                                       FILE (-: standard input), and why; as the caller of

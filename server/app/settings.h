@@ -16,6 +16,7 @@
 #include "gateway/gateway.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "redis/options.h"
 #include "reflex/cache.h"
 #include "reflex/lmdb_options.h"
 #include "reflex/result.h"
@@ -69,6 +70,9 @@ struct Settings {
   std::string tauq = "on-request";
   std::string tenant_from = "credential";
   std::filesystem::path tenant_secret_file;
+
+  std::string store_url;                  // Of the shared store; empty: the one in storage_path.
+  redis::RedisStoreOptions shared_store;  // Its address is read from store_url.
 
   std::filesystem::path storage_path = "./.data";
   std::string storage_commit = "interval";

@@ -195,6 +195,14 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   REFLEX_CHECK(FillTenant(settings));
   REFLEX_CHECK(CheckLimits(settings));
   REFLEX_CHECK(CheckRemote(settings));
+  if (!settings.store_url.empty()) {
+    auto address = redis::ParseAddress(settings.store_url);
+    if (!address) return Fail(ErrorCode::kInvalidArgument, "store.url: " + address.error().message);
+    settings.shared_store.client.address = std::move(*address);
+    settings.shared_store.queue_bytes = settings.store.queue_bytes;
+    settings.shared_store.queue_entries = settings.store.queue_entries;
+    settings.shared_store.zstd_level = settings.store.zstd_level;
+  }
   settings.store.path = settings.storage_path;
   settings.store.commit = settings.storage_commit == "each"       ? store::CommitMode::kEachWrite
                           : settings.storage_commit == "interval" ? store::CommitMode::kInterval

@@ -36,6 +36,56 @@ class CacheTest : public ::testing::Test {
   FaultyStore* store_ = nullptr;
 };
 
+// A store that tells of changes elsewhere, as one does that several processes share.
+class TellingStore final : public FaultyStore {
+ public:
+  void SetOnNotice(OnNotice on_notice) override { tell = std::move(on_notice); }
+  Result<EntryPtr> Find(const Digest& key) override {
+    auto found = FaultyStore::Find(key);
+    if (while_finding) while_finding();
+    return found;
+  }
+
+  OnNotice tell;
+  std::function<void()> while_finding;
+};
+
+TEST(SharedStoreCache, WhatChangedElsewhereLeavesMemoryAndSilenceHidesAllOfIt) {
+  store::ManualClock clock;
+  store::KeepingLogger logger;
+  auto made = std::make_unique<TellingStore>();
+  TellingStore& store = *made;
+  const auto cache = Cache::Create({}, std::move(made), clock, logger).value();
+  for (std::uint64_t i = 0; i < 20; ++i) cache->Insert(MakeEntry(i, 100), cache->epoch());
+  store.tell({StoreNotice::Kind::kEntry, LabelOf(KeyOf(3))});
+  for (std::uint64_t i = 0; i < 20; ++i) EXPECT_EQ(cache->FindInMemory(KeyOf(i)) != nullptr, i != 3) << i;
+  EXPECT_NE(cache->FindInStore(KeyOf(3)), nullptr);
+  EXPECT_NE(cache->FindInMemory(KeyOf(3)), nullptr);
+  store.tell({StoreNotice::Kind::kBlind, 0});
+  cache->Insert(MakeEntry(30, 100), cache->epoch());
+  EXPECT_EQ(cache->FindInMemory(KeyOf(30)), nullptr);
+  EXPECT_NE(cache->FindInStore(KeyOf(30)), nullptr) << "the store itself is still asked";
+  store.tell({StoreNotice::Kind::kAll, 0});
+  EXPECT_EQ(cache->FindInMemory(KeyOf(30)), nullptr);
+  EXPECT_NE(cache->FindInStore(KeyOf(30)), nullptr);
+  EXPECT_NE(cache->FindInMemory(KeyOf(30)), nullptr);
+}
+
+TEST(SharedStoreCache, WhatChangesWhileItIsReadDoesNotStayInMemory) {
+  store::ManualClock clock;
+  store::KeepingLogger logger;
+  auto made = std::make_unique<TellingStore>();
+  TellingStore& store = *made;
+  const auto cache = Cache::Create({}, std::move(made), clock, logger).value();
+  ASSERT_TRUE(store.Put(MakeEntry(1, 100)));
+  store.while_finding = [&] { store.tell({StoreNotice::Kind::kEntry, LabelOf(KeyOf(1))}); };
+  EXPECT_NE(cache->FindInStore(KeyOf(1)), nullptr);
+  EXPECT_EQ(cache->FindInMemory(KeyOf(1)), nullptr);
+  store.while_finding = nullptr;
+  EXPECT_NE(cache->FindInStore(KeyOf(1)), nullptr);
+  EXPECT_NE(cache->FindInMemory(KeyOf(1)), nullptr);
+}
+
 TEST_F(CacheTest, APurgeTakesFromMemoryAndStoreAndMovesTheEpoch) {
   for (const bool with_store : {true, false}) {
     Make({}, with_store);

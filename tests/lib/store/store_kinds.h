@@ -13,8 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/store/store_test_util.h"
-#include "reflex/lmdb_store.h"
-#include "reflex/memory_store.h"
+#include "reflex/entry_store.h"
 
 namespace reflex::store {
 
@@ -31,19 +30,8 @@ std::unique_ptr<EntryStore> Checked(Made made) {
   return nullptr;
 }
 
-inline std::vector<StoreKind> StoreKinds() {
-  const auto lmdb = [](std::string name, LmdbOptions options) {
-    options.limit_bytes = 64 << 20;
-    return StoreKind{std::move(name), [options](const auto& path, Clock& clock, Logger& logger) {
-                       LmdbOptions here = options;
-                       here.path = path;
-                       return Checked(LmdbStore::Open(here, clock, logger));
-                     }};
-  };
-  return {StoreKind{"Memory", [](const auto&, Clock&, Logger&) { return Checked(MemoryStore::Create({})); }},
-          lmdb("LmdbInterval", {}), lmdb("LmdbEachWrite", {.path = {}, .commit = CommitMode::kEachWrite}),
-          lmdb("LmdbOffCompressed", {.path = {}, .commit = CommitMode::kOff, .zstd_level = 1})};
-}
+// Those the test program is about; each program defines it.
+std::vector<StoreKind> StoreKinds();
 
 // A purge with one condition, or none, of what was stored by `before_ms`; MakeEntry's entries all were.
 inline PurgeRule PurgeAll(std::int64_t before_ms = 1'700'000'000'000) {

@@ -1,0 +1,1 @@
+reflex_fuzzer(resp3 reflex_redis)

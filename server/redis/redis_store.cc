@@ -1,0 +1,310 @@
+#include "redis/redis_store.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "base/digest.h"
+#include "redis/redis_store_parts.h"
+#include "redis/scan.h"
+#include "store/limits.h"
+
+namespace reflex::redis {
+namespace {
+
+constexpr std::size_t kKeysMax = 1'024;
+constexpr std::chrono::milliseconds kLastFlush{2'000};
+constexpr std::size_t kTokenBytes = 16;
+
+Result<void> CheckOptions(const RedisStoreOptions& options) {
+  const bool plain = std::all_of(options.prefix.begin(), options.prefix.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+  if (options.prefix.empty() || options.prefix.size() > 64 || !plain) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the prefix of the store's keys is '" + options.prefix + "'; allowed: 1 to 64 characters of A-Z a-z 0-9 . _ -");
+  }
+  if (options.lookup_timeout.count() < 1 || options.write_timeout.count() < 1) {
+    return Fail(ErrorCode::kInvalidArgument, "time limits of the shared store must be at least 1 ms");
+  }
+  if (options.queue_age_max > std::chrono::milliseconds(30'000)) {
+    return Fail(ErrorCode::kInvalidArgument, "an answer may wait for the shared store for at most 30 s");
+  }
+  return {};
+}
+
+Result<void> CheckCount(std::size_t count) {
+  if (count <= kKeysMax) return {};
+  return Fail(ErrorCode::kInvalidArgument, "a look-up takes at most 1024 keys, not " + std::to_string(count));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RedisStore>> RedisStore::Open(RedisStoreOptions options, Clock& clock, Logger& logger) {
+  REFLEX_CHECK(CheckOptions(options));
+  auto parts = std::make_unique<RedisStoreParts>(options, clock, logger);
+  ClientOptions client = options.client;
+  client.scripts = parts->scripts.Texts();
+  REFLEX_TRY(parts->client, Client::Create(std::move(client)));
+  // The purges in force, if the server is there; else with the first look-up.
+  if (auto loaded = parts->ReloadPurges(); !loaded) {
+    logger.Log(LogLevel::kWarning, "shared_store away=true error=\"" + loaded.error().message + "\"");
+  }
+  parts->writer = std::make_unique<Writer>(*parts);
+  parts->sweeper = std::make_unique<Sweeper>(*parts);
+  return std::unique_ptr<RedisStore>(new RedisStore(std::move(parts)));
+}
+
+RedisStore::RedisStore(std::unique_ptr<RedisStoreParts> parts) : parts_(std::move(parts)) {}
+
+RedisStore::~RedisStore() {
+  (void)parts_->queue.Flush(kLastFlush);
+  parts_->queue.Stop();
+  parts_->tracker.reset();
+  parts_->sweeper.reset();
+  parts_->writer.reset();
+}
+
+Result<EntryPtr> RedisStore::Find(const Digest& key) {
+  REFLEX_TRY(std::vector<EntryPtr> found, FindMany({&key, 1}));
+  return std::move(found.front());
+}
+
+Result<std::vector<EntryPtr>> RedisStore::FindMany(std::span<const Digest> keys) {
+  REFLEX_CHECK(CheckCount(keys.size()));
+  std::vector<EntryPtr> entries(keys.size());
+  std::vector<std::size_t> asked;
+  const std::shared_ptr<const Purges> now = parts_->purges.Look();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto pending = parts_->queue.Find(keys[i]);
+    if (!pending) {
+      asked.push_back(i);
+    } else if (pending->entry != nullptr && !now->Hides(*pending->entry, pending->stamp)) {
+      entries[i] = pending->entry;
+    }
+  }
+  if (asked.empty()) return entries;
+  REFLEX_TRY(StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
+    for (const std::size_t i : asked) {
+      const std::string name = parts_->keys.EntryOf(keys[i]), field = FieldOf(keys[i]);
+      batch.Add(name, {"HMGET", name, "h" + field, "b" + field});
+    }
+  }));
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const Value& reply = looked.replies[i];
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+    if (reply.items.size() != 2 || !reply.items[0].is_string() || !reply.items[1].is_string()) continue;
+    const Digest& key = keys[asked[i]];
+    entries[asked[i]] = parts_->Admit(DecodeStored(key, reply.items[0].text, reply.items[1].text), *looked.purges);
+  }
+  // Erased here while the server was asked: the call that erased may have returned before this one began to ask.
+  for (const std::size_t i : asked) {
+    const auto pending = parts_->queue.Find(keys[i]);
+    if (pending)
+      entries[i] = pending->entry != nullptr && looked.purges->Hides(*pending->entry, pending->stamp) ? nullptr : pending->entry;
+  }
+  return entries;
+}
+
+Result<EntryPtr> RedisStore::FindHead(const Digest& key) {
+  REFLEX_TRY(std::vector<EntryPtr> found, FindHeads({&key, 1}));
+  return std::move(found.front());
+}
+
+Result<std::vector<EntryPtr>> RedisStore::FindHeads(std::span<const Digest> keys) {
+  REFLEX_CHECK(CheckCount(keys.size()));
+  std::vector<EntryPtr> heads(keys.size());
+  std::vector<std::size_t> asked;
+  const std::shared_ptr<const Purges> now = parts_->purges.Look();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto pending = parts_->queue.Find(keys[i]);
+    if (!pending) {
+      asked.push_back(i);
+    } else if (pending->entry != nullptr && !now->Hides(*pending->entry, pending->stamp)) {
+      heads[i] = store::HeadOf(*pending->entry);
+    }
+  }
+  if (asked.empty()) return heads;
+  REFLEX_TRY(StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
+    for (const std::size_t i : asked) {
+      const std::string name = parts_->keys.EntryOf(keys[i]);
+      batch.Add(name, {"HGET", name, "h" + FieldOf(keys[i])});
+    }
+  }));
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const Value& reply = looked.replies[i];
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+    if (!reply.is_string()) continue;
+    heads[asked[i]] = parts_->Admit(DecodeStoredHead(keys[asked[i]], reply.text), *looked.purges);
+  }
+  return heads;
+}
+
+Result<EntryPtr> RedisStore::FindHeadByLabel(std::uint64_t label) {
+  const std::string name = parts_->keys.EntryOf(label);
+  REFLEX_TRY(StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
+    batch.Add(name, {"EVALSHA", parts_->scripts.heads.sha, "1", name});
+  }));
+  if (looked.replies.front().is_error()) return std::unexpected(ErrorFrom(looked.replies.front()));
+  EntryPtr lowest;
+  if (const auto pending = parts_->queue.FindLabel(label); pending && !looked.purges->Hides(*pending->entry, pending->stamp)) {
+    lowest = store::HeadOf(*pending->entry);
+  }
+  for (Met& met : MetFrom(*parts_, label, looked.replies.front())) {
+    if (looked.purges->Hides(*met.head, met.stamp) || parts_->queue.Find(met.key)) continue;
+    if (lowest == nullptr || met.key < lowest->key) lowest = std::move(met.head);
+  }
+  return lowest;
+}
+
+Result<void> RedisStore::Put(EntryPtr entry) {
+  // Before the queue: what is put after a purge returned is stamped with it.
+  const std::uint64_t stamp = parts_->purges.Look()->generation;
+  if (entry->MemoryBytes() > parts_->options.queue_bytes / 2) {
+    parts_->puts_dropped.Add();
+    return Fail(ErrorCode::kTooLarge, "an entry of " + std::to_string(entry->MemoryBytes()) + " bytes is too large for the store");
+  }
+  const Digest key = entry->key;
+  auto added = parts_->queue.Add({.kind = Change::Kind::kPut, .key = key, .entry = std::move(entry), .stamp = stamp});
+  if (!added) parts_->puts_dropped.Add();
+  return added;
+}
+
+Result<void> RedisStore::Erase(const Digest& key) { return parts_->queue.Add({.kind = Change::Kind::kErase, .key = key}); }
+
+Result<void> RedisStore::Clear() {
+  const std::string rules = parts_->keys.Rules(), count = parts_->keys.Count();
+  Batch batch;
+  batch.Add(rules, {"EVALSHA", parts_->scripts.clear.sha, "2", rules, count, std::to_string(parts_->purges.Look()->generation)});
+  REFLEX_CHECK(parts_->Ask(batch, parts_->options.write_timeout));
+  REFLEX_CHECK(parts_->ReloadPurges());
+  parts_->entries.store(0, std::memory_order_relaxed);
+  parts_->sweeper->AddClear();
+  return {};
+}
+
+Result<std::uint64_t> RedisStore::EraseIf(const Condemn& condemn) {
+  // Entries on their way would be missed.
+  (void)parts_->queue.Flush(parts_->options.write_timeout);
+  std::uint64_t erased = 0;
+  REFLEX_CHECK(ScanEntries(*parts_, false, [&](std::vector<Met>& page) -> Result<bool> {
+    std::erase_if(page, [&](const Met& met) { return !condemn(*met.head); });
+    REFLEX_TRY(const std::uint64_t removed, RemoveMet(*parts_, page));
+    erased += removed;
+    return true;
+  }));
+  return erased;
+}
+
+Result<void> RedisStore::Flush(std::chrono::milliseconds limit) { return parts_->queue.Flush(limit); }
+
+Result<void> RedisStore::Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) {
+  const std::string rules = parts_->keys.Rules();
+  Batch batch;
+  batch.Add(rules, {"EVALSHA", parts_->scripts.purge.sha, "1", rules, ConditionsOf(rule), std::to_string(rule.before_ms),
+                    std::to_string(parts_->clock.WallMs()), std::to_string(parts_->purges.Look()->generation),
+                    std::to_string(store::kRulesMax)});
+  REFLEX_TRY(const Value reply, parts_->Ask(batch, parts_->options.write_timeout));
+  if (!reply.is_integer()) return Fail(ErrorCode::kProtocol, "the Redis server answers a purge with no number");
+  if (reply.integer < 0) return Fail(ErrorCode::kFull, "more than 1000 purges are at work");
+  REFLEX_CHECK(parts_->ReloadPurges());
+  parts_->sweeper->Add(static_cast<std::uint64_t>(reply.integer), rule, std::move(removed));
+  return {};
+}
+
+Result<std::uint64_t> RedisStore::CountPurge(const PurgeRule& rule) {
+  (void)parts_->queue.Flush(parts_->options.write_timeout);
+  std::uint64_t count = 0;
+  REFLEX_CHECK(ScanEntries(*parts_, false, [&](std::vector<Met>& page) -> Result<bool> {
+    count += static_cast<std::uint64_t>(
+        std::count_if(page.begin(), page.end(), [&](const Met& met) { return rule.Matches(*met.head); }));
+    return true;
+  }));
+  return count;
+}
+
+void RedisStore::SetOnRemoved(OnRemoved on_removed) { parts_->on_removed = std::move(on_removed); }
+
+void RedisStore::SetOnNotice(OnNotice on_notice) {
+  parts_->on_notice = std::move(on_notice);
+  if (parts_->options.track) parts_->tracker = std::make_unique<Tracker>(*parts_);
+}
+
+StoreStats RedisStore::Stats() const {
+  StoreStats stats;
+  stats.entries = static_cast<std::uint64_t>(std::max<std::int64_t>(0, parts_->entries.load(std::memory_order_relaxed)));
+  stats.used_bytes = parts_->used_bytes.load(std::memory_order_relaxed);
+  stats.limit_bytes = parts_->limit_bytes.load(std::memory_order_relaxed);
+  stats.puts = parts_->puts.Value();
+  stats.puts_dropped = parts_->puts_dropped.Value();
+  stats.commits = parts_->commits.Value();
+  stats.corrupt_values = parts_->corrupt_values.Value();
+  stats.write_errors = parts_->write_errors.Value();
+  stats.queue_bytes = parts_->queue.bytes();
+  return stats;
+}
+
+StoreHealth RedisStore::Health() const {
+  if (const std::string trouble = parts_->client->Trouble(); !trouble.empty()) return {"the shared store is away: " + trouble};
+  if (parts_->full.load(std::memory_order_relaxed)) return {"the shared store has no memory left for new answers"};
+  if (parts_->tracker != nullptr && parts_->blind.load(std::memory_order_relaxed)) {
+    return {"the shared store does not tell of changes, so no copy in memory is used"};
+  }
+  return {};
+}
+
+ClientStats RedisStore::client_stats() const { return parts_->client->Stats(); }
+
+// ---- What gateways agree on.
+
+Result<std::string> RedisStore::ExchangeSecret(const std::string& own) {
+  const std::string name = parts_->keys.Secret();
+  Batch batch;
+  batch.Add(name, {"SET", name, Sealed("tenant secret", own), "NX"});
+  batch.Add(name, {"GET", name});
+  REFLEX_TRY(const std::vector<Value> replies, parts_->client->Run(batch, parts_->options.write_timeout));
+  for (const Value& reply : replies) {
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+  }
+  const auto secret = Opened("tenant secret", replies.back().text);
+  if (!secret) return Fail(ErrorCode::kCorrupt, "the tenant secret in the shared store, key " + name + ", is damaged");
+  return std::string(*secret);
+}
+
+Result<void> RedisStore::CheckSecret(const std::string& secret) {
+  const std::string name = parts_->keys.SecretCheck();
+  const std::string check = base::ToHex(base::HmacKey(secret).Sign("reflex shared store, tenant secret, check value 1"));
+  Batch batch;
+  batch.Add(name, {"SET", name, check, "NX"});
+  batch.Add(name, {"GET", name});
+  REFLEX_TRY(const std::vector<Value> replies, parts_->client->Run(batch, parts_->options.write_timeout));
+  for (const Value& reply : replies) {
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+  }
+  if (base::EqualSecrets(replies.back().text, check)) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "this gateway's tenant secret is not that of the other gateways on the shared store, so it would share nothing with "
+              "them; give all the same REFLEX_TENANT_SECRET_FILE, or none, or another prefix");
+}
+
+Result<std::string> RedisStore::TakeLease(const Digest& key, std::chrono::milliseconds life) {
+  std::array<std::uint8_t, kTokenBytes> random;
+  base::RandomBytes(random);
+  std::string token = base::ToHex(random);
+  const std::string name = parts_->keys.LeaseOf(key);
+  Batch batch;
+  batch.Add(name, {"SET", name, token, "NX", "PX", std::to_string(std::max<std::int64_t>(1, life.count()))});
+  REFLEX_TRY(const Value reply, parts_->Ask(batch, parts_->options.lookup_timeout));
+  return reply.is_null() ? std::string() : token;
+}
+
+Result<void> RedisStore::GiveLeaseBack(const Digest& key, const std::string& token) {
+  const std::string name = parts_->keys.LeaseOf(key);
+  Batch batch;
+  batch.Add(name, {"EVALSHA", parts_->scripts.release.sha, "1", name, token});
+  REFLEX_CHECK(parts_->Ask(batch, parts_->options.lookup_timeout));
+  return {};
+}
+
+}  // namespace reflex::redis

@@ -1,0 +1,70 @@
+#include "store/migrate.h"
+
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "lib/store/store_kinds.h"
+#include "lib/store/store_test_util.h"
+#include "redis/redis_store.h"
+#include "reflex/lmdb_store.h"
+#include "server/redis/redis_server.h"
+
+namespace reflex::redis {
+namespace {
+
+using namespace std::chrono_literals;
+using store::KeyOf;
+using store::MakeScoped;
+
+TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
+  constexpr std::uint64_t kEntries = 1'000;
+  RedisServer server;
+  store::TempFolder folder;
+  store::ManualClock clock;
+  store::KeepingLogger logger;
+  store::LmdbOptions options;
+  options.limit_bytes = 64 << 20;
+  options.path = folder.path() / "first";
+  const auto local = store::LmdbStore::Open(options, clock, logger).value();
+  const auto shared = RedisStore::Open(StoreOptions(server.url()), clock, logger).value();
+  for (std::uint64_t i = 0; i < kEntries; ++i) ASSERT_TRUE(local->Put(MakeScoped(i, i % 5, 100 + i)));
+  ASSERT_TRUE(local->Put(store::MakeEntry(kEntries, 100, 0, clock.WallMs())));  // Expired.
+  ASSERT_TRUE(local->Flush(20s));
+  for (std::uint64_t i = 0; i < kEntries; i += 10) ASSERT_TRUE(local->PutVector(KeyOf(i), "vector " + std::to_string(i)));
+  ASSERT_TRUE(local->PutNote("pair", "never again"));
+  ASSERT_TRUE(local->Flush(20s));
+
+  const auto cut = store::Migrate(*local, *shared, clock, [](const store::Migration& now) { return now.looked < 500; });
+  ASSERT_TRUE(cut) << cut.error().message;
+  EXPECT_LT(cut->copied, kEntries);
+  int shown = 0;
+  const auto rest = store::Migrate(*local, *shared, clock, [&](const store::Migration& now) {
+    EXPECT_EQ(now.looked, now.copied + now.present + now.gone);
+    return ++shown > 0;
+  });
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_GT(shown, 3);
+  EXPECT_EQ(rest->present, cut->copied);
+  EXPECT_EQ(rest->copied + cut->copied, kEntries);
+  EXPECT_EQ(rest->gone, 1u) << "the expired one";
+  EXPECT_EQ(shared->Stats().entries, kEntries);
+
+  options.path = folder.path() / "second";
+  const auto back = store::LmdbStore::Open(options, clock, logger).value();
+  const auto home = store::Migrate(*shared, *back, clock, [](const store::Migration&) { return true; });
+  ASSERT_TRUE(home) << home.error().message;
+  EXPECT_EQ(home->copied, kEntries);
+  for (std::uint64_t i = 0; i < kEntries; ++i) {
+    const auto entry = back->Find(KeyOf(i));
+    ASSERT_TRUE(entry && *entry != nullptr) << i;
+    ASSERT_EQ(**entry, *MakeScoped(i, i % 5, 100 + i));
+    ASSERT_EQ(*back->FindVector(KeyOf(i)), i % 10 == 0 ? "vector " + std::to_string(i) : "") << i;
+  }
+  EXPECT_EQ(*back->FindNote("pair"), "never again");
+  EXPECT_EQ(home->vectors, kEntries / 10);
+}
+
+}  // namespace
+}  // namespace reflex::redis

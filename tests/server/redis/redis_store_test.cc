@@ -1,0 +1,212 @@
+// What only a store that is shared can show: two gateways on one server, foreign and damaged values, the secret, leases.
+#include "redis/redis_store.h"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "lib/store/store_kinds.h"
+#include "lib/store/store_test_util.h"
+#include "redis/record.h"
+#include "server/redis/redis_server.h"
+
+namespace reflex::redis {
+namespace {
+
+using namespace std::chrono_literals;
+using store::KeyOf;
+using store::MakeEntry;
+using store::MakeScoped;
+
+class SharedStoreTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<RedisStore> Open(const std::string& prefix = "reflex") {
+    RedisStoreOptions options = StoreOptions(server_.url());
+    options.prefix = prefix;
+    return RedisStore::Open(options, clock_, logger_).value();
+  }
+
+  RedisServer server_;
+  store::ManualClock clock_;
+  store::KeepingLogger logger_;
+};
+
+TEST_F(SharedStoreTest, WhatOneStoresIsAHitOnTheOtherInBothTiers) {
+  const auto a = Open(), b = Open();
+  ASSERT_TRUE(a->Put(MakeScoped(1, 7, 3'000)));
+  ASSERT_TRUE(a->PutVector(KeyOf(1), "vector"));
+  ASSERT_TRUE(a->Flush(10s));
+  ASSERT_NE(*b->Find(KeyOf(1)), nullptr);
+  EXPECT_EQ(**b->Find(KeyOf(1)), *MakeScoped(1, 7, 3'000));
+  EXPECT_EQ(b->FindCanonical(store::ScopeOf(7), store::CanonicalOf(1), 10)->size(), 1u);
+  EXPECT_EQ(*b->FindVector(KeyOf(1)), "vector");
+  ASSERT_TRUE(a->PutNote("pair", "never"));
+  EXPECT_EQ(*b->FindNote("pair"), "never");
+  EXPECT_EQ(*Open("other")->Find(KeyOf(1)), nullptr) << "another prefix is another store";
+}
+
+TEST_F(SharedStoreTest, APurgeAndAClearReachTheOtherWithItsNextLookUp) {
+  const auto a = Open(), b = Open();
+  for (std::uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(a->Put(MakeScoped(i, 7, 100)));
+  ASSERT_TRUE(a->Flush(10s));
+  ASSERT_NE(*b->Find(KeyOf(1)), nullptr);
+  ASSERT_TRUE(a->Purge(store::PurgeModel("odd"), nullptr));
+  EXPECT_EQ(*b->Find(KeyOf(1)), nullptr);
+  EXPECT_EQ(*b->FindHead(KeyOf(3)), nullptr);
+  EXPECT_NE(*b->Find(KeyOf(2)), nullptr);
+  // b knows of the purge now, so what it stores comes after it.
+  ASSERT_TRUE(b->Put(MakeScoped(1, 7, 100)));
+  ASSERT_TRUE(b->Flush(10s));
+  EXPECT_NE(*a->Find(KeyOf(1)), nullptr);
+  ASSERT_TRUE(b->Clear());
+  EXPECT_EQ(*a->Find(KeyOf(1)), nullptr);
+  EXPECT_TRUE(a->FindScope(store::ScopeOf(7), 10)->empty());
+}
+
+TEST_F(SharedStoreTest, ManyKeysAreOneRoundTrip) {
+  const auto a = Open(), b = Open();
+  std::vector<Digest> keys;
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    keys.push_back(KeyOf(i));
+    if (i % 2 == 0) ASSERT_TRUE(a->Put(MakeEntry(i, 500)));
+  }
+  ASSERT_TRUE(a->Flush(10s));
+  ASSERT_TRUE(b->FindMany(keys));
+  const std::uint64_t before = b->client_stats().round_trips;
+  const auto found = b->FindMany(keys);
+  const auto heads = b->FindHeads(keys);
+  ASSERT_TRUE(found && heads);
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    EXPECT_EQ((*found)[i] != nullptr, i % 2 == 0) << i;
+    EXPECT_EQ((*heads)[i] != nullptr, i % 2 == 0) << i;
+  }
+  // Once a second the store asks how the server is.
+  EXPECT_LE(b->client_stats().round_trips - before, 4u);
+  EXPECT_EQ(b->FindMany(std::vector<Digest>(1'025)).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(SharedStoreTest, DamagedForeignAndNewerValuesAreMissesAndCounted) {
+  const auto a = Open();
+  ASSERT_TRUE(a->Put(MakeEntry(1, 500)));
+  ASSERT_TRUE(a->Put(MakeEntry(2, 500)));
+  ASSERT_TRUE(a->Flush(10s));
+  const Keys keys("reflex");
+  const std::string one = keys.EntryOf(KeyOf(1)), two = keys.EntryOf(KeyOf(2));
+  const std::string head = server_.Ask({"HGET", one, "h" + FieldOf(KeyOf(1))}).text;
+  const std::string body = server_.Ask({"HGET", one, "b" + FieldOf(KeyOf(1))}).text;
+  ASSERT_FALSE(head.empty());
+  // A whole entry under another's key, which is what a server that mixes things up would send.
+  server_.Ask({"HSET", two, "h" + FieldOf(KeyOf(2)), head, "b" + FieldOf(KeyOf(2)), body});
+  EXPECT_EQ(*a->Find(KeyOf(2)), nullptr);
+  EXPECT_EQ(*a->FindHead(KeyOf(2)), nullptr);
+  std::uint64_t counted = a->Stats().corrupt_values;
+  EXPECT_EQ(counted, 2u);
+  for (std::size_t at = 0; at < head.size(); at += 7) {
+    std::string wrong = head;
+    wrong[at] = static_cast<char>(wrong[at] ^ 0x55);
+    server_.Ask({"HSET", one, "h" + FieldOf(KeyOf(1)), wrong});
+    ASSERT_EQ(*a->Find(KeyOf(1)), nullptr) << at;
+    ++counted;
+  }
+  server_.Ask({"HSET", one, "h" + FieldOf(KeyOf(1)), head, "b" + FieldOf(KeyOf(1)), body.substr(1)});
+  EXPECT_EQ(*a->Find(KeyOf(1)), nullptr) << "half an answer";
+  EXPECT_EQ(a->Stats().corrupt_values, counted + 1);
+  server_.Ask({"HSET", one, "b" + FieldOf(KeyOf(1)), body});
+  EXPECT_NE(*a->Find(KeyOf(1)), nullptr);
+  server_.Ask({"DEL", two});
+  server_.Ask({"SET", two, "a string where a hash should be"});
+  EXPECT_FALSE(a->Find(KeyOf(2))) << "an error is no entry";
+}
+
+TEST_F(SharedStoreTest, EntriesLiveAsLongAsTheySay) {
+  const auto a = Open();
+  ASSERT_TRUE(a->Put(MakeEntry(1, 100, 0, clock_.WallMs() + 60'000)));
+  ASSERT_TRUE(a->Flush(10s));
+  const std::int64_t left = server_.Ask({"PTTL", Keys("reflex").EntryOf(KeyOf(1))}).integer;
+  EXPECT_GT(left, 30'000);
+  EXPECT_LE(left, 60'000);
+}
+
+TEST_F(SharedStoreTest, TheFirstSecretIsEverybodysAndAnotherOneStops) {
+  const auto a = Open(), b = Open();
+  const std::string first(32, 'a'), second(32, 'b');
+  EXPECT_EQ(*a->ExchangeSecret(first), first);
+  EXPECT_EQ(*b->ExchangeSecret(second), first);
+  ASSERT_TRUE(a->CheckSecret(first));
+  ASSERT_TRUE(b->CheckSecret(first));
+  const auto other = b->CheckSecret(second);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_NE(other.error().message.find("REFLEX_TENANT_SECRET_FILE"), std::string::npos);
+  EXPECT_EQ(server_.Ask({"GET", Keys("reflex").SecretCheck()}).text.find(first), std::string::npos);
+}
+
+TEST_F(SharedStoreTest, OneLeaseAtATimeAndOnlyItsHolderGivesItBack) {
+  const auto a = Open(), b = Open();
+  const auto mine = a->TakeLease(KeyOf(1), 60s);
+  ASSERT_TRUE(mine);
+  EXPECT_NE(*mine, "");
+  EXPECT_EQ(*b->TakeLease(KeyOf(1), 60s), "");
+  ASSERT_TRUE(b->GiveLeaseBack(KeyOf(1), "not the token"));
+  EXPECT_EQ(*b->TakeLease(KeyOf(1), 60s), "");
+  ASSERT_TRUE(a->GiveLeaseBack(KeyOf(1), *mine));
+  EXPECT_NE(*b->TakeLease(KeyOf(1), 60s), "");
+}
+
+// Notices as they come, waited for.
+class Notices {
+ public:
+  void Add(const StoreNotice& notice) {
+    const std::lock_guard lock(mutex_);
+    ++(notice.kind == StoreNotice::Kind::kEntry ? entries_ : notice.kind == StoreNotice::Kind::kAll ? all_ : blind_);
+    if (notice.kind == StoreNotice::Kind::kEntry) labels_.insert(notice.label);
+    changed_.notify_all();
+  }
+  template <class Condition>
+  bool Wait(Condition condition, std::chrono::milliseconds limit = 10s) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, [&] { return condition(*this); });
+  }
+  int entries_ = 0, all_ = 0, blind_ = 0;
+  std::set<std::uint64_t> labels_;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+TEST_F(SharedStoreTest, ChangesOfTheOtherAreNoticedAndSilenceToo) {
+  Notices notices;
+  const auto a = Open();
+  auto b = Open();
+  b->SetOnNotice([&](const StoreNotice& notice) { notices.Add(notice); });
+  ASSERT_TRUE(notices.Wait([](const Notices& n) { return n.all_ == 1; })) << "from here on it listens";
+  ASSERT_TRUE(a->Put(MakeEntry(1, 100)));
+  ASSERT_TRUE(a->Flush(10s));
+  EXPECT_TRUE(notices.Wait([](const Notices& n) { return n.labels_.contains(LabelOf(KeyOf(1))); }));
+  const auto before = std::chrono::steady_clock::now();
+  ASSERT_TRUE(a->Purge(store::PurgeAll(), nullptr));
+  EXPECT_TRUE(notices.Wait([](const Notices& n) { return n.all_ == 2; }));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 1s) << "a purge is everywhere within a second";
+  server_.Pause();
+  EXPECT_TRUE(notices.Wait([](const Notices& n) { return n.blind_ == 2; })) << "a silent server is noticed";
+  server_.Resume();
+  EXPECT_TRUE(notices.Wait([](const Notices& n) { return n.all_ >= 3; })) << "and its return";
+  b.reset();
+}
+
+TEST_F(SharedStoreTest, OptionsOutOfRangeAreNamed) {
+  RedisStoreOptions options = StoreOptions(server_.url());
+  options.prefix = "a b";
+  EXPECT_EQ(RedisStore::Open(options, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
+  options.prefix = "ok";
+  options.queue_age_max = 60s;
+  EXPECT_EQ(RedisStore::Open(options, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace reflex::redis
