@@ -29,8 +29,8 @@ inline constexpr double kGreyLogits = 4;
 // texts is very near, so that fewer are needed: bench/semantic_bench, docs/semantic.md.
 inline constexpr std::size_t kReadBytesMax = 6 << 10;
 inline constexpr std::size_t kReadAlways = 4;
-// Beyond those, what is less similar than this is not read: of the pairs that are rightly accepted at 1 % FHR, out of fold, less than
-// 1 % are (docs/quality.md), and few of those have four entries nearer.
+// Beyond those, what is less similar than this is not read: of the pairs that are rightly accepted at 1 % FHR, out of fold, less
+// than 1 % are (docs/quality.md), and few of those have four entries nearer.
 inline constexpr float kSimilarityMin = 0.4f;
 
 inline constexpr std::size_t kScanMax = 64;

@@ -234,8 +234,8 @@ bool Lookup::ServeAccepted() {
   return true;
 }
 
-// The model's word vectors, for the best of those that were judged with the built-in ones and not accepted: entries of small scopes,
-// which have no vectors, and pairs with a typing error mended. A model that has no time leaves them as they are.
+// The model's word vectors, for the best of those that were judged with the built-in ones and not accepted: entries of small
+// scopes, which have no vectors, and pairs with a typing error mended. A model that has no time leaves them as they are.
 bool Lookup::AskModel() {
   if (!parts_.judge.has_own()) return true;
   std::size_t asked = 0;

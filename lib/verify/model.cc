@@ -68,7 +68,8 @@ class ModelParser {
       } else if (keyword == "end") {
         return Finish();
       } else {
-        done = Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, bend, builtin, tree, threshold, embedder, end");
+        done =
+            Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, bend, builtin, tree, threshold, embedder, end");
       }
       REFLEX_CHECK(done);
     }

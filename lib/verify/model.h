@@ -11,7 +11,8 @@
 namespace reflex::verify {
 
 // The weights that turn features into a score: standardised logistic regression, to whose logit boosted trees are added, and a bend
-// of the sum where a feature says so: what kind of questions it is tells how much a logit means. Read from the text form that docs/canonical.md specifies. Immutable; thread-safe.
+// of the sum where a feature says so: what kind of questions it is tells how much a logit means. Read from the text form that
+// docs/canonical.md specifies. Immutable; thread-safe.
 class Model {
  public:
   // The largest file and the largest trees that are read.

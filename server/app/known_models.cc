@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::uint32_t kDimension = 384;
 constexpr std::chrono::seconds kEmbedLimit{10};
-constexpr auto kTexts =
-    std::to_array<std::string_view>({"copper wires carry electricity", "power lines transport current",
-                                     "the orchestra played a slow waltz", "how do I reverse a linked list", "bread rises because of yeast"});
+constexpr auto kTexts = std::to_array<std::string_view>({"copper wires carry electricity", "power lines transport current",
+                                                         "the orchestra played a slow waltz", "how do I reverse a linked list",
+                                                         "bread rises because of yeast"});
 // The cosine of each text with those before it. As f32 and as q8_0 they differ by less than 0.003.
 constexpr auto kCosines =
     std::to_array<float>({0.450f, -0.055f, 0.072f, 0.066f, 0.073f, 0.055f, -0.008f, -0.020f, -0.093f, 0.015f});

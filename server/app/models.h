@@ -19,7 +19,8 @@ struct ModelSettings {
   std::string prefix = {};
   std::uint32_t contexts = 2;
   std::uint32_t queue_max = 64;
-  // Empty: the file beside the model that has its name and kVerifierSuffix, else what the program has for the model (known_models.h).
+  // Empty: the file beside the model that has its name and kVerifierSuffix, else what the program has for the model
+  // (known_models.h).
   std::filesystem::path verifier_path = {};
   std::filesystem::path reranker_path = {};  // Empty: none.
   // Looks at model files in a process of its own: the program of Reflex, which this process is.

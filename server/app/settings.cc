@@ -387,7 +387,8 @@ constexpr Setting kTable[] = {
      .field = [](Settings& s) -> Field { return &s.models.verifier_path; },
      .help =
          "Weights of the verifier trained with this model's word vectors. Empty: the file beside the model that has its name with "
-         ".verifier.txt in place of .gguf, if there is one; else the program's own for all-MiniLM-L6-v2 in any conversion; else the "
+         ".verifier.txt in place of .gguf, if there is one; else the program's own for all-MiniLM-L6-v2 in any conversion; else "
+         "the "
          "built-in verifier with the built-in vectors judges."},
     {.key = "model.contexts",
      .kind = Kind::kCount,

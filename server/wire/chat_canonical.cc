@@ -61,7 +61,8 @@ bool Equals(json::Value number, std::string_view decimal) {
 bool HasOpenAiDefaults(std::string_view model) {
   if (model.starts_with("gpt-oss")) return false;
   constexpr std::string_view kFamilies[] = {"gpt-", "chatgpt-", "o1", "o3", "o4-"};
-  return std::any_of(std::begin(kFamilies), std::end(kFamilies), [&](std::string_view family) { return model.starts_with(family); });
+  return std::any_of(std::begin(kFamilies), std::end(kFamilies),
+                     [&](std::string_view family) { return model.starts_with(family); });
 }
 
 // Spelled-out defaults.

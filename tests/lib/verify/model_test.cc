@@ -40,7 +40,8 @@ TEST(Model, ScoresByRegressionAndTrees) {
 }
 
 TEST(Model, AKindOfQuestionBendsTheScore) {
-  const auto plain = Model::Parse(kSmall), bent = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbend technical 0.25 0.5\n"));
+  const auto plain = Model::Parse(kSmall),
+             bent = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbend technical 0.25 0.5\n"));
   ASSERT_TRUE(plain);
   ASSERT_TRUE(bent) << bent.error().message;
   Features features{};
@@ -52,7 +53,8 @@ TEST(Model, AKindOfQuestionBendsTheScore) {
 }
 
 TEST(Model, ListensToTheBuiltInOneWhereItSaysSo) {
-  const auto alone = Model::Parse(kSmall), joined = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 0.5 0.25 1\n"));
+  const auto alone = Model::Parse(kSmall),
+             joined = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 0.5 0.25 1\n"));
   ASSERT_TRUE(alone);
   ASSERT_TRUE(joined) << joined.error().message;
   EXPECT_FALSE(alone->listens());

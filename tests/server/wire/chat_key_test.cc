@@ -147,8 +147,9 @@ INSTANTIATE_TEST_SUITE_P(
         Pair{"null_n", std::string(kBase), With(R"("n":null)")}, Pair{"null_stop", std::string(kBase), With(R"("stop":null)")},
         Pair{"null_tools", std::string(kBase), With(R"("tools":null)")},
         Pair{"null_stream", std::string(kBase), With(R"("stream":null)")},
-        Pair{"openai_defaults", R"({"model":"gpt-4o","messages":[{"role":"user"}]})",
-             R"({"model":"gpt-4o","messages":[{"role":"user"}],"temperature":1.0,"top_p":1,"presence_penalty":0,"frequency_penalty":0})"},
+        Pair{
+            "openai_defaults", R"({"model":"gpt-4o","messages":[{"role":"user"}]})",
+            R"({"model":"gpt-4o","messages":[{"role":"user"}],"temperature":1.0,"top_p":1,"presence_penalty":0,"frequency_penalty":0})"},
         Pair{"null_unknown", std::string(kBase), With(R"("top_k":null)")},
         Pair{"white_space_in_schema", With(R"("response_format":{"type":"json_schema","json_schema":{"a":[1,2]}})"),
              With("\"response_format\": { \"type\" : \"json_schema\",\n\"json_schema\":{\"a\": [1 ,\t2] } }")},
