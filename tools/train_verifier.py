@@ -28,7 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA, LEXICON = ROOT / "models" / "data", ROOT / "models" / "lexicon"
 PACKAGES = ["numpy==2.4.6", "scikit-learn==1.9.1", "scipy==1.17.1"]
 BUILTIN = "static-minilm-128-v1"
-FOLDS, SEEDS, PERTURBED, CONTROLS = 5, (1, 2, 3), 6000, 8000
+FOLDS, SEEDS, PERTURBED, CONTROLS, LONG_SHARE = 5, (1, 2, 3), 6000, 8000, 0.06
 HAND_WEIGHT, GROUP_WEIGHT, MADE_WEIGHT = 5.0, 0.5, 0.7
 TREES = {"max_iter": 150, "learning_rate": 0.07, "max_leaf_nodes": 12, "max_features": 0.3, "max_bins": 64, "l2_regularization": 5,
          "min_samples_leaf": 15, "early_stopping": False}
@@ -82,7 +82,7 @@ def fold_of(row):
 
 
 def controls(rows, folds, random):
-    """Pairs of questions about different things, as a cache meets them most: half at random, half with words in common; in a quarter
+    """Pairs of questions about different things, as a cache meets them most: half at random, half with words in common; in a few
     one side has several sentences, and in some of those the other's question is one of them. Not the same."""
     by_fold = [[(row["a"] if random.random() < 0.5 else row["b"], row.get("contrast")) for row, f in zip(rows, folds) if f == fold]
                for fold in range(FOLDS)]
@@ -96,7 +96,7 @@ def controls(rows, folds, random):
             if a == b or texts[a][1] == texts[b][1]:
                 continue
             pair = [texts[a][0], texts[b][0]]
-            if random.random() < 0.25:
+            if random.random() < LONG_SHARE:
                 # Told at length: what else is asked for there makes it another question, whatever the two share.
                 more = [text for text, _ in random.sample(texts, 3) if text not in pair][:random.choice([1, 2])]
                 first = pair[0] if random.random() < 0.7 or not more else pair[1]

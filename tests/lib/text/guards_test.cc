@@ -44,6 +44,8 @@ INSTANTIATE_TEST_SUITE_P(
         Veto{"order", "Left join orders to customers", "Left join customers to orders"},
         Veto{"order", "Is Berlin bigger than Paris?", "Is Paris bigger than Berlin?"},
         Veto{"direction", "Move mail from Gmail", "Move mail to Gmail"},
+        Veto{"direction", "Rewrite this Perl script in Rust", "I have a Rust program, give me the Perl version"},
+        Veto{"antonym", "Sort prices from low to high", "Sort prices from high to low"},
         Veto{"language", "Sort a list in Python", "Sort a list in Ruby"}, Veto{"language", "Sort a list in Python", "Sort a list"},
         Veto{"language", "Deploy to Kubernetes", "Deploy to Nomad"},
         Veto{"entity", "What is the capital of France?", "What is the capital of Germany?"},
@@ -91,6 +93,8 @@ INSTANTIATE_TEST_SUITE_P(Guards, NoVeto,
                                          Allowed{"What is 50% of the width?", "What is 0.5 of the width?"},
                                          Allowed{"What is the Mexican national dish?", "What is the national dish of Mexico?"},
                                          Allowed{"Explain Big O notation", "Explain Big-O notation"}, Allowed{"", ""},
+                                         Allowed{"Rewrite this Perl script in Rust", "I have Perl code, give me the Rust version"},
+                                         Allowed{"Sort from low to high", "Sort from smallest to largest"},
                                          Allowed{"Explain recursion", "Explain recursion"}));
 
 TEST(Guards, HaveTheNamesOfTheList) {
