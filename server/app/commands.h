@@ -18,8 +18,8 @@ int RunStats(const CommandLine& line, const Settings& settings);
 int RunPurge(const CommandLine& line, const Settings& settings);
 int RunEntriesDelete(const CommandLine& line, const Settings& settings);
 
-// Copies everything from the store in storage.path to the shared one, or back (`--to`), and prints the counts. The local store must not
-// be in use. Run again, it goes on where it stopped.
+// Copies everything from the store in storage.path to the shared one, or back (`--to`), and prints the counts. The local store must
+// not be in use. Run again, it goes on where it stopped.
 int RunMigrate(const CommandLine& line, const Settings& settings);
 
 // Asks the running Reflex how it would answer the chat request in a file, as the caller with `credential`, and prints its reasons.
