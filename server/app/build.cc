@@ -20,6 +20,8 @@ namespace {
 // Jobs of the semantic tier that wait; a job that finds no room is asked for again. One at a time each come from the tier and from
 // each part of its index.
 constexpr std::size_t kBackgroundQueueMax = 4096;
+// Maintenance runs one job at a time.
+constexpr std::size_t kMaintenanceQueueMax = 4;
 // Behind connections. Look-ups too: an exact hit of one caller goes before another's question in other words.
 constexpr int kBackgroundNice = 10;
 constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
@@ -184,6 +186,17 @@ Result<void> BuildUpstreams(Program& program) {
   return {};
 }
 
+Result<void> BuildMaintenance(Program& program) {
+  const Settings& settings = program.settings;
+  if (settings.maintenance.stop_instance) {
+    REFLEX_TRY(program.instance, cloud::OpenInstance(settings.instance, program.clock, *program.logger));
+  }
+  if (program.instance || !settings.snapshot.Target().empty()) {
+    program.maintenance = std::make_unique<base::WorkerPool>(1, kMaintenanceQueueMax, kBackgroundNice);
+  }
+  return {};
+}
+
 gateway::AuditVerdict CompareAnswers(std::string_view served, std::string_view fresh) {
   switch (verify::CompareAnswers(served, fresh)) {
     case verify::AuditLabel::kRight: return gateway::AuditVerdict::kRight;
@@ -255,6 +268,7 @@ Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger
   REFLEX_CHECK(BuildCache(*program));
   REFLEX_CHECK(BuildSemantic(*program));
   REFLEX_CHECK(BuildSnapshots(*program));
+  REFLEX_CHECK(BuildMaintenance(*program));
   REFLEX_CHECK(BuildIo(*program));
   REFLEX_CHECK(BuildUpstreams(*program));
   REFLEX_CHECK(BuildGateway(*program));

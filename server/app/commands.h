@@ -30,8 +30,8 @@ int RunEntriesDelete(const CommandLine& line, const Settings& settings);
 Result<std::optional<AdminReply>> AskRunning(const CommandLine& line, const Settings& settings, AdminCall call);
 // The store itself, which must be there. Returns: kNotFound; as OpenStore.
 Result<std::unique_ptr<EntryStore>> OpenExisting(const Settings& settings, Clock& clock, Logger& logger);
-// Copies everything from the store in storage.path to the shared one, or back (`--to`), and prints the counts. The local store must not
-// be in use. Run again, it goes on where it stopped.
+// Copies everything from the store in storage.path to the shared one, or back (`--to`), and prints the counts. The local store must
+// not be in use. Run again, it goes on where it stopped.
 int RunMigrate(const CommandLine& line, const Settings& settings);
 
 // Asks the running Reflex how it would answer the chat request in a file, as the caller with `credential`, and prints its reasons.

@@ -210,6 +210,9 @@ Result<void> CheckTogether(Settings& settings, std::span<const Source> sources) 
   settings.maintenance.hydrate = settings.hydrate == "empty"    ? Hydrate::kEmpty
                                  : settings.hydrate == "always" ? Hydrate::kAlways
                                                                 : Hydrate::kNever;
+  if (settings.maintenance.stop_instance && settings.instance.provider == "local" && settings.instance.stop_command.empty()) {
+    return Refuse("cloud.provider", "local", "gcp or aws, or a cloud.stop_command, because idle.stop_instance is on");
+  }
   settings.maintenance.idle_timeout = std::chrono::seconds(settings.idle_timeout_secs);
   settings.gateway.tauq = settings.tauq == "off"      ? gateway::TauqUse::kOff
                           : settings.tauq == "always" ? gateway::TauqUse::kAlways

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/store/store_kinds.h"
+#include "reflex/lmdb_store.h"
 
 namespace reflex::store {
 namespace {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,9 @@ struct StoreKind {
   std::string name;
   std::function<std::unique_ptr<EntryStore>(const std::filesystem::path&, Clock&, Logger&)> make;
 };
+
+// The name in a test's list.
+inline void PrintTo(const StoreKind& kind, std::ostream* out) { *out << kind.name; }
 
 template <class Made>
 std::unique_ptr<EntryStore> Checked(Made made) {

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -61,6 +62,34 @@ TEST(Lifecycle, AnIdleReflexEndsAndKeepsWhatItStored) {
   }
   Served again(folder, {"--upstream", provider.url()});
   EXPECT_NE(Ask(again.port(), "POST", kChatPath, kChatHeaders, kChatBody).head.find("hit-l1-exact"), std::string::npos);
+}
+
+TEST(Lifecycle, AnIdleReflexSavesStopsItsMachineAndIsRestoredElsewhere) {
+  TempFolder one, two;
+  Provider provider;
+  const std::string target = "file://" + (one / "snapshots").string();
+  const Process::Environment passphrase{{"REFLEX_SNAPSHOT_PASSPHRASE", "correct horse"}};
+  {
+    Served served(one,
+                  {"--upstream", provider.url(), "--snapshot-target", target, "--idle-timeout-secs", "1", "--enable-instance-stop",
+                   "true", "--cloud-stop-command", "touch " + (one / "stopped").string()},
+                  passphrase);
+    EXPECT_EQ(Ask(served.port(), "POST", kChatPath, kChatHeaders, kChatBody).status, 200);
+    EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
+    EXPECT_TRUE(std::filesystem::exists(one / "stopped")) << served.process().err();
+  }
+  // Nobody reads the log while /ready is asked again and again.
+  Served elsewhere(two, {"--upstream", provider.url(), "--snapshot-target", target, "--log-requests", "false"}, passphrase);
+  while (Ask(elsewhere.port(), "GET", "/ready").status == 503) std::this_thread::yield();
+  const Reply reply = Ask(elsewhere.port(), "POST", kChatPath, kChatHeaders, kChatBody);
+  EXPECT_NE(reply.head.find("hit-l1-exact"), std::string::npos) << reply.head << elsewhere.process().err();
+  EXPECT_EQ(provider.requests(), 1);
+}
+
+TEST(Lifecycle, StoppingTheMachineNeedsAWayToDoSo) {
+  const Finished finished = RunProgram({"reflex", "config", "--enable-instance-stop", "true"});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_NE(finished.err.find("cloud.stop_command"), std::string::npos) << finished.err;
 }
 
 TEST(Lifecycle, ARunningCallKeepsItAwake) {
