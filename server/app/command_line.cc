@@ -125,8 +125,20 @@ class Parser {
     CLI::App* tauq = AddParent("tauq");
     AddTauq(*tauq, "encode", Command::kTauqEncode);
     AddTauq(*tauq, "decode", Command::kTauqDecode);
+    AddSnapshotCommands();
     CLI::App* eval = AddParent("eval");
     for (const EvalKind kind : {EvalKind::kPairs, EvalKind::kStream, EvalKind::kRequests}) AddEval(*eval, kind);
+  }
+
+  void AddSnapshotCommands() {
+    CLI::App* snapshot = AddParent("snapshot");
+    AddCommand(*snapshot, "save", Command::kSnapshotSave)->add_option("--url", line_.url);
+    AddCommand(*snapshot, "list", Command::kSnapshotList)->add_option("--url", line_.url);
+    CLI::App* load = AddCommand(*snapshot, "load", Command::kSnapshotLoad);
+    load->add_option("--url", line_.url);
+    load->add_flag("--reembed", line_.reembed);
+    load->add_option("name", line_.file);
+    AddCommand(*snapshot, "verify", Command::kSnapshotVerify)->add_option("file", line_.file)->required();
   }
 
   void AddTauq(CLI::App& parent, const std::string& name, Command command) {

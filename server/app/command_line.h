@@ -61,13 +61,13 @@ struct CommandLine {
   std::vector<NamedValue> flags;  // Settings.
   std::string config_file;
   bool has_config_file = false;
-  std::string url;  // health, stats, purge, entries: the Reflex to ask; empty: the one of these settings.
+  std::string url;  // health, stats, purge, entries, snapshot: the Reflex to ask; empty: the one of these settings.
   PurgeFilter purge;
   std::string entry;       // entries delete: 64 hexadecimal digits.
   std::string migrate_to;  // migrate: "shared" or "local".
   EvalRequest eval;
   std::string file;      // explain: a chat request, "-" for standard input. models check: a model.
-                         // tauq: what is read, "-" for standard input.
+                         // tauq: what is read, "-" for standard input. snapshot: a name to load, a file to verify.
   bool reembed = false;  // snapshot load: vectors of another embedder are made anew.
   std::string api_key;   // explain: the caller's credential.
   bool json = false;     // explain, models check: the raw answer.

@@ -39,6 +39,8 @@ constexpr milliseconds kCommitLimit{10'000};
 constexpr milliseconds kHastyCommitLimit{1'000};
 // How often it is looked whether the program is idle or a snapshot is due.
 constexpr milliseconds kLook{1'000};
+// The same while a job of maintenance runs.
+constexpr milliseconds kLookAtWork{20};
 
 // The signals that the main thread takes, blocked in all.
 class Signals {
@@ -163,7 +165,8 @@ void Run(Program& program, Maintenance& maintenance, Supervisor& supervisor, con
   if (supervisor.watchdog()) step = std::min(step, *supervisor.watchdog() / 2);
   for (;;) {
     const bool looks = maintenance.needed() || supervisor.watchdog();
-    const std::optional<int> signal = looks ? signals.WaitFor(step) : signals.Wait();
+    const milliseconds pause = maintenance.working() ? std::min(step, kLookAtWork) : step;
+    const std::optional<int> signal = looks ? signals.WaitFor(pause) : signals.Wait();
     if (EndsAtOnce(signal)) return;
     if (signal == SIGHUP) {
       supervisor.Reloading();

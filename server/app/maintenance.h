@@ -42,6 +42,8 @@ class Maintenance {
   void Start();
   // To be called about each second. True: the program has been idle, is saved, and is to end.
   bool Look();
+  // Whether a job runs: its end is looked for more often.
+  bool working() const { return job_ != nullptr; }
   // False where Look has nothing to do, ever.
   bool needed() const;
   // Ends a job that runs and, where asked for, saves once more; `give_up` is asked now and then. Blocks until then.

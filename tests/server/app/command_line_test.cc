@@ -36,6 +36,21 @@ TEST(CommandLine, CommandsAreRecognisedAndServeIsTheDefault) {
   EXPECT_EQ(Parsed({"settings-page"}).command, Command::kSettingsPage);
 }
 
+TEST(CommandLine, SnapshotsAreSavedLoadedListedAndVerified) {
+  EXPECT_EQ(Parsed({"snapshot", "save"}).command, Command::kSnapshotSave);
+  EXPECT_EQ(Parsed({"snapshot", "list", "--url", "http://x"}).url, "http://x");
+  const CommandLine newest = Parsed({"snapshot", "load"});
+  EXPECT_EQ(newest.command, Command::kSnapshotLoad);
+  EXPECT_EQ(newest.file, "");
+  EXPECT_FALSE(newest.reembed);
+  const CommandLine named = Parsed({"snapshot", "load", "a.snapshot", "--reembed"});
+  EXPECT_EQ(named.file, "a.snapshot");
+  EXPECT_TRUE(named.reembed);
+  EXPECT_EQ(Parsed({"snapshot", "verify", "f"}).file, "f");
+  EXPECT_FALSE(ParseCommandLine({"snapshot", "verify"}));
+  EXPECT_FALSE(ParseCommandLine({"snapshot"}));
+}
+
 TEST(CommandLine, SettingsStandBeforeOrAfterTheCommand) {
   for (const CommandLine& line :
        {Parsed({"--port", "1", "config"}), Parsed({"config", "--port", "1"}), Parsed({"config", "--port=1"})}) {

@@ -87,7 +87,7 @@ TEST(Lifecycle, AnIdleReflexSavesStopsItsMachineAndIsRestoredElsewhere) {
 }
 
 TEST(Lifecycle, StoppingTheMachineNeedsAWayToDoSo) {
-  const Finished finished = RunProgram({"reflex", "config", "--enable-instance-stop", "true"});
+  const Finished finished = RunProgram({"config", "--enable-instance-stop", "true"});
   EXPECT_EQ(finished.status, 2);
   EXPECT_NE(finished.err.find("cloud.stop_command"), std::string::npos) << finished.err;
 }
