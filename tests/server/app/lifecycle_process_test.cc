@@ -74,6 +74,7 @@ TEST(Lifecycle, AnIdleReflexSavesStopsItsMachineAndIsRestoredElsewhere) {
                   {"--upstream", provider.url(), "--snapshot-target", target, "--idle-timeout-secs", "1", "--enable-instance-stop",
                    "true", "--cloud-stop-command", "touch " + (one / "stopped").string()},
                   passphrase);
+    while (Ask(served.port(), "GET", "/ready").status == 503) std::this_thread::yield();
     EXPECT_EQ(Ask(served.port(), "POST", kChatPath, kChatHeaders, kChatBody).status, 200);
     EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
     EXPECT_TRUE(std::filesystem::exists(one / "stopped")) << served.process().err();
