@@ -17,7 +17,10 @@ reflex_header_library(reflex_utf8proc ${utf8proc_library})
 
 if(REFLEX_SERVER)
   find_package(ZLIB REQUIRED)
+  # Only its headers: the library is loaded when a cloud is first called.
   find_package(CURL 7.85 REQUIRED)
+  add_library(reflex_curl_headers INTERFACE)
+  target_include_directories(reflex_curl_headers INTERFACE ${CURL_INCLUDE_DIRS})
   find_package(Boost 1.81 REQUIRED)
   # Asio is compiled once, in http/asio.cc, not in every file.
   add_library(reflex_asio INTERFACE)

@@ -1,5 +1,7 @@
 #include "cloud/http_call.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -16,12 +18,56 @@ namespace {
 using Steady = std::chrono::steady_clock;
 constexpr std::size_t kHeaderBytesMax = 256u << 10;
 
+// libcurl's functions, found when a cloud is first called: with the libraries it brings along, linking it would add 4 ms and 4 MB to
+// every start.
+struct Curl {
+  decltype(&curl_global_init) global_init = nullptr;
+  decltype(&curl_easy_init) easy_init = nullptr;
+  decltype(&curl_easy_cleanup) easy_cleanup = nullptr;
+  decltype(&curl_easy_reset) easy_reset = nullptr;
+  decltype(&curl_easy_setopt) easy_setopt = nullptr;
+  decltype(&curl_easy_perform) easy_perform = nullptr;
+  decltype(&curl_easy_strerror) easy_strerror = nullptr;
+  decltype(&curl_slist_append) slist_append = nullptr;
+  decltype(&curl_slist_free_all) slist_free_all = nullptr;
+};
+
+template <class Function>
+bool FindIn(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(::dlsym(library, name));
+  return function != nullptr;
+}
+
+// Null where it is not installed. Never closed: it may have threads and exit handlers.
+const Curl* LoadCurl() {
+  static const std::optional<Curl> loaded = []() -> std::optional<Curl> {
+    void* const library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    Curl curl;
+    const bool found = library != nullptr && FindIn(library, "curl_global_init", curl.global_init) &&
+                       FindIn(library, "curl_easy_init", curl.easy_init) &&
+                       FindIn(library, "curl_easy_cleanup", curl.easy_cleanup) &&
+                       FindIn(library, "curl_easy_reset", curl.easy_reset) &&
+                       FindIn(library, "curl_easy_setopt", curl.easy_setopt) &&
+                       FindIn(library, "curl_easy_perform", curl.easy_perform) &&
+                       FindIn(library, "curl_easy_strerror", curl.easy_strerror) &&
+                       FindIn(library, "curl_slist_append", curl.slist_append) &&
+                       FindIn(library, "curl_slist_free_all", curl.slist_free_all);
+    // Once a process; libcurl's own advice where threads may start at any time.
+    if (!found || curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) return std::nullopt;
+    return curl;
+  }();
+  return loaded ? &*loaded : nullptr;
+}
+
+// REQUIRES: LoadCurl() gave it.
+const Curl& Loaded() { return *LoadCurl(); }
+
 struct FreeHandle {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(CURL* handle) const { Loaded().easy_cleanup(handle); }
 };
 using Handle = std::unique_ptr<CURL, FreeHandle>;
 struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { Loaded().slist_free_all(list); }
 };
 using List = std::unique_ptr<curl_slist, FreeList>;
 
@@ -142,7 +188,7 @@ std::string Shown(const HttpRequest& request) { return request.method + " " + re
 List HeaderList(const HttpRequest& request) {
   List list;
   const auto add = [&list](const std::string& line) {
-    if (curl_slist* longer = curl_slist_append(list.get(), line.c_str()); longer != nullptr) {
+    if (curl_slist* longer = Loaded().slist_append(list.get(), line.c_str()); longer != nullptr) {
       (void)list.release();
       list.reset(longer);
     }
@@ -157,41 +203,43 @@ List HeaderList(const HttpRequest& request) {
 }
 
 void SetMethod(CURL* handle, const HttpRequest& request, Exchange& exchange) {
+  const Curl& curl = Loaded();
   if (request.method == "HEAD") {
-    curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    curl.easy_setopt(handle, CURLOPT_NOBODY, 1L);
   } else if (request.method == "PUT" || request.method == "POST") {
-    curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(handle, CURLOPT_READFUNCTION, OnRead);
-    curl_easy_setopt(handle, CURLOPT_READDATA, &exchange);
-    curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, OnSeek);
-    curl_easy_setopt(handle, CURLOPT_SEEKDATA, &exchange);
+    curl.easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+    curl.easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl.easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl.easy_setopt(handle, CURLOPT_READFUNCTION, OnRead);
+    curl.easy_setopt(handle, CURLOPT_READDATA, &exchange);
+    curl.easy_setopt(handle, CURLOPT_SEEKFUNCTION, OnSeek);
+    curl.easy_setopt(handle, CURLOPT_SEEKDATA, &exchange);
   } else {
-    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl.easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   }
 }
 
 void SetUp(CURL* handle, const HttpRequest& request, const List& headers, Exchange& exchange, const std::string& ca_file) {
-  curl_easy_reset(handle);
-  curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle, CURLOPT_USERAGENT, "reflex");
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, request.time_limit.count())));
-  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
-  curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, OnBody);
-  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
-  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, OnProgress);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &exchange);
-  if (!request.proxy) curl_easy_setopt(handle, CURLOPT_PROXY, "");
-  if (!ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file.c_str());
+  const Curl& curl = Loaded();
+  curl.easy_reset(handle);
+  curl.easy_setopt(handle, CURLOPT_URL, request.url.c_str());
+  curl.easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
+  curl.easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl.easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl.easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl.easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+  curl.easy_setopt(handle, CURLOPT_USERAGENT, "reflex");
+  curl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout.count()));
+  curl.easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, request.time_limit.count())));
+  curl.easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
+  curl.easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
+  curl.easy_setopt(handle, CURLOPT_WRITEFUNCTION, OnBody);
+  curl.easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
+  curl.easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl.easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, OnProgress);
+  curl.easy_setopt(handle, CURLOPT_XFERINFODATA, &exchange);
+  if (!request.proxy) curl.easy_setopt(handle, CURLOPT_PROXY, "");
+  if (!ca_file.empty()) curl.easy_setopt(handle, CURLOPT_CAINFO, ca_file.c_str());
   SetMethod(handle, request, exchange);
 }
 
@@ -216,7 +264,7 @@ struct HttpCaller::State {
         return handle;
       }
     }
-    return Handle(curl_easy_init());
+    return Handle(Loaded().easy_init());
   }
 
   void Return(Handle handle) {
@@ -226,22 +274,24 @@ struct HttpCaller::State {
 };
 
 HttpCaller::HttpCaller(std::filesystem::path ca_file) : state_(std::make_unique<State>()) {
-  // Once a process; libcurl's own advice where threads may start at any time.
-  [[maybe_unused]] static const CURLcode started = curl_global_init(CURL_GLOBAL_ALL);
   state_->ca_file = ca_file.string();
 }
 HttpCaller::~HttpCaller() = default;
 
 Result<HttpReply> HttpCaller::Call(const HttpRequest& request) {
+  if (LoadCurl() == nullptr) {
+    return Fail(ErrorCode::kUnsupported, "clouds are reached with libcurl.so.4, which is not installed (Debian: libcurl4)");
+  }
+  const Curl& curl = Loaded();
   Handle handle = state_->Take();
   if (handle == nullptr) return Fail(ErrorCode::kInternal, "libcurl has no handle to give");
   Exchange exchange{.request = request};
   const List headers = HeaderList(request);
   SetUp(handle.get(), request, headers, exchange, state_->ca_file);
   char words[CURL_ERROR_SIZE] = "";
-  curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, words);
-  const CURLcode code = curl_easy_perform(handle.get());
-  curl_easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, nullptr);
+  curl.easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, words);
+  const CURLcode code = curl.easy_perform(handle.get());
+  curl.easy_setopt(handle.get(), CURLOPT_ERRORBUFFER, nullptr);
   // A failed handle goes away together with its connections.
   if (code == CURLE_OK) state_->Return(std::move(handle));
   if (exchange.error) {
@@ -249,7 +299,7 @@ Result<HttpReply> HttpCaller::Call(const HttpRequest& request) {
     return std::unexpected(std::move(*exchange.error));
   }
   if (code != CURLE_OK) {
-    return Fail(CodeOf(code), Shown(request) + ": " + (words[0] != '\0' ? words : curl_easy_strerror(code)));
+    return Fail(CodeOf(code), Shown(request) + ": " + (words[0] != '\0' ? words : curl.easy_strerror(code)));
   }
   return std::move(exchange.reply);
 }

@@ -51,7 +51,7 @@ class HttpCaller {
   HttpCaller(const HttpCaller&) = delete;
   HttpCaller& operator=(const HttpCaller&) = delete;
 
-  // One exchange; any status is a reply, not an error. Returns: kUnavailable (not resolved, refused, TLS), kClosed (cut on the
+  // One exchange; any status is a reply, not an error. Returns: kUnsupported where libcurl is not installed, kUnavailable (not resolved, refused, TLS), kClosed (cut on the
   // way), kTimeout, kCancelled, kTooLarge (an answer for memory), the sink's error.
   Result<HttpReply> Call(const HttpRequest& request);
 
