@@ -18,6 +18,8 @@
 namespace reflex::vector {
 namespace {
 
+constexpr std::uint32_t kManyDimensions = 1024;
+
 bool Between(std::uint64_t value, std::uint64_t low, std::uint64_t high) { return value >= low && value <= high; }
 
 std::size_t ListsFrom(const LocalIndexOptions& options, std::size_t words) {
@@ -159,8 +161,8 @@ std::uint64_t LocalIndex::Count(const Digest& scope) const {
 std::size_t LocalIndex::Oversampling(std::size_t k) const {
   const std::size_t chosen = options_.oversampling;
   if (chosen != 0) return std::min(std::max(chosen, k), kOversamplingMax);
-  // The fewest that were measured to find 0.99 of the five nearest with some room (docs/index.md).
-  return std::min(std::max<std::size_t>(k, 256), kOversamplingMax);
+  // The fewest that were measured to find 0.99 of the five nearest with some room (docs/index.md). Longer codes tell more.
+  return std::min(std::max<std::size_t>(k, dimension() >= kManyDimensions ? 64 : 256), kOversamplingMax);
 }
 
 Result<std::vector<Neighbor>> LocalIndex::Search(const Digest& scope, std::span<const float> vector, std::size_t k) const {
