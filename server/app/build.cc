@@ -105,6 +105,7 @@ Result<void> BuildSnapshots(Program& program) {
   if (program.models != nullptr) parts.embedder = &program.models->main();
   parts.clock = &program.clock;
   parts.logger = program.logger.get();
+  parts.metrics = &program.metrics;
   REFLEX_TRY(program.snapshots, OpenSnapshots(std::move(parts)));
   return {};
 }

@@ -85,23 +85,43 @@ class Keeper final : public Snapshots {
         settings_(*parts_.settings),
         folder_(LocalFolder(settings_)),
         target_(std::move(target)),
-        key_(std::move(key)) {}
+        key_(std::move(key)) {
+    if (parts_.metrics == nullptr) return;
+    const auto add = [this](Outcomes& outcomes, const char* name, const char* help) {
+      outcomes.good = &parts_.metrics->AddCounter(name, help, "outcome=\"ok\"");
+      outcomes.bad = &parts_.metrics->AddCounter(name, help, "outcome=\"failed\"");
+    };
+    add(saved_, "reflex_snapshots_saved_total", "Snapshots saved; failed: also those of which only the upload failed.");
+    add(loaded_, "reflex_snapshots_loaded_total", "Snapshots loaded into the store.");
+  }
 
   Result<SnapshotInfo> Save(const Progress& progress) override {
     REFLEX_CHECK(Begin());
     auto saved = SaveAlone(progress);
     End();
+    Count(saved_, saved.has_value());
     return saved;
   }
   Result<SnapshotLoaded> Load(std::string_view name, const Progress& progress) override {
     REFLEX_CHECK(Begin());
     auto loaded = LoadAlone(std::string(name), progress);
     End();
+    // That there is nothing yet is no failure.
+    if (loaded || loaded.error().code != ErrorCode::kNotFound) Count(loaded_, loaded.has_value());
     return loaded;
   }
   Result<std::vector<SnapshotInfo>> List() override;
 
  private:
+  struct Outcomes {
+    base::Counter* good = nullptr;
+    base::Counter* bad = nullptr;
+  };
+  static void Count(const Outcomes& outcomes, bool good) {
+    base::Counter* const counter = good ? outcomes.good : outcomes.bad;
+    if (counter != nullptr) counter->Add();
+  }
+
   Result<void> Begin() {
     base::MutexLock lock(mutex_);
     if (busy_) return Fail(ErrorCode::kBusy, "another snapshot is being saved or loaded");
@@ -115,7 +135,7 @@ class Keeper final : public Snapshots {
   Result<SnapshotInfo> SaveAlone(const Progress& progress);
   Result<SnapshotLoaded> LoadAlone(std::string name, const Progress& progress);
   Result<void> CheckSecret(const SnapshotInfo& info) const;
-  Result<void> Upload(const SnapshotInfo& info);
+  Result<void> Upload(const SnapshotInfo& info, const Progress& progress);
   void Retain();
   void Log(LogLevel level, std::string line) const { parts_.logger->Log(level, line); }
 
@@ -124,6 +144,7 @@ class Keeper final : public Snapshots {
   const std::filesystem::path folder_;
   const std::unique_ptr<cloud::ObjectStore> target_;  // Null: snapshots stay on this machine.
   const std::string key_;
+  Outcomes saved_, loaded_;
   base::Mutex mutex_;
   bool busy_ GUARDED_BY(mutex_) = false;
 };
@@ -155,16 +176,17 @@ Result<SnapshotInfo> Keeper::SaveAlone(const Progress& progress) {
   REFLEX_TRY(const SnapshotInfo info, parts_.store->SaveSnapshot(saving));
   Log(LogLevel::kInfo,
       "snapshot_saved name=" + info.name + " entries=" + std::to_string(info.entries) + " bytes=" + std::to_string(info.bytes));
-  const auto uploaded = Upload(info);
+  const auto uploaded = Upload(info, progress);
   Retain();
   if (!uploaded) return std::unexpected(uploaded.error());
   return info;
 }
 
-Result<void> Keeper::Upload(const SnapshotInfo& info) {
+Result<void> Keeper::Upload(const SnapshotInfo& info, const Progress& progress) {
   if (target_ == nullptr) return {};
-  const auto uploaded = target_->Upload(folder_ / info.name, info.name, {});
-  if (uploaded) return {};
+  const auto goes_on = [&](std::uint64_t, std::uint64_t) { return !progress || progress({info.entries, info.entries}); };
+  auto uploaded = target_->Upload(folder_ / info.name, info.name, goes_on);
+  if (uploaded || uploaded.error().code == ErrorCode::kCancelled) return uploaded;
   return Fail(ErrorCode::kUnavailable, "the snapshot " + (folder_ / info.name).string() + " is saved, but " + target_->target() +
                                            " did not take it: " + uploaded.error().message);
 }

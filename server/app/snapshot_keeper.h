@@ -6,6 +6,7 @@
 
 #include "app/settings.h"
 #include "app/snapshots.h"
+#include "base/metrics.h"
 #include "cloud/object_store.h"
 #include "reflex/clock.h"
 #include "reflex/embedder.h"
@@ -23,6 +24,7 @@ struct SnapshotParts {
   const Embedder* embedder = nullptr;  // Whose vectors are kept at a load; null: all are.
   Clock* clock = nullptr;
   Logger* logger = nullptr;
+  base::MetricsRegistry* metrics = nullptr;  // Null: nothing is counted.
 };
 
 // Saves and loads by the settings. Returns: kInvalidArgument for a target or key file; kIo.

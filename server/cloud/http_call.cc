@@ -18,8 +18,8 @@ namespace {
 using Steady = std::chrono::steady_clock;
 constexpr std::size_t kHeaderBytesMax = 256u << 10;
 
-// libcurl's functions, found when a cloud is first called: with the libraries it brings along, linking it would add 4 ms and 4 MB to
-// every start.
+// libcurl's functions, found when a cloud is first called: with the libraries it brings along, linking it would add 4 ms and 4 MB
+// to every start.
 struct Curl {
   decltype(&curl_global_init) global_init = nullptr;
   decltype(&curl_easy_init) easy_init = nullptr;
@@ -43,15 +43,12 @@ const Curl* LoadCurl() {
   static const std::optional<Curl> loaded = []() -> std::optional<Curl> {
     void* const library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
     Curl curl;
-    const bool found = library != nullptr && FindIn(library, "curl_global_init", curl.global_init) &&
-                       FindIn(library, "curl_easy_init", curl.easy_init) &&
-                       FindIn(library, "curl_easy_cleanup", curl.easy_cleanup) &&
-                       FindIn(library, "curl_easy_reset", curl.easy_reset) &&
-                       FindIn(library, "curl_easy_setopt", curl.easy_setopt) &&
-                       FindIn(library, "curl_easy_perform", curl.easy_perform) &&
-                       FindIn(library, "curl_easy_strerror", curl.easy_strerror) &&
-                       FindIn(library, "curl_slist_append", curl.slist_append) &&
-                       FindIn(library, "curl_slist_free_all", curl.slist_free_all);
+    const bool found =
+        library != nullptr && FindIn(library, "curl_global_init", curl.global_init) &&
+        FindIn(library, "curl_easy_init", curl.easy_init) && FindIn(library, "curl_easy_cleanup", curl.easy_cleanup) &&
+        FindIn(library, "curl_easy_reset", curl.easy_reset) && FindIn(library, "curl_easy_setopt", curl.easy_setopt) &&
+        FindIn(library, "curl_easy_perform", curl.easy_perform) && FindIn(library, "curl_easy_strerror", curl.easy_strerror) &&
+        FindIn(library, "curl_slist_append", curl.slist_append) && FindIn(library, "curl_slist_free_all", curl.slist_free_all);
     // Once a process; libcurl's own advice where threads may start at any time.
     if (!found || curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) return std::nullopt;
     return curl;
@@ -273,9 +270,7 @@ struct HttpCaller::State {
   }
 };
 
-HttpCaller::HttpCaller(std::filesystem::path ca_file) : state_(std::make_unique<State>()) {
-  state_->ca_file = ca_file.string();
-}
+HttpCaller::HttpCaller(std::filesystem::path ca_file) : state_(std::make_unique<State>()) { state_->ca_file = ca_file.string(); }
 HttpCaller::~HttpCaller() = default;
 
 Result<HttpReply> HttpCaller::Call(const HttpRequest& request) {

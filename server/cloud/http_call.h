@@ -51,8 +51,8 @@ class HttpCaller {
   HttpCaller(const HttpCaller&) = delete;
   HttpCaller& operator=(const HttpCaller&) = delete;
 
-  // One exchange; any status is a reply, not an error. Returns: kUnsupported where libcurl is not installed, kUnavailable (not resolved, refused, TLS), kClosed (cut on the
-  // way), kTimeout, kCancelled, kTooLarge (an answer for memory), the sink's error.
+  // One exchange; any status is a reply, not an error. Returns: kUnsupported where libcurl is not installed, kUnavailable (not
+  // resolved, refused, TLS), kClosed (cut on the way), kTimeout, kCancelled, kTooLarge (an answer for memory), the sink's error.
   Result<HttpReply> Call(const HttpRequest& request);
 
  private:
