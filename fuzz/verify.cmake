@@ -1,2 +1,3 @@
 reflex_fuzzer(verifier_model reflex_verify)
 reflex_fuzzer(pair_features reflex_verify)
+reflex_fuzzer(budget_note reflex_verify)

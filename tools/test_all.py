@@ -18,7 +18,7 @@ from project_files import ROOT, project_files
 
 LOGS = ROOT / "build" / "logs"
 STARTED = time.monotonic()
-FUZZ_SECONDS = 15
+FUZZ_SECONDS = 10
 NINJA_LINE = re.compile(r"^\[(\d+/\d+)")
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed$")
 SANITIZER_ENVIRONMENT = {
