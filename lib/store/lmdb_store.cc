@@ -489,13 +489,16 @@ Result<SnapshotLoaded> LmdbStore::Impl::LoadSnapshot(const SnapshotLoading& load
 }
 
 Result<SnapshotLoaded> LmdbStore::Impl::Load(const SnapshotLoading& loading) {
+  // What is stored from here on counts as stored meanwhile.
+  if (auto flushed = queue_.Flush(kEraseCommitLimit); !flushed && flushed.error().code == ErrorCode::kTimeout) {
+    return std::unexpected(std::move(flushed).error());
+  }
   Replacement replacement;
   replacement.clears = visibility_.clears_asked.load();
   SnapshotLoaded loaded;
   {
     const EnvironmentSlot::Use environment = environment_.Look();
     if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open");
-    // What waits in the queue now gets its id later: it counts as stored meanwhile.
     REFLEX_TRY(replacement.first_id, NextIdOf(*environment));
     replacement.first_id = std::max(replacement.first_id, visibility_.floor.load());
     REFLEX_TRY(Built built, BuildEnvironment(loading, {options_.path, options_.limit_bytes, options_.free_space_percent,

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 namespace reflex::gateway {
 
@@ -31,11 +33,11 @@ class alignas(64) Activity {
   std::atomic<std::uint64_t> begun_{0}, ended_{0};
 };
 
-// One request that counts, from its head to its last byte.
+// One request that counts, from its head to its last byte. Holds the count: at the program's end requests may outlive the gateway.
 class ActiveRequest {
  public:
   // Null: one that does not count.
-  explicit ActiveRequest(Activity* activity) : activity_(activity) {
+  explicit ActiveRequest(std::shared_ptr<Activity> activity) : activity_(std::move(activity)) {
     if (activity_ != nullptr) activity_->Begin();
   }
   ~ActiveRequest() {
@@ -45,7 +47,7 @@ class ActiveRequest {
   ActiveRequest& operator=(const ActiveRequest&) = delete;
 
  private:
-  Activity* const activity_;
+  const std::shared_ptr<Activity> activity_;
 };
 
 }  // namespace reflex::gateway

@@ -116,7 +116,7 @@ class Dispatcher final : public Gateway {
 
 http::Task<void> Dispatcher::Handle(http::Exchange& exchange) {
   RequestContext context{exchange, services_, StateOf(exchange.io())};
-  const ActiveRequest active(IsProbePath(context.head().path) ? nullptr : &context.thread.activity);
+  const ActiveRequest active(IsProbePath(context.head().path) ? nullptr : context.thread.activity);
   context.started_ns = parts_.clock->SteadyNs();
   context.request_id = MakeRequestId(exchange.io());
   context.trace_id = ReadTraceId(exchange.request().headers);
@@ -137,13 +137,14 @@ http::Task<void> Dispatcher::Handle(http::Exchange& exchange) {
 bool Dispatcher::AnswerKnown(http::ReadyExchange& exchange) {
   ThreadState& thread = StateOf(exchange.io());
   if (!AnswerRepeat(exchange, services_, thread)) return false;
-  const ActiveRequest active(&thread.activity);
+  thread.activity->Begin();
+  thread.activity->End();
   return true;
 }
 
 ActivityCount Dispatcher::activity() const {
   ActivityCount count;
-  for (const auto& thread : threads_) thread->activity.AddTo(count);
+  for (const auto& thread : threads_) thread->activity->AddTo(count);
   return count;
 }
 

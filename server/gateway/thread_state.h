@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "base/digest.h"
 #include "gateway/activity.h"
@@ -24,7 +25,7 @@ struct ThreadState {
   Repeats repeats;
   wire::ChatQuestionReader question_reader;
   ExactHits exact_hits;
-  Activity activity;
+  std::shared_ptr<Activity> activity = std::make_shared<Activity>();
 };
 
 }  // namespace reflex::gateway

@@ -26,12 +26,13 @@ class IdleWatchTest : public testing::Test {
   }
   gateway::ActivityCount Count() const {
     gateway::ActivityCount count;
-    for (const gateway::Activity& thread : threads_) thread.AddTo(count);
+    for (const auto& thread : threads_) thread->AddTo(count);
     return count;
   }
 
   fakes::ManualClock clock_;
-  gateway::Activity threads_[2];
+  const std::shared_ptr<gateway::Activity> threads_[2] = {std::make_shared<gateway::Activity>(),
+                                                          std::make_shared<gateway::Activity>()};
   IdleWatch watch_{[this] { return Count(); }, clock_, minutes(5)};
 };
 
@@ -43,7 +44,7 @@ TEST_F(IdleWatchTest, NothingForTheTimeIsIdle) {
 TEST_F(IdleWatchTest, BusyIsNeverIdle) {
   for (int i = 0; i < 100; ++i) {
     {
-      const gateway::ActiveRequest request(&threads_[i % 2]);
+      const gateway::ActiveRequest request(threads_[i % 2]);
     }
     EXPECT_FALSE(LooksIdleWithin(seconds(290)));
   }
@@ -51,7 +52,7 @@ TEST_F(IdleWatchTest, BusyIsNeverIdle) {
 }
 
 TEST_F(IdleWatchTest, OneLongStreamIsNeverIdle) {
-  auto stream = std::make_unique<gateway::ActiveRequest>(&threads_[0]);
+  auto stream = std::make_unique<gateway::ActiveRequest>(threads_[0]);
   EXPECT_FALSE(LooksIdleWithin(std::chrono::hours(3)));
   stream.reset();
   // The time counts from its last byte.
@@ -70,7 +71,7 @@ TEST_F(IdleWatchTest, WhatDoesNotCountKeepsNobodyAwake) {
 TEST_F(IdleWatchTest, ARequestStirsAnIdleOne) {
   ASSERT_TRUE(LooksIdleWithin(seconds(300)));
   EXPECT_FALSE(watch_.Stirred());
-  const gateway::ActiveRequest request(&threads_[1]);
+  const gateway::ActiveRequest request(threads_[1]);
   EXPECT_TRUE(watch_.Stirred());
 }
 

@@ -86,7 +86,7 @@ class MaintenanceTest : public testing::Test {
     parts.logger = &log_;
     parts.activity = [this] {
       gateway::ActivityCount count;
-      requests_.AddTo(count);
+      requests_->AddTo(count);
       return count;
     };
     parts.store_is_empty = [this] { return empty_; };
@@ -114,14 +114,14 @@ class MaintenanceTest : public testing::Test {
     }
     return false;
   }
-  void Request() { const gateway::ActiveRequest request(&requests_); }
+  void Request() { const gateway::ActiveRequest request(requests_); }
 
   fakes::ManualClock clock_;
   KeptLog log_;
   StepSnapshots snapshots_;
   CountedInstance instance_;
   gateway::Readiness readiness_;
-  gateway::Activity requests_;
+  const std::shared_ptr<gateway::Activity> requests_ = std::make_shared<gateway::Activity>();
   bool empty_ = false, refuse_jobs_ = false, at_once_ = false;
   int served_ = 0;
   std::deque<std::function<void()>> jobs_;

@@ -2,7 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <random>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "child.h"
 #include "cloud_world.h"
@@ -20,12 +24,18 @@ class KilledTransfer {
 
   // Kills the child when so many bytes of bodies went by; true when it ended before.
   bool Run(const char* way, const std::filesystem::path& file, std::size_t kill_at) {
-    std::atomic<std::size_t> passed = 0;
-    Child child({REFLEX_CLOUD_TRANSFER, way, target_, fake_.url(), "a", file.string()});
-    fake_.http().OnBytes([&](std::size_t bytes) {
-      if (passed.fetch_add(bytes) + bytes >= kill_at) child.Kill();
+    // The server may be about to tell of bytes when the child has gone.
+    struct Watched {
+      explicit Watched(std::vector<std::string> arguments) : child(std::move(arguments)) {}
+      Child child;
+      std::atomic<std::size_t> passed = 0;
+    };
+    const auto watched =
+        std::make_shared<Watched>(std::vector<std::string>{REFLEX_CLOUD_TRANSFER, way, target_, fake_.url(), "a", file.string()});
+    fake_.http().OnBytes([watched, kill_at](std::size_t bytes) {
+      if (watched->passed.fetch_add(bytes) + bytes >= kill_at) watched->child.Kill();
     });
-    const int status = child.Wait();
+    const int status = watched->child.Wait();
     fake_.http().OnBytes({});
     EXPECT_TRUE(status == 0 || status == -9) << status;
     return status == 0;
