@@ -239,15 +239,16 @@ std::string CanonicalOnce(std::string_view whole) {
 
 std::string CanonicalText(std::string_view text) {
   if (!base::IsUtf8(text)) return std::string(text);
-  // Each pass only takes away or folds, so a few passes reach the text that stays as it is.
+  // Each pass only takes away or folds, so a few passes reach the text that stays as it is. One that takes more (marks of code
+  // without end, line by line) has no form but its own.
   constexpr int kPassesMax = 16;
   std::string canonical = CanonicalOnce(text);
   for (int pass = 1; pass < kPassesMax; ++pass) {
     std::string next = CanonicalOnce(canonical);
-    if (next == canonical) break;
+    if (next == canonical) return canonical;
     canonical = std::move(next);
   }
-  return canonical;
+  return std::string(text);
 }
 
 std::string PreparedText(std::string_view text) {

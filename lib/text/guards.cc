@@ -171,7 +171,8 @@ Found Identifiers(const Reading& a, const Reading& b) {
   const auto missing = [](const Reading& x, const Reading& y) {
     std::vector<std::string> names = x.facts.identifiers;
     std::erase_if(names, [&](const std::string& name) {
-      return Mentions(y, name) || y.tokens.contains(TokenText(name)) || HasInitials(y, name);
+      const bool listed = std::ranges::find(y.facts.identifiers, name) != y.facts.identifiers.end();
+      return listed || Mentions(y, name) || y.tokens.contains(TokenText(name)) || HasInitials(y, name);
     });
     return names;
   };
