@@ -4,12 +4,25 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__has_feature) && __has_feature(thread_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#endif
+
 #include "lib/store/store_test_util.h"
 #include "reflex/cache.h"
 
 namespace {
 
 thread_local std::size_t allocations = 0;
+
+}  // namespace
+
+#if defined(__has_feature) && __has_feature(thread_sanitizer)
+// It has allocation functions of its own, and tells of each call.
+[[maybe_unused]] static const int kHooked = __sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void*, std::size_t) { ++allocations; }, [](const volatile void*) {});
+#else
+namespace {
 
 void* Allocate(std::size_t size) {
   ++allocations;
@@ -27,6 +40,7 @@ void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 // NOLINTEND
+#endif
 
 namespace reflex {
 namespace {

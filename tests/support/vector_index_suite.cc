@@ -40,7 +40,9 @@ TEST_P(VectorIndexSuite, FindsTheNearestAsBruteForceDoes) {
       ASSERT_EQ(found.size(), expected.size());
       for (std::size_t i = 0; i < found.size(); ++i) {
         ASSERT_NEAR(found[i].similarity, expected[i].similarity, 1e-5) << GetParam().name << " " << dimension;
-        if (i > 0) ASSERT_LE(found[i].similarity, found[i - 1].similarity);
+        if (i > 0) {
+          ASSERT_LE(found[i].similarity, found[i - 1].similarity);
+        }
       }
     }
   }

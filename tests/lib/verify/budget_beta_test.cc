@@ -44,7 +44,9 @@ TEST(Beta, QuantileUndoesProbability) {
         ASSERT_GT(x, 0);
         ASSERT_LE(x, 1);
         // Where the distribution is steep beside 1, a double next to x is already another probability.
-        if (x < 0.999) EXPECT_NEAR(BetaProbability(a, b, x), p, 1e-9) << a << " " << b << " " << p;
+        if (x < 0.999) {
+          EXPECT_NEAR(BetaProbability(a, b, x), p, 1e-9) << a << " " << b << " " << p;
+        }
       }
     }
   }
