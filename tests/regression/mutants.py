@@ -24,7 +24,7 @@ ONE_AT_A_TIME = "static base::Mutex one_at_a_time;\n  base::MutexLock one(one_at
 # Number, tests, file, what stands there, what the defect puts there.
 MUTANTS = [
     ("01", "IdleStop.*", "server/gateway/gateway.cc",
-     "IsProbePath(context.head().path) ? nullptr : &context.thread.activity", "nullptr"),
+     "IsProbePath(context.head().path) ? nullptr : context.thread.activity", "nullptr"),
     ("02", "EmbeddingDimension.*", "lib/vector/local_index.cc",
      "LocalIndex::dimension() const { return core_->dimension(); }", "LocalIndex::dimension() const { return 384; }"),
     ("03", "CloudDefaults.*", "server/app/maintenance_options.h",
