@@ -296,7 +296,7 @@ TEST(HttpServer, AnswersForAHandlerThatDoesNot) {
   EXPECT_EQ(silent.ReadToEnd(), "");
   RawClient thrown(world.port());
   EXPECT_EQ(thrown.Ask(Get("/throw"))->status, 500);
-  EXPECT_TRUE(world.log().Has("handler-failed error=\"broken\""));
+  EXPECT_TRUE(world.log().Saw("handler-failed error=\"broken\""));
 }
 
 }  // namespace

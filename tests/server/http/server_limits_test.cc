@@ -158,7 +158,7 @@ TEST(HttpLimits, WaitsWhenTheSystemHasNoDescriptors) {
   EXPECT_EQ(before.Ask(Get("/"))->status, 200);
   // Once before: a sanitizer that sees a type for the first time wants descriptors of its own.
   static_cast<Logger&>(world.log()).Log(LogLevel::kInfo, "begin");
-  EXPECT_FALSE(world.log().Has("accept-paused"));
+  EXPECT_FALSE(world.log().Saw("accept-paused"));
   rlimit old{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
   // The highest descriptor in use bounds what may be opened: the client below takes the last one.
@@ -169,7 +169,7 @@ TEST(HttpLimits, WaitsWhenTheSystemHasNoDescriptors) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
   RawClient client(world.port());
   EXPECT_TRUE(client.Send(Get("/")));
-  EXPECT_TRUE(Eventually([&] { return world.log().Has("accept-paused"); }));
+  EXPECT_TRUE(Eventually([&] { return world.log().Saw("accept-paused"); }));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
   EXPECT_EQ(client.Read()->status, 200);
 }

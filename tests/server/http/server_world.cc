@@ -22,16 +22,6 @@ constexpr int kPatienceMs = 20'000;
 
 }  // namespace
 
-void KeptLog::Log(LogLevel, std::string_view line) {
-  base::MutexLock lock(mutex_);
-  lines_.append(line).append("\n");
-}
-
-bool KeptLog::Has(std::string_view text) {
-  base::MutexLock lock(mutex_);
-  return lines_.find(text) != std::string::npos;
-}
-
 struct ServerWorld::FunctionHandler final : Handler {
   explicit FunctionHandler(ServerWorld::Handle function) : handle(std::move(function)) {}
   // Requests for /known are answered before they are read.

@@ -10,21 +10,10 @@
 #include <vector>
 
 #include "base/metrics.h"
-#include "base/mutex.h"
+#include "fakes/kept_log.h"
 #include "http/server.h"
 
 namespace reflex::http {
-
-// A log that tests read.
-class KeptLog final : public Logger {
- public:
-  void Log(LogLevel level, std::string_view line) override EXCLUDES(mutex_);
-  bool Has(std::string_view text) EXCLUDES(mutex_);
-
- private:
-  base::Mutex mutex_;
-  std::string lines_ GUARDED_BY(mutex_);
-};
 
 // A running server on 127.0.0.1 with one handler, and all it needs.
 class ServerWorld {
@@ -38,7 +27,7 @@ class ServerWorld {
   IoThread& io() { return *threads_.front(); }
   // Of the first address.
   std::uint16_t port() const;
-  KeptLog& log() { return log_; }
+  fakes::KeptLog& log() { return log_; }
   // The value of a metric's row, for example `reflex_http_refused_total{status="400"}`.
   double Metric(std::string_view row) const;
   // Ends the threads while the server still exists.
@@ -47,7 +36,7 @@ class ServerWorld {
 
  private:
   struct FunctionHandler;
-  KeptLog log_;
+  fakes::KeptLog log_;
   base::MetricsRegistry metrics_;
   std::unique_ptr<FunctionHandler> handler_;
   std::vector<std::unique_ptr<IoThread>> threads_;

@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 
 struct World {
-  HandClock clock;
+  fakes::ManualClock clock;
   Breaker breaker{{.failures_max = 3, .pause = milliseconds(100), .pause_max = milliseconds(350)}, clock};
   void Fail(int times = 1) {
     for (int i = 0; i < times; ++i) {
@@ -35,9 +35,9 @@ TEST(Breaker, StopsAfterFailuresInARow) {
 TEST(Breaker, LetsOneTrialThroughAndClosesWhenItSucceeds) {
   World world;
   world.Fail(3);
-  world.clock.Move(milliseconds(99));
+  world.clock.Advance(milliseconds(99));
   EXPECT_FALSE(world.breaker.Allow());
-  world.clock.Move(milliseconds(1));
+  world.clock.Advance(milliseconds(1));
   EXPECT_TRUE(world.breaker.Allow());
   EXPECT_FALSE(world.breaker.Allow());
   world.breaker.Succeeded();
@@ -49,23 +49,23 @@ TEST(Breaker, PausesGrowUpToALimitAndBeginAnew) {
   World world;
   world.Fail(3);
   for (const int pause : {100, 200, 350, 350}) {
-    world.clock.Move(milliseconds(pause - 1));
+    world.clock.Advance(milliseconds(pause - 1));
     EXPECT_FALSE(world.breaker.Allow()) << pause;
-    world.clock.Move(milliseconds(1));
+    world.clock.Advance(milliseconds(1));
     world.Fail();
   }
-  world.clock.Move(milliseconds(350));
+  world.clock.Advance(milliseconds(350));
   ASSERT_TRUE(world.breaker.Allow());
   world.breaker.Succeeded();
   world.Fail(3);
-  world.clock.Move(milliseconds(100));
+  world.clock.Advance(milliseconds(100));
   EXPECT_TRUE(world.breaker.Allow());
 }
 
 TEST(Breaker, ATrialThatWasCancelledIsTriedAgain) {
   World world;
   world.Fail(3);
-  world.clock.Move(milliseconds(100));
+  world.clock.Advance(milliseconds(100));
   ASSERT_TRUE(world.breaker.Allow());
   world.breaker.Dropped();
   EXPECT_TRUE(world.breaker.open());
@@ -76,9 +76,9 @@ TEST(Breaker, ALateFailureDoesNotLengthenThePause) {
   World world;
   ASSERT_TRUE(world.breaker.Allow());
   world.Fail(3);
-  world.clock.Move(milliseconds(50));
+  world.clock.Advance(milliseconds(50));
   world.breaker.Failed();
-  world.clock.Move(milliseconds(50));
+  world.clock.Advance(milliseconds(50));
   EXPECT_TRUE(world.breaker.Allow());
 }
 

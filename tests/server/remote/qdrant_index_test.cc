@@ -93,11 +93,11 @@ TEST(QdrantIndex, WhatHasExpiredIsNotFoundAndIsDeletedBehind) {
   world.Add(ScopeOf(1), 2, vector, {.expires_ms = world.clock.WallMs() + 90'000});
   world.Settle();
   EXPECT_EQ(world.index->Search(ScopeOf(1), vector, 4)->size(), 2u);
-  world.clock.Move(std::chrono::seconds(31));
+  world.clock.Advance(std::chrono::seconds(31));
   EXPECT_EQ(world.index->Search(ScopeOf(1), vector, 4)->size(), 1u);
   EXPECT_EQ(world.index->Count(ScopeOf(1)), 1u);
   EXPECT_EQ(world.server.Points(world.index->collection()), 2u);
-  world.clock.Move(std::chrono::seconds(30));
+  world.clock.Advance(std::chrono::seconds(30));
   world.Settle();
   EXPECT_EQ(world.server.Points(world.index->collection()), 1u);
   EXPECT_EQ(world.index->Stats().vectors, 1u);
@@ -192,12 +192,12 @@ TEST(QdrantIndex, AKeyIsSentAndTlsIsSpoken) {
   {
     const auto with_key = open("secret");
     ASSERT_TRUE(with_key.has_value()) << with_key.error().message;
-    EXPECT_TRUE((*with_key)->Search(ScopeOf(1), world.Vector(), 1).has_value()) << world.log.lines();
+    EXPECT_TRUE((*with_key)->Search(ScopeOf(1), world.Vector(), 1).has_value()) << world.log.text();
   }
   {
     const auto without = open("wrong");
     ASSERT_TRUE(without.has_value());
-    EXPECT_NE(world.log.lines().find("Invalid API key or JWT"), std::string::npos) << world.log.lines();
+    EXPECT_NE(world.log.text().find("Invalid API key or JWT"), std::string::npos) << world.log.text();
     EXPECT_NE((*without)->Degraded().find("Invalid API key or JWT"), std::string::npos);
     EXPECT_EQ((*without)->Search(ScopeOf(1), world.Vector(), 1).error().code, ErrorCode::kUnavailable);
   }

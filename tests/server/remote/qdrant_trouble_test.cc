@@ -31,7 +31,7 @@ TEST_P(InTrouble, ASearchIsAMissWithinItsLimitAndRecoversByItself) {
     auto opened = world.TryOpen();
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
     world.index = std::move(*opened);
-    world.clock.Move(std::chrono::seconds(11));
+    world.clock.Advance(std::chrono::seconds(11));
   }
   world.server.Set(GetParam());
   std::size_t failed = 0;
@@ -54,7 +54,7 @@ TEST_P(InTrouble, ASearchIsAMissWithinItsLimitAndRecoversByItself) {
   world.server.Set(Trouble::kNone);
   bool found_both = false;
   for (int tries = 0; tries < 100 && !found_both; ++tries) {
-    world.clock.Move(std::chrono::seconds(11));
+    world.clock.Advance(std::chrono::seconds(11));
     const auto found = world.index->Search(ScopeOf(1), vector, 2);
     world.jobs.RunAll();
     found_both = found && found->size() == 2;
@@ -132,7 +132,7 @@ TEST(QdrantTrouble, AStartWithoutQdrantGoesOnAndMakesTheCollectionLater) {
   world.jobs.RunAll();
   EXPECT_EQ(world.index->waiting(), 1u);
   world.server.Set(Trouble::kNone);
-  world.clock.Move(std::chrono::seconds(11));
+  world.clock.Advance(std::chrono::seconds(11));
   world.Settle();
   EXPECT_EQ(world.index->waiting(), 0u);
   EXPECT_EQ(world.index->Search(ScopeOf(1), vector, 2)->size(), 1u);
@@ -144,7 +144,7 @@ TEST(QdrantTrouble, AMismatchFoundLaterIsSaidInReady) {
   world.OpenIndex();
   world.server.Set(Trouble::kNone);
   ASSERT_TRUE(world.service->Call({"PUT", world.Path(), R"({"vectors":{"size":5,"distance":"Cosine"}})"}, kPatience));
-  world.clock.Move(std::chrono::seconds(11));
+  world.clock.Advance(std::chrono::seconds(11));
   world.Settle();
   EXPECT_NE(world.index->Degraded().find("vectors of 5 numbers, the embedder makes 8"), std::string::npos)
       << world.index->Degraded();
@@ -163,7 +163,7 @@ TEST(QdrantTrouble, ACollectionThatWentIsMadeAgain) {
   world.server.Forget();
   world.Add(ScopeOf(1), 2, vector);
   world.Settle();
-  world.clock.Move(std::chrono::seconds(1));
+  world.clock.Advance(std::chrono::seconds(1));
   world.Settle();
   EXPECT_EQ(world.index->Search(ScopeOf(1), vector, 2)->size(), 1u);
 }
@@ -176,7 +176,7 @@ TEST(QdrantTrouble, ABatchThatIsRefusedForGoodDoesNotHoldUpTheOthers) {
   world.Add(ScopeOf(1), 1, world.Vector());
   world.Settle();
   EXPECT_EQ(world.index->waiting(), 1u);  // A wrong answer: tried again.
-  world.clock.Move(std::chrono::seconds(1));
+  world.clock.Advance(std::chrono::seconds(1));
   world.Settle();
   EXPECT_EQ(world.index->waiting(), 0u);
   EXPECT_EQ(world.index->Count(ScopeOf(1)), 1u);

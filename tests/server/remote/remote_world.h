@@ -9,41 +9,13 @@
 #include <gtest/gtest.h>
 
 #include "base/metrics.h"
-#include "base/mutex.h"
 #include "base/worker_pool.h"
+#include "fakes/kept_log.h"
+#include "fakes/manual_clock.h"
 #include "http/client.h"
-#include "reflex/clock.h"
-#include "reflex/logger.h"
 #include "remote/service.h"
 
 namespace reflex::remote {
-
-// A clock that stands until it is moved. Calls' limits do not look at it; the breaker, retries and expiry do.
-class HandClock final : public Clock {
- public:
-  std::int64_t WallMs() const override { return 1'800'000'000'000 + steady_ns_.load() / 1'000'000; }
-  std::int64_t SteadyNs() const override { return steady_ns_.load(); }
-  void Move(std::chrono::nanoseconds by) { steady_ns_ += by.count(); }
-
- private:
-  std::atomic<std::int64_t> steady_ns_{1};
-};
-
-class LinesLog final : public Logger {
- public:
-  void Log(LogLevel, std::string_view line) override {
-    base::MutexLock lock(mutex_);
-    lines_.append(line).append("\n");
-  }
-  std::string lines() {
-    base::MutexLock lock(mutex_);
-    return lines_;
-  }
-
- private:
-  base::Mutex mutex_;
-  std::string lines_ GUARDED_BY(mutex_);
-};
 
 // What all remote parts need.
 struct RemoteWorld {
@@ -61,8 +33,9 @@ struct RemoteWorld {
     return at == std::string::npos ? -1 : std::stod(text.substr(at + row.size() + 2));
   }
 
-  HandClock clock;
-  LinesLog log;
+  // Calls' limits do not look at it; the breaker, retries and expiry do.
+  fakes::ManualClock clock;
+  fakes::KeptLog log;
   base::MetricsRegistry metrics;
   base::WorkerPool pool{1, 64, 0};
   Line line;

@@ -114,13 +114,13 @@ TEST(Service, StopsAskingAndResumes) {
   for (int i = 0; i < 5; ++i) EXPECT_FALSE(service->Call({}, kPatience).has_value());
   EXPECT_EQ(asked.load(), 2);
   EXPECT_NE(service->Degraded().find("thing is not asked for now: thing answered 500"), std::string::npos) << service->Degraded();
-  EXPECT_NE(world.log.lines().find("remote_stopped service=thing code=unavailable"), std::string::npos) << world.log.lines();
+  EXPECT_NE(world.log.text().find("remote_stopped service=thing code=unavailable"), std::string::npos) << world.log.text();
   good = true;
   EXPECT_FALSE(service->Call({}, kPatience).has_value());
-  world.clock.Move(milliseconds(100));
+  world.clock.Advance(milliseconds(100));
   EXPECT_TRUE(service->Call({}, kPatience).has_value());
   EXPECT_EQ(service->Degraded(), "");
-  EXPECT_NE(world.log.lines().find("remote_resumed service=thing"), std::string::npos);
+  EXPECT_NE(world.log.text().find("remote_resumed service=thing"), std::string::npos);
 }
 
 TEST(Service, ARefusedCallDoesNotStopTheOthers) {
