@@ -14,7 +14,6 @@ struct TextBatcher::Waiting {
   std::string text;
   Steady::time_point until;
   bool alone = false;  // Sent once with others, and refused.
-  bool left = false;   // Nobody waits any more.
   std::optional<Result<std::vector<float>>> result;
 };
 
@@ -40,7 +39,7 @@ std::vector<std::shared_ptr<TextBatcher::Waiting>> TextBatcher::State::TakeBatch
   const auto now = Steady::now();
   while (!waiting.empty() && batch.size() < limits.texts_max) {
     const auto& next = waiting.front();
-    if (next->left || next->until <= now) {
+    if (next->until <= now) {
       waiting.pop_front();
       continue;
     }
@@ -131,7 +130,7 @@ Result<std::vector<float>> TextBatcher::Submit(std::string text, std::chrono::na
   while (!mine->result) {
     const auto left = mine->until - Steady::now();
     if (left.count() <= 0) {
-      mine->left = true;
+      std::erase(state_->waiting, mine);
       return Fail(ErrorCode::kTimeout, state_->service.name() + " gave no vector in time");
     }
     state_->changed.WaitFor(state_->mutex, left);
