@@ -5,7 +5,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/mutex.h"
+#include "base/log_text.h"
 
 namespace reflex::app {
 namespace {
@@ -16,12 +16,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStep{20};
 
 std::int64_t Ns(milliseconds time) { return std::chrono::nanoseconds(time).count(); }
-
-// What a log line says of an error: nothing of it may end the quotes.
-std::string Quoted(std::string text) {
-  std::replace(text.begin(), text.end(), '"', '\'');
-  return "\"" + text + "\"";
-}
 
 }  // namespace
 
@@ -132,18 +126,18 @@ bool Maintenance::FinishJob() {
       if (!result && result.error().code == ErrorCode::kNotFound)
         Log(LogLevel::kInfo, "restore done=false reason=nothing-there-yet");
       if (!result && result.error().code != ErrorCode::kNotFound) {
-        Log(LogLevel::kError, "restore done=false error=" + Quoted(result.error().message));
+        Log(LogLevel::kError, "restore done=false error=" + base::Quoted(result.error().message));
       }
       Serve();
       return false;
     case State::kSaving:
-      if (!result) Log(LogLevel::kError, "snapshot saved=false error=" + Quoted(result.error().message));
+      if (!result) Log(LogLevel::kError, "snapshot saved=false error=" + base::Quoted(result.error().message));
       state_ = State::kServing;
       return false;
     case State::kLeaving: return Left(result);
     case State::kStopping:
       if (result) return true;
-      Log(LogLevel::kError, "idle instance_stopped=false error=" + Quoted(result.error().message));
+      Log(LogLevel::kError, "idle instance_stopped=false error=" + base::Quoted(result.error().message));
       Serve();
       return false;
     case State::kServing: break;
@@ -154,7 +148,7 @@ bool Maintenance::FinishJob() {
 // The save before leaving is over.
 bool Maintenance::Left(const Result<void>& saved) {
   if (!saved && saved.error().code != ErrorCode::kCancelled) {
-    Log(LogLevel::kError, "snapshot saved=false error=" + Quoted(saved.error().message));
+    Log(LogLevel::kError, "snapshot saved=false error=" + base::Quoted(saved.error().message));
   }
   if (idle_->Stirred() || (!saved && !options_.stop_unsaved)) {
     Serve();
@@ -175,7 +169,8 @@ void Maintenance::End(const std::function<bool()>& give_up) {
     while (!job_->done.load(std::memory_order_acquire)) std::this_thread::sleep_for(kStep);
     return std::exchange(job_, nullptr);
   };
-  const bool just_saved = state_ == State::kStopping;
+  // An idle program ends right after its save, or while the machine stops after one.
+  const bool just_saved = state_ == State::kStopping || (state_ == State::kLeaving && job_ == nullptr);
   if (job_) {
     job_->cancelled = true;
     wait();
@@ -189,7 +184,7 @@ void Maintenance::End(const std::function<bool()>& give_up) {
     std::this_thread::sleep_for(kStep);
   }
   const auto job = wait();
-  if (!job->result) Log(LogLevel::kError, "snapshot saved=false error=" + Quoted(job->result.error().message));
+  if (!job->result) Log(LogLevel::kError, "snapshot saved=false error=" + base::Quoted(job->result.error().message));
 }
 
 }  // namespace reflex::app

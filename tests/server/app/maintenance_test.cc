@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "fakes/kept_log.h"
 #include "fakes/manual_clock.h"
 
 namespace reflex::app {
@@ -19,18 +20,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using State = gateway::Readiness::State;
-
-class KeptLog final : public Logger {
- public:
-  void Log(LogLevel, std::string_view line) override { lines.emplace_back(line); }
-  bool Has(std::string_view part) const {
-    for (const std::string& line : lines) {
-      if (line.find(part) != std::string::npos) return true;
-    }
-    return false;
-  }
-  std::vector<std::string> lines;
-};
 
 // Saves and loads in ten steps; between them a test may look.
 class StepSnapshots final : public Snapshots {
@@ -117,7 +106,7 @@ class MaintenanceTest : public testing::Test {
   void Request() { const gateway::ActiveRequest request(requests_); }
 
   fakes::ManualClock clock_;
-  KeptLog log_;
+  fakes::KeptLog log_;
   StepSnapshots snapshots_;
   CountedInstance instance_;
   gateway::Readiness readiness_;
@@ -170,7 +159,7 @@ TEST_F(MaintenanceTest, NothingThereYetIsNoError) {
   RunJob();
   EXPECT_FALSE(Pass(seconds(1)));
   EXPECT_EQ(readiness_.Get(), State::kServing);
-  EXPECT_TRUE(log_.Has("nothing-there-yet"));
+  EXPECT_TRUE(log_.Saw("nothing-there-yet"));
 }
 
 TEST_F(MaintenanceTest, ARestoreThatFailsStartsEmptyAndSaysSo) {
@@ -180,7 +169,7 @@ TEST_F(MaintenanceTest, ARestoreThatFailsStartsEmptyAndSaysSo) {
   RunJob();
   EXPECT_FALSE(Pass(seconds(1)));
   EXPECT_EQ(readiness_.Get(), State::kServing);
-  EXPECT_TRUE(log_.Has("block 3 is damaged"));
+  EXPECT_TRUE(log_.Saw("block 3 is damaged"));
 }
 
 TEST_F(MaintenanceTest, ARestoreBeyondItsLimitIsGivenUp) {
@@ -192,7 +181,7 @@ TEST_F(MaintenanceTest, ARestoreBeyondItsLimitIsGivenUp) {
   RunJob();
   EXPECT_FALSE(Pass(seconds(1)));
   EXPECT_EQ(readiness_.Get(), State::kServing);
-  EXPECT_TRUE(log_.Has("time-limit"));
+  EXPECT_TRUE(log_.Saw("time-limit"));
 }
 
 TEST_F(MaintenanceTest, SavesAtIntervalsAndAgainAfterAFailure) {
@@ -203,7 +192,7 @@ TEST_F(MaintenanceTest, SavesAtIntervalsAndAgainAfterAFailure) {
   snapshots_.save_error = Error{ErrorCode::kUnavailable, "the bucket is away"};
   EXPECT_FALSE(Pass(minutes(2)));
   EXPECT_EQ(snapshots_.saves, 1);
-  EXPECT_TRUE(log_.Has("the bucket is away"));
+  EXPECT_TRUE(log_.Saw("the bucket is away"));
   snapshots_.save_error.reset();
   EXPECT_FALSE(Pass(minutes(10)));
   EXPECT_EQ(snapshots_.saved, 1);
@@ -227,6 +216,9 @@ TEST_F(MaintenanceTest, TheInstanceIsStoppedOnlyIfAskedFor) {
   Make({.idle_timeout = minutes(5)}).Start();
   EXPECT_TRUE(Pass(seconds(310)));
   EXPECT_EQ(instance_.stops, 0);
+  // And what was just saved is not saved again.
+  maintenance_->End([] { return false; });
+  EXPECT_EQ(snapshots_.saves, 1);
 }
 
 TEST_F(MaintenanceTest, WithoutATimeNothingIsEverIdle) {
@@ -248,7 +240,7 @@ TEST_F(MaintenanceTest, ARequestBeforeThePointOfNoReturnCancels) {
   EXPECT_FALSE(Pass(seconds(1)));
   EXPECT_EQ(snapshots_.saved, 0);
   EXPECT_EQ(instance_.stops, 0);
-  EXPECT_TRUE(log_.Has("cancelled=true"));
+  EXPECT_TRUE(log_.Saw("cancelled=true"));
   // The time counts anew.
   snapshots_.between = nullptr;
   at_once_ = true;
@@ -292,7 +284,7 @@ TEST_F(MaintenanceTest, AnInstanceThatCannotBeStoppedGoesOn) {
   instance_.error = Error{ErrorCode::kUnavailable, "403"};
   Make({.idle_timeout = minutes(5), .stop_instance = true}).Start();
   EXPECT_FALSE(Pass(seconds(310)));
-  EXPECT_TRUE(log_.Has("instance_stopped=false"));
+  EXPECT_TRUE(log_.Saw("instance_stopped=false"));
   EXPECT_EQ(readiness_.Get(), State::kServing);
 }
 
@@ -340,7 +332,7 @@ TEST_F(MaintenanceTest, WithoutRoomForAJobItIsTriedAgain) {
   refuse_jobs_ = true;
   Make({.save_interval = minutes(10)}).Start();
   EXPECT_FALSE(Pass(minutes(11)));
-  EXPECT_TRUE(log_.Has("no room"));
+  EXPECT_TRUE(log_.Saw("no room"));
   refuse_jobs_ = false;
   at_once_ = true;
   EXPECT_FALSE(Pass(minutes(10)));
