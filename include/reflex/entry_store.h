@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -82,6 +83,7 @@ class EntryStore {
 
   /// As Find for each key, in order, in one round trip where the store is remote; at most 1,024 keys. Returns: kIo, kUnavailable,
   /// kTimeout, kInvalidArgument (too many keys).
+  static constexpr std::size_t kKeysMax = 1'024;
   virtual Result<std::vector<EntryPtr>> FindMany(std::span<const Digest> keys);
   /// As FindHead for each key; the same bounds and errors.
   virtual Result<std::vector<EntryPtr>> FindHeads(std::span<const Digest> keys);
@@ -166,6 +168,10 @@ class EntryStore {
 
   virtual StoreStats Stats() const = 0;
   virtual StoreHealth Health() const = 0;
+
+ protected:
+  /// kInvalidArgument for more than kKeysMax keys.
+  static Result<void> CheckKeys(std::size_t count);
 };
 
 }  // namespace reflex

@@ -49,13 +49,8 @@ bool PurgeRule::Matches(const Entry& entry) const {
 
 namespace {
 
-constexpr std::size_t kKeysMax = 1'024;
-
 template <class FindOne>
 Result<std::vector<EntryPtr>> OneByOne(std::span<const Digest> keys, const FindOne& find_one) {
-  if (keys.size() > kKeysMax) {
-    return Fail(ErrorCode::kInvalidArgument, "a look-up takes at most 1024 keys, not " + std::to_string(keys.size()));
-  }
   std::vector<EntryPtr> entries;
   entries.reserve(keys.size());
   for (const Digest& key : keys) {
@@ -67,11 +62,18 @@ Result<std::vector<EntryPtr>> OneByOne(std::span<const Digest> keys, const FindO
 
 }  // namespace
 
+Result<void> EntryStore::CheckKeys(std::size_t count) {
+  if (count <= kKeysMax) return {};
+  return Fail(ErrorCode::kInvalidArgument, "a look-up takes at most 1024 keys, not " + std::to_string(count));
+}
+
 Result<std::vector<EntryPtr>> EntryStore::FindMany(std::span<const Digest> keys) {
+  REFLEX_CHECK(CheckKeys(keys.size()));
   return OneByOne(keys, [this](const Digest& key) { return Find(key); });
 }
 
 Result<std::vector<EntryPtr>> EntryStore::FindHeads(std::span<const Digest> keys) {
+  REFLEX_CHECK(CheckKeys(keys.size()));
   return OneByOne(keys, [this](const Digest& key) { return FindHead(key); });
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,7 +15,6 @@
 namespace reflex::redis {
 namespace {
 
-constexpr std::size_t kKeysMax = 1'024;
 constexpr std::chrono::milliseconds kLastFlush{2'000};
 constexpr std::size_t kTokenBytes = 16;
 
@@ -34,9 +35,57 @@ Result<void> CheckOptions(const RedisStoreOptions& options) {
   return {};
 }
 
-Result<void> CheckCount(std::size_t count) {
-  if (count <= kKeysMax) return {};
-  return Fail(ErrorCode::kInvalidArgument, "a look-up takes at most 1024 keys, not " + std::to_string(count));
+// One round trip for many keys, of whole entries or of heads.
+struct LookUp {
+  std::function<EntryPtr(const EntryPtr& pending)> shape;
+  std::function<void(Batch& batch, const std::string& name, const std::string& field)> ask;
+  // Nothing where the server has no such entry.
+  std::function<std::optional<Result<Stamped>>(const Digest& key, const Value& reply)> read;
+
+  Result<std::vector<EntryPtr>> Run(RedisStoreParts& parts, std::span<const Digest> keys) const;
+
+ private:
+  // What waits for the server, as of `purges`: null where it was erased or is hidden.
+  EntryPtr Waiting(const WriteQueue::Pending& pending, const Purges& purges) const {
+    return pending.entry == nullptr || purges.Hides(*pending.entry, pending.stamp) ? nullptr : shape(pending.entry);
+  }
+};
+
+Result<std::vector<EntryPtr>> LookUp::Run(RedisStoreParts& parts, std::span<const Digest> keys) const {
+  std::vector<EntryPtr> entries(keys.size());
+  std::vector<std::size_t> asked;
+  const std::shared_ptr<const Purges> now = parts.purges.Look();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto pending = parts.queue.Find(keys[i]);
+    if (!pending) asked.push_back(i);
+    if (pending) entries[i] = Waiting(*pending, *now);
+  }
+  if (asked.empty()) return entries;
+  REFLEX_TRY(StoreParts::Looked looked, parts.Look([&](Batch& batch, const Purges&) {
+    for (const std::size_t i : asked) ask(batch, parts.keys.EntryOf(keys[i]), FieldOf(keys[i]));
+  }));
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const Value& reply = looked.replies[i];
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+    if (auto decoded = read(keys[asked[i]], reply)) entries[asked[i]] = parts.Admit(std::move(*decoded), *looked.purges);
+  }
+  // Put or erased here while the server was asked: a call that erased may have returned before this one began to ask.
+  for (const std::size_t i : asked) {
+    if (const auto pending = parts.queue.Find(keys[i])) entries[i] = Waiting(*pending, *looked.purges);
+  }
+  return entries;
+}
+
+// Sets the key where nobody has yet, and returns what it holds then.
+Result<std::string> FirstOf(RedisStoreParts& parts, const std::string& name, const std::string& value) {
+  Batch batch;
+  batch.Add(name, {"SET", name, value, "NX"});
+  batch.Add(name, {"GET", name});
+  REFLEX_TRY(std::vector<Value> replies, parts.client->Run(batch, parts.options.write_timeout));
+  for (const Value& reply : replies) {
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+  }
+  return std::move(replies.back().text);
 }
 
 }  // namespace
@@ -72,39 +121,17 @@ Result<EntryPtr> RedisStore::Find(const Digest& key) {
 }
 
 Result<std::vector<EntryPtr>> RedisStore::FindMany(std::span<const Digest> keys) {
-  REFLEX_CHECK(CheckCount(keys.size()));
-  std::vector<EntryPtr> entries(keys.size());
-  std::vector<std::size_t> asked;
-  const std::shared_ptr<const Purges> now = parts_->purges.Look();
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const auto pending = parts_->queue.Find(keys[i]);
-    if (!pending) {
-      asked.push_back(i);
-    } else if (pending->entry != nullptr && !now->Hides(*pending->entry, pending->stamp)) {
-      entries[i] = pending->entry;
-    }
-  }
-  if (asked.empty()) return entries;
-  REFLEX_TRY(StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
-    for (const std::size_t i : asked) {
-      const std::string name = parts_->keys.EntryOf(keys[i]), field = FieldOf(keys[i]);
-      batch.Add(name, {"HMGET", name, "h" + field, "b" + field});
-    }
-  }));
-  for (std::size_t i = 0; i < asked.size(); ++i) {
-    const Value& reply = looked.replies[i];
-    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
-    if (reply.items.size() != 2 || !reply.items[0].is_string() || !reply.items[1].is_string()) continue;
-    const Digest& key = keys[asked[i]];
-    entries[asked[i]] = parts_->Admit(DecodeStored(key, reply.items[0].text, reply.items[1].text), *looked.purges);
-  }
-  // Erased here while the server was asked: the call that erased may have returned before this one began to ask.
-  for (const std::size_t i : asked) {
-    const auto pending = parts_->queue.Find(keys[i]);
-    if (pending)
-      entries[i] = pending->entry != nullptr && looked.purges->Hides(*pending->entry, pending->stamp) ? nullptr : pending->entry;
-  }
-  return entries;
+  REFLEX_CHECK(CheckKeys(keys.size()));
+  LookUp lookup;
+  lookup.shape = [](const EntryPtr& entry) { return entry; };
+  lookup.ask = [](Batch& batch, const std::string& name, const std::string& field) {
+    batch.Add(name, {"HMGET", name, "h" + field, "b" + field});
+  };
+  lookup.read = [](const Digest& key, const Value& reply) -> std::optional<Result<Stamped>> {
+    if (reply.items.size() != 2 || !reply.items[0].is_string() || !reply.items[1].is_string()) return std::nullopt;
+    return DecodeStored(key, reply.items[0].text, reply.items[1].text);
+  };
+  return lookup.Run(*parts_, keys);
 }
 
 Result<EntryPtr> RedisStore::FindHead(const Digest& key) {
@@ -113,32 +140,17 @@ Result<EntryPtr> RedisStore::FindHead(const Digest& key) {
 }
 
 Result<std::vector<EntryPtr>> RedisStore::FindHeads(std::span<const Digest> keys) {
-  REFLEX_CHECK(CheckCount(keys.size()));
-  std::vector<EntryPtr> heads(keys.size());
-  std::vector<std::size_t> asked;
-  const std::shared_ptr<const Purges> now = parts_->purges.Look();
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const auto pending = parts_->queue.Find(keys[i]);
-    if (!pending) {
-      asked.push_back(i);
-    } else if (pending->entry != nullptr && !now->Hides(*pending->entry, pending->stamp)) {
-      heads[i] = store::HeadOf(*pending->entry);
-    }
-  }
-  if (asked.empty()) return heads;
-  REFLEX_TRY(StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
-    for (const std::size_t i : asked) {
-      const std::string name = parts_->keys.EntryOf(keys[i]);
-      batch.Add(name, {"HGET", name, "h" + FieldOf(keys[i])});
-    }
-  }));
-  for (std::size_t i = 0; i < asked.size(); ++i) {
-    const Value& reply = looked.replies[i];
-    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
-    if (!reply.is_string()) continue;
-    heads[asked[i]] = parts_->Admit(DecodeStoredHead(keys[asked[i]], reply.text), *looked.purges);
-  }
-  return heads;
+  REFLEX_CHECK(CheckKeys(keys.size()));
+  LookUp lookup;
+  lookup.shape = [](const EntryPtr& entry) { return store::HeadOf(*entry); };
+  lookup.ask = [](Batch& batch, const std::string& name, const std::string& field) {
+    batch.Add(name, {"HGET", name, "h" + field});
+  };
+  lookup.read = [](const Digest& key, const Value& reply) -> std::optional<Result<Stamped>> {
+    if (!reply.is_string()) return std::nullopt;
+    return DecodeStoredHead(key, reply.text);
+  };
+  return lookup.Run(*parts_, keys);
 }
 
 Result<EntryPtr> RedisStore::FindHeadByLabel(std::uint64_t label) {
@@ -260,29 +272,16 @@ ClientStats RedisStore::client_stats() const { return parts_->client->Stats(); }
 
 Result<std::string> RedisStore::ExchangeSecret(const std::string& own) {
   const std::string name = parts_->keys.Secret();
-  Batch batch;
-  batch.Add(name, {"SET", name, Sealed("tenant secret", own), "NX"});
-  batch.Add(name, {"GET", name});
-  REFLEX_TRY(const std::vector<Value> replies, parts_->client->Run(batch, parts_->options.write_timeout));
-  for (const Value& reply : replies) {
-    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
-  }
-  const auto secret = Opened("tenant secret", replies.back().text);
+  REFLEX_TRY(const std::string held, FirstOf(*parts_, name, Sealed("tenant secret", own)));
+  const auto secret = Opened("tenant secret", held);
   if (!secret) return Fail(ErrorCode::kCorrupt, "the tenant secret in the shared store, key " + name + ", is damaged");
   return std::string(*secret);
 }
 
 Result<void> RedisStore::CheckSecret(const std::string& secret) {
-  const std::string name = parts_->keys.SecretCheck();
   const std::string check = base::ToHex(base::HmacKey(secret).Sign("reflex shared store, tenant secret, check value 1"));
-  Batch batch;
-  batch.Add(name, {"SET", name, check, "NX"});
-  batch.Add(name, {"GET", name});
-  REFLEX_TRY(const std::vector<Value> replies, parts_->client->Run(batch, parts_->options.write_timeout));
-  for (const Value& reply : replies) {
-    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
-  }
-  if (base::EqualSecrets(replies.back().text, check)) return {};
+  REFLEX_TRY(const std::string held, FirstOf(*parts_, parts_->keys.SecretCheck(), check));
+  if (base::EqualSecrets(held, check)) return {};
   return Fail(ErrorCode::kInvalidArgument,
               "this gateway's tenant secret is not that of the other gateways on the shared store, so it would share nothing with "
               "them; give all the same REFLEX_TENANT_SECRET_FILE, or none, or another prefix");
