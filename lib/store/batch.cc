@@ -8,6 +8,7 @@
 
 #include "store/limits.h"
 #include "store/pieces.h"
+#include "store/values.h"
 
 namespace reflex::store {
 namespace {
@@ -19,11 +20,6 @@ constexpr std::uint64_t kNodeBytes = 8 + 8 + 2;
 constexpr std::uint64_t kPageRoom = 4096 - 16;
 // A shorter piece would cost more in nodes than it saves in pages.
 constexpr std::uint64_t kShortestFill = 128;
-
-MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-MDB_val Value(const Digest& key) { return {key.bytes.size(), const_cast<std::uint8_t*>(key.bytes.data())}; }
-MDB_val Value(std::uint64_t& id) { return {sizeof id, &id}; }
-std::string_view View(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
 
 int NotFoundIsFine(int code) { return code == MDB_NOTFOUND ? 0 : code; }
 

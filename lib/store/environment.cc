@@ -16,6 +16,7 @@
 
 #include "store/file_check.h"
 #include "store/record.h"
+#include "store/values.h"
 
 namespace reflex::store {
 namespace {
@@ -23,8 +24,6 @@ namespace {
 constexpr unsigned int kReadersMax = 510;
 // Ids start at 1 and grow by one a piece; only damage reaches this.
 constexpr std::uint64_t kIdMax = 1ull << 62;
-
-MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 
 std::size_t IdleIndex() { return std::hash<std::thread::id>{}(std::this_thread::get_id()); }
 

@@ -6,6 +6,7 @@
 
 #include "store/pieces.h"
 #include "store/record.h"
+#include "store/values.h"
 
 namespace reflex::store {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 constexpr std::uint64_t kHeadsSlice = 256;
 constexpr std::uint64_t kRowsSlice = 1024;
 constexpr std::uint64_t kNotesSlice = 256;
-
-MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-MDB_val Value(const Digest& key) { return {key.bytes.size(), const_cast<std::uint8_t*>(key.bytes.data())}; }
-std::string_view View(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
-std::string_view View(const Digest& key) { return {reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size()}; }
 
 std::unexpected<Error> ReadError(int code) { return std::unexpected(LmdbError("cannot read the store", code)); }
 

@@ -14,6 +14,7 @@
 #include "store/record.h"
 #include "store/snapshot_file.h"
 #include "store/space.h"
+#include "store/values.h"
 
 namespace reflex::store {
 namespace {
@@ -26,8 +27,6 @@ constexpr std::size_t kPlacesMax = 1u << 20;
 constexpr std::uint64_t kPieceBytes = 2022, kPageRoom = 4096 - 16, kNodeBytes = 18, kShortestFill = 128;
 constexpr std::uint64_t kFreeBytesMin = 64u << 20;
 
-MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-MDB_val Value(std::uint64_t& id) { return {sizeof id, &id}; }
 std::unexpected<Error> WriteError(int code) { return std::unexpected(LmdbError("cannot write the restored store", code)); }
 
 // One build: transactions one after the other, tables filled by appending.

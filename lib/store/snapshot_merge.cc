@@ -13,6 +13,7 @@
 #include "store/batch.h"
 #include "store/pieces.h"
 #include "store/record.h"
+#include "store/values.h"
 
 namespace reflex::store {
 namespace {
@@ -21,9 +22,6 @@ namespace {
 constexpr std::uint64_t kBatchBytes = 8u << 20;
 constexpr std::size_t kGoneSlice = 1024;
 
-MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-MDB_val Value(const Digest& key) { return {key.bytes.size(), const_cast<std::uint8_t*>(key.bytes.data())}; }
-std::string_view View(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
 std::unexpected<Error> MergeError(int code) {
   return std::unexpected(LmdbError("cannot bring over what was stored while the snapshot was loaded", code));
 }
@@ -47,6 +45,11 @@ std::optional<Kept> ReadKept(ReadLease& lease, const Environment& from, const Vi
   Kept kept{std::move(*entry), {}};
   if (mdb_get(lease.txn(), from.vectors(), &name, &data) == 0) kept.vector = View(data);
   return kept;
+}
+
+int PutKept(Batch& batch, const Kept& kept) {
+  const int code = batch.Put(kept.entry);
+  return code != 0 || kept.vector.empty() ? code : batch.PutVector(kept.entry.key, kept.vector);
 }
 
 // Keys whose first piece has an id from `id` on, about `bytes_max` of them; moves `id` behind them.
@@ -74,24 +77,15 @@ Result<std::uint64_t> Merge::Entries(std::uint64_t first_id, const RuleBook::Vie
     ReadLease lease(parts_.from);
     if (lease.error() != 0) return MergeError(lease.error());
     REFLEX_TRY(const std::vector<Digest> keys, KeysFrom(lease, id, last));
-    REFLEX_CHECK(parts_.to.Reread());
-    WriterState state(parts_.zstd_level);
-    state.next_id = parts_.to.next_id();
-    WriteTransaction transaction(parts_.to);
-    int code = transaction.error();
-    if (code != 0) return MergeError(code);
-    Batch batch(parts_.to, transaction, state, parts_.counters, parts_.marks);
-    for (const Digest& key : keys) {
-      const auto kept = ReadKept(lease, parts_.from, parts_.visibility, rules, key);
-      if (!kept) continue;
-      code = batch.Put(kept->entry);
-      if (code == 0 && !kept->vector.empty()) code = batch.PutVector(key, kept->vector);
-      if (code != 0) return MergeError(code);
-      ++kept_;
-    }
-    code = batch.Finish();
-    if (code == 0) code = transaction.Commit();
-    if (code != 0) return MergeError(code);
+    REFLEX_CHECK(Write([&](Batch& batch) {
+      for (const Digest& key : keys) {
+        const auto kept = ReadKept(lease, parts_.from, parts_.visibility, rules, key);
+        if (!kept) continue;
+        if (const int code = PutKept(batch, *kept); code != 0) return code;
+        ++kept_;
+      }
+      return 0;
+    }));
   }
   return id;
 }
@@ -100,6 +94,16 @@ Result<void> Merge::Erasures(const std::unordered_set<Digest, DigestHash>& erase
   if (erased.empty()) return {};
   ReadLease lease(parts_.from);
   if (lease.error() != 0) return MergeError(lease.error());
+  return Write([&](Batch& batch) {
+    for (const Digest& key : erased) {
+      const auto kept = ReadKept(lease, parts_.from, parts_.visibility, rules, key);
+      if (const int code = kept ? PutKept(batch, *kept) : batch.Erase(key, {}); code != 0) return code;
+    }
+    return 0;
+  });
+}
+
+Result<void> Merge::Write(const std::function<int(Batch& batch)>& fill) {
   REFLEX_CHECK(parts_.to.Reread());
   WriterState state(parts_.zstd_level);
   state.next_id = parts_.to.next_id();
@@ -107,13 +111,8 @@ Result<void> Merge::Erasures(const std::unordered_set<Digest, DigestHash>& erase
   int code = transaction.error();
   if (code != 0) return MergeError(code);
   Batch batch(parts_.to, transaction, state, parts_.counters, parts_.marks);
-  for (const Digest& key : erased) {
-    const auto kept = ReadKept(lease, parts_.from, parts_.visibility, rules, key);
-    code = kept ? batch.Put(kept->entry) : batch.Erase(key, {});
-    if (code == 0 && kept && !kept->vector.empty()) code = batch.PutVector(key, kept->vector);
-    if (code != 0) return MergeError(code);
-  }
-  code = batch.Finish();
+  code = fill(batch);
+  if (code == 0) code = batch.Finish();
   if (code == 0) code = transaction.Commit();
   if (code != 0) return MergeError(code);
   return {};

@@ -14,6 +14,8 @@
 
 namespace reflex::store {
 
+class Batch;  // store/batch.h
+
 // What happened to a store while a snapshot was built into the file that is to replace its own: brought over so that it wins.
 // The target is nobody else's yet. Not thread-safe.
 class Merge {
@@ -38,6 +40,9 @@ class Merge {
   std::uint64_t kept() const { return kept_; }
 
  private:
+  // One transaction of `to`; `fill` returns LMDB's code, and anything but 0 leaves it undone.
+  Result<void> Write(const std::function<int(Batch& batch)>& fill);
+
   Parts parts_;
   std::uint64_t kept_ = 0;
 };

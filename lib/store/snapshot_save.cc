@@ -11,14 +11,13 @@
 #include "store/pieces.h"
 #include "store/record.h"
 #include "store/snapshot_file.h"
+#include "store/values.h"
 
 namespace reflex::store {
 namespace {
 
 constexpr std::uint64_t kStepEntries = 32;
 
-MDB_val Value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
-std::string_view View(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
 std::unexpected<Error> ReadError(int code) { return std::unexpected(LmdbError("cannot read the store", code)); }
 
 // One save; lives as long as its read transaction.

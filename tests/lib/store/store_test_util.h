@@ -6,12 +6,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/digest.h"
+#include "fakes/kept_log.h"
 #include "reflex/clock.h"
 #include "reflex/logger.h"
 #include "reflex/types.h"
@@ -53,24 +53,7 @@ class ManualClock final : public Clock {
   std::atomic<std::int64_t> steady_ns_{1};
 };
 
-class KeepingLogger final : public Logger {
- public:
-  void Log(LogLevel, std::string_view line) override {
-    const std::lock_guard lock(mutex_);
-    lines_.emplace_back(line);
-  }
-  bool Saw(std::string_view part) const {
-    const std::lock_guard lock(mutex_);
-    for (const std::string& line : lines_) {
-      if (line.find(part) != std::string::npos) return true;
-    }
-    return false;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
+using KeepingLogger = fakes::KeptLog;
 
 inline Digest KeyOf(std::uint64_t number) { return base::HashBytes("key " + std::to_string(number)); }
 
