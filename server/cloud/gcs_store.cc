@@ -6,6 +6,7 @@
 #include "cloud/checksum.h"
 #include "cloud/files.h"
 #include "cloud/gcs_upload.h"
+#include "cloud/object_calls.h"
 #include "cloud/receive.h"
 #include "cloud/text_forms.h"
 
@@ -15,8 +16,6 @@ namespace {
 constexpr std::string_view kEndpoint = "https://storage.googleapis.com";
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/devstorage.read_write";
 constexpr std::size_t kPieceBytes = 1 << 20;
-// Of lists, 1,000 objects each: more is a server that turns in a circle.
-constexpr int kPagesMax = 1000;
 
 Result<std::string> CrcOf(const OutgoingFile& file) {
   std::string piece;
@@ -104,39 +103,27 @@ Result<void> GcsStore::Download(std::string_view name, const std::filesystem::pa
 
 Result<std::vector<ObjectInfo>> GcsStore::List() {
   Operation operation = Begin("list of", "");
-  std::vector<ObjectInfo> objects;
-  std::string page_token;
-  int pages = 0;
-  do {
-    if (++pages > kPagesMax)
-      return Fail(ErrorCode::kTooLarge, operation.what() + ": more than " + std::to_string(kPagesMax) + " pages");
-    const std::string url = endpoint_ + "/storage/v1/b/" + PercentEncode(target_.place, false) +
-                            "/o?delimiter=%2F&prefix=" + PercentEncode(target_.prefix, false) +
-                            (page_token.empty() ? "" : "&pageToken=" + PercentEncode(page_token, false));
-    REFLEX_TRY(const HttpReply reply, caller_.Send(operation, {.method = "GET", .url = url, .headers = {}}));
-    if (reply.status == 404) break;
-    if (!reply.ok()) return std::unexpected(caller_.StatusError(operation, reply));
-    Result<StoragePage> page = ParseStoragePage(reply.body);
-    if (!page) return Fail(page.error().code, operation.what() + ": " + page.error().message);
-    for (const StorageObject& object : page->objects) {
-      if (!object.name.starts_with(target_.prefix)) continue;
-      std::string name = object.name.substr(target_.prefix.size());
-      if (!CheckObjectName(name)) continue;
-      objects.push_back({.name = std::move(name), .bytes = object.bytes, .modified_ms = object.updated_ms});
+  Listing listing{.prefix = target_.prefix, .url = {}, .parse = {}};
+  listing.url = [this](const std::string& next) {
+    return endpoint_ + "/storage/v1/b/" + PercentEncode(target_.place, false) +
+           "/o?delimiter=%2F&prefix=" + PercentEncode(target_.prefix, false) +
+           (next.empty() ? "" : "&pageToken=" + PercentEncode(next, false));
+  };
+  listing.parse = [](std::string_view body) -> Result<ListedPage> {
+    REFLEX_TRY(StoragePage page, ParseStoragePage(body));
+    ListedPage listed{.objects = {}, .next = std::move(page.next_page)};
+    for (StorageObject& object : page.objects) {
+      listed.objects.push_back({.name = std::move(object.name), .bytes = object.bytes, .modified_ms = object.updated_ms});
     }
-    operation.Moved();
-    page_token = std::move(page->next_page);
-  } while (!page_token.empty());
-  SortNewestFirst(objects);
-  return objects;
+    return listed;
+  };
+  return ListObjects(caller_, operation, listing);
 }
 
 Result<void> GcsStore::Delete(std::string_view name) {
   REFLEX_CHECK(CheckObjectName(name));
   Operation operation = Begin("removal of", name);
-  REFLEX_TRY(const HttpReply reply, caller_.Send(operation, {.method = "DELETE", .url = ObjectUrl(name), .headers = {}}));
-  if (!reply.ok() && reply.status != 404) return std::unexpected(caller_.StatusError(operation, reply));
-  return {};
+  return DeleteObject(caller_, operation, ObjectUrl(name));
 }
 
 }  // namespace reflex::cloud

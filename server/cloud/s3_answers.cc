@@ -5,8 +5,8 @@
 
 namespace reflex::cloud {
 
-Result<S3Page> ParseS3Page(std::string_view xml) {
-  S3Page page;
+Result<ListedPage> ParseS3Page(std::string_view xml) {
+  ListedPage page;
   ObjectInfo object;
   bool list = false;
   bool truncated = false;

@@ -4,18 +4,14 @@
 #include <string_view>
 #include <vector>
 
-#include "cloud/object_store.h"
+#include "cloud/object_calls.h"
 #include "reflex/result.h"
 
 // The XML that S3 and EC2 answer with. Every function takes any bytes.
 namespace reflex::cloud {
 
-struct S3Page {
-  std::vector<ObjectInfo> objects;  // Whole keys.
-  std::string next;                 // Continuation token; "" after the last.
-};
-// ListObjectsV2. Returns: kProtocol.
-Result<S3Page> ParseS3Page(std::string_view xml);
+// ListObjectsV2; `next` is its continuation token. Returns: kProtocol.
+Result<ListedPage> ParseS3Page(std::string_view xml);
 
 // CreateMultipartUpload: the upload's id. Returns: kProtocol.
 Result<std::string> ParseUploadId(std::string_view xml);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cloud/checksum.h"
+#include "cloud/object_calls.h"
 #include "cloud/receive.h"
 #include "cloud/s3_answers.h"
 #include "cloud/s3_multipart.h"
@@ -12,7 +13,6 @@
 namespace reflex::cloud {
 namespace {
 
-constexpr int kPagesMax = 1000;
 // A whole PUT is damaged on its way: sent again so often.
 constexpr int kAttemptsAtDamage = 3;
 
@@ -163,37 +163,18 @@ Result<void> S3Store::Download(std::string_view name, const std::filesystem::pat
 
 Result<std::vector<ObjectInfo>> S3Store::List() {
   Operation operation = Begin("list of", "");
-  std::vector<ObjectInfo> objects;
-  std::string next;
-  int pages = 0;
-  do {
-    if (++pages > kPagesMax)
-      return Fail(ErrorCode::kTooLarge, operation.what() + ": more than " + std::to_string(kPagesMax) + " pages");
-    const std::string url = base_ + "/?" + (next.empty() ? "" : "continuation-token=" + PercentEncode(next, false) + "&") +
-                            "delimiter=%2F&list-type=2&prefix=" + PercentEncode(target_.prefix, false);
-    REFLEX_TRY(const HttpReply reply, caller_.Send(operation, {.method = "GET", .url = url, .headers = {}}));
-    if (reply.status == 404) break;
-    if (!reply.ok()) return std::unexpected(caller_.StatusError(operation, reply));
-    Result<S3Page> page = ParseS3Page(reply.body);
-    if (!page) return Fail(page.error().code, operation.what() + ": " + page.error().message);
-    for (ObjectInfo& object : page->objects) {
-      if (!object.name.starts_with(target_.prefix)) continue;
-      object.name.erase(0, target_.prefix.size());
-      if (CheckObjectName(object.name)) objects.push_back(std::move(object));
-    }
-    operation.Moved();
-    next = std::move(page->next);
-  } while (!next.empty());
-  SortNewestFirst(objects);
-  return objects;
+  Listing listing{.prefix = target_.prefix, .url = {}, .parse = ParseS3Page};
+  listing.url = [this](const std::string& next) {
+    return base_ + "/?" + (next.empty() ? "" : "continuation-token=" + PercentEncode(next, false) + "&") +
+           "delimiter=%2F&list-type=2&prefix=" + PercentEncode(target_.prefix, false);
+  };
+  return ListObjects(caller_, operation, listing);
 }
 
 Result<void> S3Store::Delete(std::string_view name) {
   REFLEX_CHECK(CheckObjectName(name));
   Operation operation = Begin("removal of", name);
-  REFLEX_TRY(const HttpReply reply, caller_.Send(operation, {.method = "DELETE", .url = ObjectUrl(name), .headers = {}}));
-  if (!reply.ok() && reply.status != 404) return std::unexpected(caller_.StatusError(operation, reply));
-  return {};
+  return DeleteObject(caller_, operation, ObjectUrl(name));
 }
 
 }  // namespace reflex::cloud

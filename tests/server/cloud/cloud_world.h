@@ -10,14 +10,13 @@
 #include <iterator>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cloud/object_store.h"
+#include "fakes/kept_log.h"
 #include "reflex/clock.h"
-#include "reflex/logger.h"
 
 namespace reflex::test {
 
@@ -80,27 +79,11 @@ class CloudClock final : public Clock {
   SystemClock system_;
 };
 
-class LogLines final : public Logger {
- public:
-  void Log(LogLevel, std::string_view line) override {
-    const std::lock_guard lock(mutex_);
-    text_.append(line).append("\n");
-  }
-  std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
-
 // Options with no pause but a record of pauses, and variables that are a map.
 struct CloudWorld {
   CloudFolder folder;
   CloudClock clock;
-  LogLines log;
+  fakes::KeptLog log;
   std::map<std::string, std::string> variables;
   std::vector<std::chrono::milliseconds> pauses;
   cloud::CloudOptions options;
