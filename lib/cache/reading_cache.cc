@@ -1,22 +1,6 @@
 #include "cache/reading_cache.h"
 
-#include <utility>
-
 namespace reflex::cache {
-namespace {
-
-// Built in place: a reading's words may point into its strings, so it is never moved.
-struct InPlace {
-  explicit InPlace(std::string_view text) : reading(verify::Read(text)) {}
-  const verify::Reading reading;
-};
-
-std::shared_ptr<const verify::Reading> NewReading(std::string_view text) {
-  auto made = std::make_shared<const InPlace>(text);
-  return {made, &made->reading};
-}
-
-}  // namespace
 
 std::shared_ptr<const verify::Reading> ReadingCache::Read(const Entry& entry) {
   {
@@ -28,7 +12,7 @@ std::shared_ptr<const verify::Reading> ReadingCache::Read(const Entry& entry) {
       return found->second->reading;
     }
   }
-  auto reading = NewReading(entry.question);
+  auto reading = std::make_shared<const verify::Reading>(verify::Read(entry.question));
   if (entry.question.size() > kTextBytesMax / 8) return reading;
   base::MutexLock lock(mutex_);
   if (const auto found = places_.find(entry.key); found != places_.end()) {

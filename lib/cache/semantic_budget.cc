@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/log_text.h"
 #include "cache/semantic_limits.h"
 
 namespace reflex::cache {
@@ -22,16 +23,6 @@ std::string_view Name(verify::BudgetEvent::Kind kind) {
     case Kind::kLabelsCount: return "labels-count";
   }
   return "";
-}
-
-// A namespace comes from a header: nothing of it may end the line or the quotes.
-std::string Quoted(std::string_view text) {
-  std::string out("\"");
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(static_cast<unsigned char>(c) < 0x20 ? '?' : c);
-  }
-  return out.append("\"");
 }
 
 }  // namespace
@@ -61,7 +52,7 @@ void NamespaceBudgets::Load() {
   });
   if (!visited) why = visited.error().message;
   if (why.empty()) return;
-  logger_.Log(LogLevel::kWarning, "semantic_budget_notes_ignored count=" + std::to_string(left) + " first=" + Quoted(why));
+  logger_.Log(LogLevel::kWarning, "semantic_budget_notes_ignored count=" + std::to_string(left) + " first=" + base::Quoted(why));
 }
 
 void NamespaceBudgets::Save() {
@@ -102,7 +93,7 @@ void NamespaceBudgets::Log(const verify::BudgetEvent& event) {
   char numbers[96];
   const int size = std::snprintf(numbers, sizeof numbers, " from=%.4f to=%.4f upper=%.5f", event.from, event.to, event.upper);
   logger_.Log(bad ? LogLevel::kWarning : LogLevel::kInfo, "semantic_budget change=" + std::string(Name(event.kind)) +
-                                                              " namespace=" + Quoted(event.name_space) +
+                                                              " namespace=" + base::Quoted(event.name_space) +
                                                               std::string(numbers, static_cast<std::size_t>(size)));
 }
 

@@ -21,6 +21,26 @@ float Cosine(const Embedding& a, const Embedding& b) {
   return lengths > 0 ? std::clamp(verify::Dot(a.text, b.text) / std::sqrt(lengths), -1.0f, 1.0f) : 0;
 }
 
+// A pair with its typing errors mended, each text as the other spells the words; the texts as they were where there are none.
+class Mended {
+ public:
+  // Both outlive the object.
+  Mended(Question& question, const verify::Reading& cached) : question_(question), cached_(cached) {
+    if (const auto text = text::Respell(question.reading, cached)) spelled_.emplace(*text);
+    if (const auto text = text::Respell(cached, question.reading)) spelled_cached_.emplace(verify::Read(*text));
+  }
+
+  Question& question() { return spelled_ ? *spelled_ : question_; }
+  const verify::Reading& cached() const { return spelled_cached_ ? *spelled_cached_ : cached_; }
+  bool cached_as_stored() const { return !spelled_cached_; }
+
+ private:
+  Question& question_;
+  const verify::Reading& cached_;
+  std::optional<Question> spelled_;
+  std::optional<verify::Reading> spelled_cached_;
+};
+
 }  // namespace
 
 PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin,
@@ -78,13 +98,8 @@ std::optional<Embedding> PairJudge::OwnVectors(const Digest& key, const std::vec
 
 Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached,
                            std::optional<float> similarity) const {
-  const auto mended = text::Respell(question.reading, cached);
-  const auto mended_cached = text::Respell(cached, question.reading);
-  if (!mended && !mended_cached) return JudgeAsRead(question, key, cached, similarity);
-  const verify::Reading other = mended_cached ? verify::Read(*mended_cached) : cached;
-  if (!mended) return JudgeAsRead(question, key, other, similarity);
-  Question spelled(*mended);
-  return JudgeAsRead(spelled, key, other, similarity);
+  Mended pair(question, cached);
+  return JudgeAsRead(pair.question(), key, pair.cached(), similarity);
 }
 
 Judgement PairJudge::JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
@@ -101,20 +116,15 @@ Judgement PairJudge::JudgeAsRead(Question& question, const Digest& key, const ve
 
 Result<Judgement> PairJudge::JudgeByModel(Question& question, const Digest& key, const verify::Reading& cached,
                                           std::chrono::nanoseconds limit) const {
-  const auto mended = text::Respell(question.reading, cached);
-  const auto mended_cached = text::Respell(cached, question.reading);
-  const verify::Reading other = mended_cached ? verify::Read(*mended_cached) : cached;
-  std::optional<Question> spelled;
-  if (mended) spelled.emplace(*mended);
-  Question& asked = spelled ? *spelled : question;
-  REFLEX_CHECK(EmbedForIndex(asked, limit));
-  const auto spans = verify::WordSpans(other);
+  Mended pair(question, cached);
+  REFLEX_CHECK(EmbedForIndex(pair.question(), limit));
+  const auto spans = verify::WordSpans(pair.cached());
   std::optional<Embedding> vectors;
-  if (!mended_cached) vectors = OwnVectors(key, spans);
+  if (pair.cached_as_stored()) vectors = OwnVectors(key, spans);
   if (!vectors) {
-    REFLEX_TRY(vectors, model_->Embed(other.prepared, spans, limit));
+    REFLEX_TRY(vectors, model_->Embed(pair.cached().prepared, spans, limit));
   }
-  return JudgeOwn(asked, other, spans, *vectors);
+  return JudgeOwn(pair.question(), pair.cached(), spans, *vectors);
 }
 
 Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,

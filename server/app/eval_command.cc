@@ -31,12 +31,6 @@ using Decisions = std::span<const EvalDecision>;
 // Rows named at most in a report.
 constexpr std::size_t kNamedMax = 20;
 
-std::string Quoted(std::string_view text) {
-  std::string quoted;
-  wire::AppendJsonString(text, quoted);
-  return quoted;
-}
-
 // Trouble with files that are not there or are no such files is the caller's; all else is ours.
 int Refused(const Error& error) {
   std::fprintf(stderr, "reflex: %s\n", error.message.c_str());
@@ -51,13 +45,13 @@ std::string PredictionLine(EvalKind kind, const EvalDecision& decision) {
   std::string line = "{\"id\":" + decision.row->id + ",\"hit\":" + (hit ? "true" : "false");
   if (kind == EvalKind::kStream) {
     line += ",\"source\":" + (hit ? decision.found.source : "null");
-    line += ",\"layer\":" + (hit ? Quoted(ShortName(decision.found.layer)) : "null");
+    line += ",\"layer\":" + (hit ? wire::JsonString(ShortName(decision.found.layer)) : "null");
   }
   if (kind == EvalKind::kPairs) {
     char score[32];
     std::snprintf(score, sizeof score, "%.6f", decision.score);
     line += ",\"score\":" + std::string(score);
-    line += ",\"reason\":" + Quoted(hit ? LongName(decision.found.layer) : std::string_view(decision.found.reason));
+    line += ",\"reason\":" + wire::JsonString(hit ? LongName(decision.found.layer) : std::string_view(decision.found.reason));
   }
   return line + "}\n";
 }

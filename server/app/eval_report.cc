@@ -16,12 +16,6 @@ std::string Format(const char* format, double value) {
   return std::string(text, static_cast<std::size_t>(std::max(size, 0)));
 }
 
-std::string Quoted(std::string_view text) {
-  std::string quoted;
-  wire::AppendJsonString(text, quoted);
-  return quoted;
-}
-
 std::string ShareText(std::uint64_t k, std::uint64_t n) {
   std::string text = std::to_string(k) + " of " + std::to_string(n);
   if (n == 0) return text;
@@ -103,13 +97,13 @@ std::string EvalReport::ToJson() const {
       if (grouped) out += "}";
       grouped = !line.key.empty();
       if (grouped) separate();
-      if (grouped) out += Quoted(line.key) + ":{";
+      if (grouped) out += wire::JsonString(line.key) + ":{";
       continue;
     }
     separate();
-    out += Quoted(line.key) + ":";
+    out += wire::JsonString(line.key) + ":";
     switch (line.kind) {
-      case Kind::kText: out += Quoted(line.text); break;
+      case Kind::kText: out += wire::JsonString(line.text); break;
       case Kind::kCount: out += std::to_string(line.k); break;
       case Kind::kNumber: out += Format("%.6g", line.number); break;
       default: out += ShareJson(line.k, line.n);

@@ -91,12 +91,6 @@ Result<void> OpenReranker(const ModelSettings& settings, Models& models) {
   return {};
 }
 
-std::string Quoted(std::string_view text) {
-  std::string quoted;
-  wire::AppendJsonString(text, quoted);
-  return quoted;
-}
-
 std::string Milliseconds(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f", value);
@@ -108,7 +102,7 @@ std::string ReportPage(const inference::ModelReport& report, ModelUse use, bool 
   std::string page;
   const auto add = [&](std::string_view key, std::string_view label, const std::string& value, bool text) {
     if (as_json) {
-      page += (page.empty() ? "{" : ",") + Quoted(key) + ":" + (text ? Quoted(value) : value);
+      page += (page.empty() ? "{" : ",") + wire::JsonString(key) + ":" + (text ? wire::JsonString(value) : value);
     } else {
       page.append(label).append(label.size() < 16 ? 16 - label.size() : 1, ' ').append(value).append("\n");
     }

@@ -78,6 +78,25 @@ Result<std::vector<std::string>> RemoteNames(cloud::ObjectStore& target) {
   return names;
 }
 
+// Where snapshots lie: a folder of this machine, and the target where that is another place.
+struct Shelf {
+  std::filesystem::path folder;
+  cloud::ObjectStore* target = nullptr;  // Null: the folder is the target.
+
+  // Newest first.
+  Result<std::vector<std::string>> Names() const { return target != nullptr ? RemoteNames(*target) : LocalNames(folder); }
+  // The local file of that name, brought here if need be.
+  Result<std::filesystem::path> Fetch(const std::string& name, const cloud::Progress& progress) const {
+    std::error_code ignored;
+    const std::filesystem::path file = folder / name;
+    if (target != nullptr && !std::filesystem::exists(file, ignored)) {
+      REFLEX_CHECK(base::MakeDirectory(folder, 0700));
+      REFLEX_CHECK(target->Download(name, file, progress));
+    }
+    return file;
+  }
+};
+
 class Keeper final : public Snapshots {
  public:
   Keeper(SnapshotParts parts, std::unique_ptr<cloud::ObjectStore> target, std::string key)
@@ -134,6 +153,7 @@ class Keeper final : public Snapshots {
   }
   Result<SnapshotInfo> SaveAlone(const Progress& progress);
   Result<SnapshotLoaded> LoadAlone(std::string name, const Progress& progress);
+  Shelf shelf() const { return {folder_, target_.get()}; }
   Result<void> CheckSecret(const SnapshotInfo& info) const;
   Result<void> Upload(const SnapshotInfo& info, const Progress& progress);
   void Retain();
@@ -230,21 +250,14 @@ Result<SnapshotLoaded> Keeper::LoadAlone(std::string name, const Progress& progr
     return Fail(ErrorCode::kInvalidArgument, "\"" + name + "\" is no name of a snapshot; allowed: as `reflex snapshot list` shows");
   }
   if (name.empty()) {
-    std::vector<std::string> names = LocalNames(folder_);
-    if (target_ != nullptr) {
-      REFLEX_TRY(names, RemoteNames(*target_));
-    }
+    REFLEX_TRY(const std::vector<std::string> names, shelf().Names());
     if (names.empty()) {
       return Fail(ErrorCode::kNotFound, "there is no snapshot yet in " + (target_ ? target_->target() : folder_.string()));
     }
     name = names.front();
   }
-  std::error_code ignored;
-  const std::filesystem::path file = folder_ / name;
-  if (target_ != nullptr && !std::filesystem::exists(file, ignored)) {
-    REFLEX_CHECK(base::MakeDirectory(folder_, 0700));
-    REFLEX_CHECK(target_->Download(name, file, [&](std::uint64_t, std::uint64_t) { return !progress || progress({0, 0}); }));
-  }
+  const auto goes_on = [&](std::uint64_t, std::uint64_t) { return !progress || progress({0, 0}); };
+  REFLEX_TRY(const std::filesystem::path file, shelf().Fetch(name, goes_on));
   REFLEX_TRY(const SnapshotInfo info, store::ReadSnapshotInfo(file));
   REFLEX_CHECK(CheckSecret(info));
   SnapshotLoading loading;
@@ -309,18 +322,11 @@ Result<void> AdoptSecret(const Settings& settings, Clock& clock, Logger& logger)
   REFLEX_TRY(const std::string key, WrappingKey(settings.snapshot));
   if (key.empty() || settings.snapshot.Target().empty() || !settings.tenant_secret_file.empty()) return {};
   if (std::filesystem::exists(secret_file, ignored)) return {};
-  const std::filesystem::path folder = LocalFolder(settings);
   REFLEX_TRY(const auto target, OpenTarget(settings, clock, logger));
-  std::vector<std::string> names = LocalNames(folder);
-  if (target != nullptr) {
-    REFLEX_TRY(names, RemoteNames(*target));
-  }
+  const Shelf shelf{LocalFolder(settings), target.get()};
+  REFLEX_TRY(const std::vector<std::string> names, shelf.Names());
   if (names.empty()) return {};
-  const std::filesystem::path file = folder / names.front();
-  if (target != nullptr && !std::filesystem::exists(file, ignored)) {
-    REFLEX_CHECK(base::MakeDirectory(folder, 0700));
-    REFLEX_CHECK(target->Download(names.front(), file, {}));
-  }
+  REFLEX_TRY(const std::filesystem::path file, shelf.Fetch(names.front(), {}));
   REFLEX_TRY(const SnapshotInfo info, store::ReadSnapshotInfo(file));
   if (info.wrapped_secret.empty()) return {};
   auto secret = base::Unseal(info.wrapped_secret, key);

@@ -20,12 +20,6 @@ namespace {
 using wire::json::Document;
 using wire::json::Value;
 
-std::string Quoted(std::string_view text) {
-  std::string quoted;
-  wire::AppendJsonString(text, quoted);
-  return quoted;
-}
-
 std::string LabelText(std::uint64_t label) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(label));
@@ -33,11 +27,11 @@ std::string LabelText(std::uint64_t label) {
 }
 
 std::string Match(std::string_view key, std::string_view value) {
-  return R"({"key":)" + Quoted(key) + R"(,"match":{"value":)" + Quoted(value) + "}}";
+  return R"({"key":)" + wire::JsonString(key) + R"(,"match":{"value":)" + wire::JsonString(value) + "}}";
 }
 
 std::string Range(std::string_view key, std::string_view how, std::int64_t value) {
-  return R"({"key":)" + Quoted(key) + R"(,"range":{")" + std::string(how) + "\":" + std::to_string(value) + "}}";
+  return R"({"key":)" + wire::JsonString(key) + R"(,"range":{")" + std::string(how) + "\":" + std::to_string(value) + "}}";
 }
 
 std::string Filter(const std::vector<std::string>& conditions) {
@@ -60,9 +54,9 @@ void AppendPoint(const Place& place, const Point& point, std::string& out) {
   AppendVector(point.vector, out);
   out += R"(,"payload":{"tenant":")" + TenantText(point.scope) + R"(","scope":")" + base::ToHex(point.scope) + R"(","label":")" +
          LabelText(point.label) + R"(","embedder":")" + place.maker + R"(","created_ms":)" + std::to_string(point.created_ms) +
-         R"(,"expires_ms":)" + std::to_string(point.expires_ms) + R"(,"model":)" + Quoted(point.model) + R"(,"namespace":)" +
-         Quoted(point.name_space) + R"(,"tags":[)";
-  for (std::size_t i = 0; i < point.tags.size(); ++i) out += (i > 0 ? "," : "") + Quoted(point.tags[i]);
+         R"(,"expires_ms":)" + std::to_string(point.expires_ms) + R"(,"model":)" + wire::JsonString(point.model) +
+         R"(,"namespace":)" + wire::JsonString(point.name_space) + R"(,"tags":[)";
+  for (std::size_t i = 0; i < point.tags.size(); ++i) out += (i > 0 ? "," : "") + wire::JsonString(point.tags[i]);
   out += "]}}";
 }
 

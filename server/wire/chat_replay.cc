@@ -21,12 +21,6 @@ using TokenIterator = Value::Range<false>::Iterator;
 
 constexpr std::size_t kObfuscatedBytes = 40;
 
-std::string Quoted(std::string_view text) {
-  std::string quoted;
-  AppendJsonString(text, quoted);
-  return quoted;
-}
-
 }  // namespace
 
 struct ChatReplay::State {
@@ -51,7 +45,7 @@ struct ChatReplay::State {
 };
 
 void ChatReplay::State::ReadMembers(const ChatRequest& request, const FreshIdentity& identity) {
-  head = "data: {\"id\":" + Quoted(identity.id) +
+  head = "data: {\"id\":" + JsonString(identity.id) +
          ",\"object\":\"chat.completion.chunk\",\"created\":" + std::to_string(identity.created_s);
   for (const Member member : document.root().members()) {
     const std::string_view name = member.name();

@@ -107,4 +107,10 @@ std::string ErrorEvent(std::string_view message, std::string_view type, std::str
   return "data: " + ErrorBody(message, type, code) + "\n\n";
 }
 
+std::string JsonString(std::string_view text) {
+  std::string quoted;
+  AppendJsonString(text, quoted);
+  return quoted;
+}
+
 }  // namespace reflex::wire

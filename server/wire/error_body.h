@@ -14,5 +14,6 @@ std::string ErrorEvent(std::string_view message, std::string_view type, std::str
 
 // Appends `text` as a JSON string, quotes included.
 void AppendJsonString(std::string_view text, std::string& out);
+std::string JsonString(std::string_view text);
 
 }  // namespace reflex::wire
