@@ -215,8 +215,37 @@ void DropEndPunctuation(std::string& text) {
   if (!apart && end > 0) text.resize(end);
 }
 
+// "in python" for "Now in Python please" and "and the same in Python": a turn that only says in what language the turn before is
+// wanted again. Empty for any other text.
+std::string FollowUp(std::string_view text) {
+  constexpr std::size_t kBytesMax = 60;
+  constexpr WordSet kConnective(std::to_array<std::string_view>({"now", "and", "then", "the", "same", "please", "also", "again",
+                                                                 "once", "more", "but", "ok", "okay", "this", "that", "it", "do"}));
+  if (text.size() > kBytesMax || text.contains('?')) return {};
+  std::string_view name;
+  bool in = false;
+  const std::string lower = LowerAscii(text);
+  for (std::string_view rest = lower; !rest.empty();) {
+    const std::size_t end = std::min(rest.find_first_of(" ,.!"), rest.size());
+    const std::string_view word = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (word.empty() || (kConnective.Has(word) && !in)) continue;
+    if (name.empty() && (word == "in") != in) {
+      in = true;
+      if (word == "in") continue;
+      const LexiconEntry* entry = Lexicon::Get().Find(word);
+      if (entry == nullptr || !(entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity))) return {};
+      name = entry->canonical;
+    } else if (name.empty() || !kConnective.Has(word)) {
+      return {};
+    }
+  }
+  return name.empty() ? std::string() : "in " + std::string(name);
+}
+
 std::string CanonicalOnce(std::string_view whole) {
   const std::string_view text = WithoutCourtesy(whole);
+  if (std::string follow_up = FollowUp(text); !follow_up.empty()) return follow_up;
   const Style style = StyleOf(text);
   const std::vector<Zone> zones = SplitZones(text);
   std::string out;

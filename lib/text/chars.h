@@ -33,6 +33,12 @@ class WordSet {
  public:
   explicit constexpr WordSet(std::array<std::string_view, N> words) : words_(words) { std::ranges::sort(words_); }
   constexpr bool Has(std::string_view word) const { return std::ranges::binary_search(words_, word); }
+  // The first word, in their order, that `is` accepts; empty when there is none.
+  template <class Is>
+  constexpr std::string_view Find(const Is& is) const {
+    const auto found = std::ranges::find_if(words_, is);
+    return found == words_.end() ? std::string_view() : *found;
+  }
 
  private:
   std::array<std::string_view, N> words_;

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "text/canonical.h"
 #include "text/chars.h"
+#include "text/edit.h"
 #include "text/lexicon.h"
 
 namespace reflex::text {
@@ -46,12 +48,24 @@ bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) 
 
 // Words that make a run of courtesy words a greeting, thanks or an announcement of a question.
 constexpr WordSet kCore(std::to_array<std::string_view>(
-    {"hi",        "hello",      "hey",       "howdy",   "yo",          "greetings", "dear",    "please",   "pls",
-     "plz",       "kindly",     "thanks",    "thank",   "thankyou",    "thx",       "ty",      "cheers",   "tia",
-     "ta",        "appreciate", "sorry",     "obliged", "appreciated", "grateful",  "regards", "morning",  "evening",
-     "afternoon", "question",   "wondering", "curious", "asking",      "help",      "asap",    "urgent",   "btw",
-     "hope",      "hoping",     "wondered",  "nice",    "great",       "ok",        "okay",    "well",     "so",
-     "bother",    "bothering",  "fyi",       "idea",    "ideas",       "stuck",     "asked",   "remember", "forgot"}));
+    {"hi",      "hello",   "hey",         "howdy",    "yo",      "greetings", "dear",      "please",    "pls",      "plz",
+     "kindly",  "thanks",  "thank",       "thankyou", "thx",     "ty",        "cheers",    "tia",       "ta",       "appreciate",
+     "sorry",   "obliged", "appreciated", "grateful", "regards", "morning",   "evening",   "afternoon", "question", "wondering",
+     "curious", "asking",  "help",        "asap",     "urgent",  "btw",       "hope",      "hoping",    "wondered", "nice",
+     "great",   "ok",      "okay",        "well",     "so",      "bother",    "bothering", "fyi",       "idea",     "ideas",
+     "stuck",   "asked",   "remember",    "forgot",   "advance"}));
+// A sentence that says only that the answer is needed, and when ("I have to get this done before lunch."): it is said by one of the
+// first, about one of the second with one of the third, and holds no word but these, courtesy and the fourth. What is to be done
+// with a text ("I need to fix this.") is no such sentence.
+constexpr WordSet kSpeaker(std::to_array<std::string_view>({"i", "i'm", "i've", "i'd", "im", "we", "we're", "we've", "me", "us"}));
+constexpr WordSet kObject(std::to_array<std::string_view>({"this", "it", "that"}));
+constexpr WordSet kNeed(std::to_array<std::string_view>({"need", "needs", "needed", "want", "wanted", "sort", "sorted", "get",
+                                                         "getting", "finish", "finished", "done", "do", "wrap"}));
+constexpr WordSet kNeedRest(std::to_array<std::string_view>(
+    {"must",     "have",  "gotta",   "to",    "out",    "up",     "before",  "after",     "until",    "till",    "within",
+     "during",   "lunch", "dinner",  "work",  "school", "class",  "noon",    "tomorrow",  "weekend",  "meeting", "exam",
+     "deadline", "still", "finally", "later", "early",  "monday", "tuesday", "wednesday", "thursday", "friday",  "sunday"}));
+
 // Courtesy words that ask for something when they stand beside "answer": "short answer please" is a constraint.
 constexpr std::array<std::string_view, 4> kSize = {"short", "simple", "small", "quick"};
 constexpr std::array<std::string_view, 3> kSized = {"question", "thing", "one"};
@@ -61,12 +75,22 @@ constexpr WordSet kWording(std::to_array<std::string_view>(
      "spelling",  "spelled",     "pronounce", "reply",   "respond",  "rewrite", "rephrase", "proofread", "grammar",  "correct",
      "sentence",  "sentences",   "phrase",    "phrases", "greeting", "greet",   "rhyme",    "rhymes",    "classify", "sentiment"}));
 
+// The core word that an unknown word of six letters and more is meant for; empty when there is none.
+std::string_view MeantCore(std::string_view word) {
+  constexpr std::size_t kLettersMin = 6;
+  if (word.size() < kLettersMin || Lexicon::Get().KnownOrListed(word)) return {};
+  return kCore.Find([&](std::string_view core) {
+    return core.size() + 1 >= kLettersMin && core.front() == word.front() && OneEditApart(word, core);
+  });
+}
+
 // A piece of text that holds nothing but courtesy.
 bool IsCourtesy(std::string_view segment) {
   const Lexicon& lexicon = Lexicon::Get();
   std::size_t words = 0;
   bool core = false, size = false, sized = false;
   const bool plain = ForEachPlainWord(segment, [&](std::string_view word) {
+    if (const std::string_view meant = MeantCore(word); !meant.empty()) word = meant;
     const LexiconEntry* entry = lexicon.Find(word);
     ++words;
     core = core || kCore.Has(word);
@@ -75,6 +99,21 @@ bool IsCourtesy(std::string_view segment) {
     return word == "and" || (entry && entry->Has(LexiconEntry::kCourtesy) && word != "today");
   });
   return plain && words > 0 && (core || sized) && (!size || sized);
+}
+
+// Whether a piece of text that ends a sentence says only that the answer is needed.
+bool IsNeed(std::string_view segment) {
+  const Lexicon& lexicon = Lexicon::Get();
+  bool speaker = false, object = false, need = false;
+  const bool plain = ForEachPlainWord(segment, [&](std::string_view word) {
+    speaker = speaker || kSpeaker.Has(word);
+    object = object || (need && kObject.Has(word));
+    need = need || kNeed.Has(word);
+    const LexiconEntry* entry = lexicon.Find(word);
+    return kNeed.Has(word) || kNeedRest.Has(word) || (entry && entry->Has(LexiconEntry::kCourtesy));
+  });
+  const std::size_t end = segment.find_last_not_of(" \t\r\n");
+  return plain && speaker && object && end != std::string_view::npos && (Contains(".!", segment[end]) || segment.contains('\n'));
 }
 
 bool IsAboutWording(std::string_view text) {
@@ -89,6 +128,15 @@ bool IsAboutWording(std::string_view text) {
     word.clear();
   }
   return found;
+}
+
+// Whether words stand between double quotes: what a text about wording is about, so that a greeting outside them is one.
+bool HasQuotation(std::string_view text) {
+  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>("\"", "\""), {"\xe2\x80\x9c", "\xe2\x80\x9d"}}) {
+    const std::size_t begin = text.find(open);
+    if (begin != std::string_view::npos && text.find(close, begin + open.size() + 1) != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 // The end of the segment that begins at `begin`: up to and with its punctuation and the spaces after it.
@@ -110,7 +158,8 @@ std::string_view DropLeadingSegments(std::string_view text) {
   std::size_t reach = 0;
   while (reach < kReachBytes) {
     const std::size_t end = SegmentEnd(text, 0);
-    if (end >= text.size() || !IsCourtesy(text.substr(0, end))) break;
+    const std::string_view segment = text.substr(0, end);
+    if (end >= text.size() || !(IsCourtesy(segment) || IsNeed(segment))) break;
     text.remove_prefix(end);
     reach += end;
   }
@@ -128,9 +177,12 @@ std::string_view DropTrailingSegments(std::string_view text) {
   }
   while (begins.size() > (floor == 0 ? 1u : 0u)) {
     const std::size_t begin = begins.back();
-    if (!IsCourtesy(text.substr(begin)) || TrimSpace(text.substr(0, begin)).ends_with(':')) break;
+    if (!(IsCourtesy(text.substr(begin)) || IsNeed(text.substr(begin))) || TrimSpace(text.substr(0, begin)).ends_with(':')) break;
     text = text.substr(0, begin);
     begins.pop_back();
+    // The full stop that parted code from the thanks.
+    const std::string_view rest = TrimSpace(text);
+    if (rest.ends_with("}.") || rest.ends_with(";.")) text = rest.substr(0, rest.size() - 1);
   }
   return text;
 }
@@ -177,11 +229,12 @@ std::string_view DropTrailingWord(std::string_view text) {
 
 std::string_view WithoutCourtesy(std::string_view text) {
   text = TrimSpace(text);
-  if (text.size() > kTextBytesMax || IsAboutWording(text)) return text;
+  const bool wording = IsAboutWording(text);
+  if (text.size() > kTextBytesMax || (wording && !HasQuotation(text))) return text;
   for (;;) {
     const std::string_view before = text;
     std::string_view rest = TrimSpace(DropTrailingSegments(DropLeadingSegments(text)));
-    rest = DropTrailingWord(DropLeadingWord(rest));
+    if (!wording) rest = DropTrailingWord(DropLeadingWord(rest));
     if (rest.empty()) return before;
     text = rest;
     if (text.size() == before.size()) return text;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace reflex::text {
 
@@ -9,5 +12,24 @@ bool OneEditApart(std::string_view a, std::string_view b);
 
 // Whether `word` may be `name` with a typing error: one edit apart, letters only, at least four, and no English word itself.
 bool MayBeTypoOf(std::string_view word, std::string_view name);
+
+// Calls `take` with each text that is one edit away from `word` behind its first letter; with some of them more than once.
+template <class Take>
+void ForEachNeighbour(std::string_view word, const Take& take) {
+  std::string next;
+  for (std::size_t at = 1; at <= word.size(); ++at) {
+    const std::string_view head = word.substr(0, at), tail = word.substr(at);
+    if (!tail.empty()) take(next.assign(head).append(tail.substr(1)));
+    if (tail.size() > 1) {
+      next.assign(head).append(tail);
+      std::swap(next[at], next[at + 1]);
+      take(next);
+    }
+    for (char letter = 'a'; letter <= 'z'; ++letter) {
+      take((next.assign(head) += letter).append(tail));
+      if (!tail.empty()) take((next.assign(head) += letter).append(tail.substr(1)));
+    }
+  }
+}
 
 }  // namespace reflex::text

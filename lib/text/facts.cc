@@ -195,6 +195,8 @@ void FindQuoted(std::string_view text, Facts& facts) {
     if (!strip("```", "```")) strip("`", "`");
     std::string code;
     std::ranges::copy_if(bytes, std::back_inserter(code), [](char c) { return !IsSpace(c); });
+    // The end of the sentence or statement that the code stands at.
+    while (!code.empty() && Contains(".;", code.back())) code.pop_back();
     facts.code.push_back(std::move(code));
   }
   SortUnique(facts.quotes);
@@ -239,6 +241,7 @@ struct QuantifierCue {
   std::uint32_t bit;
 };
 constexpr auto kQuantifiers = std::to_array<QuantifierCue>({{" at least ", kAtLeast},
+                                                            {" at least one ", kSome},
                                                             {" no fewer than ", kAtLeast},
                                                             {" no less than ", kAtLeast},
                                                             {" or more ", kAtLeast},

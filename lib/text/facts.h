@@ -33,6 +33,7 @@ enum Quantifier : std::uint32_t {
   kOnlyOne = 1 << 5,
   kMoreThan = 1 << 6,
   kLessThan = 1 << 7,
+  kSome = 1 << 8,  // At least one.
 };
 
 // What a text states that must agree before one answer can serve two texts. Names are canonical forms, sorted, without repetitions.

@@ -1,10 +1,13 @@
 #include "text/lexicon.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <string>
 #include <tuple>
 
 #include "text/chars.h"
+#include "text/edit.h"
 #include "text/list_lines.h"
 
 #define REFLEX_LEXICON(kind)                                  \
@@ -29,11 +32,19 @@ namespace {
 
 enum Relation : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
 constexpr std::size_t kPhraseWordsMax = 4;
+constexpr std::size_t kKnownLettersMin = 4;  // Of each word in the list.
 
 // The known word whose line begins there.
 std::string_view KnownAt(std::uint32_t position) {
   const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
   return bytes.substr(position, bytes.find('\n', position) - position);
+}
+
+// "plann" of "planned": the last letter twice, after one vowel.
+bool EndsDoubled(std::string_view base) {
+  const std::size_t n = base.size();
+  const auto vowel = [&](std::size_t at) { return Contains("aeiou", base[at]); };
+  return n >= 5 && base[n - 1] == base[n - 2] && Contains("bdglmnprt", base[n - 1]) && vowel(n - 3) && !vowel(n - 4);
 }
 
 }  // namespace
@@ -226,7 +237,70 @@ bool Lexicon::KnownOrListed(std::string_view word) const {
   return (entry && (entry->flags != 0 || entry->canonical != entry->word)) || Known(word);
 }
 
-bool Lexicon::Known(std::string_view word) const { return known_.Find(word, KnownAt) != Index::kNone; }
+bool Lexicon::InKnownList(std::string_view word) const { return known_.Find(word, KnownAt) != Index::kNone; }
+
+bool Lexicon::Known(std::string_view word) const { return InKnownList(word) || IsFormOfKnown(word) || IsCompound(word); }
+
+// Regular endings and prefixes; what is left must be in the list.
+bool Lexicon::IsFormOfKnown(std::string_view word) const {
+  struct Ending {
+    std::string_view cut, put, after;  // `after`: the last letter of what is left, if only one will do.
+  };
+  constexpr auto kEndings = std::to_array<Ending>({{"s", "", ""},
+                                                   {"es", "", ""},
+                                                   {"ies", "y", ""},
+                                                   {"d", "", "e"},
+                                                   {"ed", "", ""},
+                                                   {"ied", "y", ""},
+                                                   {"ing", "", ""},
+                                                   {"ing", "e", ""},
+                                                   {"er", "", ""},
+                                                   {"r", "", "e"},
+                                                   {"ers", "", ""},
+                                                   {"rs", "", "e"},
+                                                   {"ly", "", ""},
+                                                   {"ness", "", ""},
+                                                   {"less", "", ""},
+                                                   {"able", "", ""}});
+  constexpr auto kPrefixes = std::to_array<std::string_view>({"un", "non", "pre", "sub", "multi", "over", "under"});
+  std::string base;
+  for (const auto& [cut, put, after] : kEndings) {
+    if (!word.ends_with(cut) || word.size() < cut.size() + kKnownLettersMin) continue;
+    base.assign(word.substr(0, word.size() - cut.size()));
+    if ((!after.empty() && !base.ends_with(after)) || (cut == "s" && base.ends_with('s'))) continue;
+    base.append(put);
+    if (InKnownList(base)) return true;
+    if (put.empty() && EndsDoubled(base)) {
+      base.pop_back();
+      // "custommer" is no form of "custom".
+      if (InKnownList(base) && !InKnownList(base + std::string(cut))) return true;
+    }
+  }
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
+    return word.starts_with(prefix) && word.size() > prefix.size() + kKnownLettersMin && InKnownList(word.substr(prefix.size()));
+  });
+}
+
+bool Lexicon::IsCompound(std::string_view word) const {
+  // Short words that compounds often begin or end with; others of three letters make a compound of many a mistyped word.
+  constexpr auto kShortFirst =
+      std::to_array<std::string_view>({"end", "key", "web", "out", "off", "log", "net", "sun", "day", "air",
+                                       "eye", "ear", "sea", "bed", "car", "dog", "cat", "ice", "low", "mid"});
+  constexpr auto kShortLast =
+      std::to_array<std::string_view>({"box", "map", "set", "day", "way", "man", "men", "log", "out", "off"});
+  const auto is_one_of = [](const auto& list, std::string_view part) { return std::ranges::find(list, part) != list.end(); };
+  bool found = false;
+  for (std::size_t at = 3; at + 3 <= word.size() && !found; ++at) {
+    const std::string_view first = word.substr(0, at), last = word.substr(at);
+    if (!(first.size() == 3 ? is_one_of(kShortFirst, first) : InKnownList(first))) continue;
+    found = last.size() == 3 ? first.size() > 3 && is_one_of(kShortLast, last) : InKnownList(last) || IsFormOfKnown(last);
+  }
+  if (!found) return false;
+  // "dolllars" is "dollars" mistyped, not a doll and Lars.
+  bool mistyped = false;
+  ForEachNeighbour(word, [&](const std::string& next) { mistyped = mistyped || InKnownList(next) || IsFormOfKnown(next); });
+  return !mistyped;
+}
 
 std::string_view Stem(std::string_view canonical) {
   if (canonical.size() <= 4) return canonical;

@@ -50,7 +50,8 @@ class Lexicon {
   const LexiconEntry* Find(std::string_view word) const;
   // The relations of a stem (see Stem); empty spans when it has none.
   Kin FindKin(std::string_view stem) const;
-  // Whether the word, lower case and at least four letters, is an English word that spelling repair must leave alone.
+  // Whether the word, lower case and at least four letters, is an English word that spelling repair must leave alone: in the list,
+  // a regular form of one in the list ("permissions"), or two of them written as one ("codebase").
   bool Known(std::string_view word) const;
   // Whether the word, lower case, is English or stands in a list as more than a rare word: no typing error.
   bool KnownOrListed(std::string_view word) const;
@@ -76,6 +77,10 @@ class Lexicon {
     void Grow(std::size_t count, const KeyOf& key_of);
     std::vector<std::uint32_t> slots_;
   };
+  bool InKnownList(std::string_view word) const;
+  bool IsFormOfKnown(std::string_view word) const;
+  bool IsCompound(std::string_view word) const;
+
   struct KinRow {
     std::string_view stem;
     std::uint32_t begin[3] = {};  // Into groups_, by relation.

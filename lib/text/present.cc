@@ -18,20 +18,18 @@ constexpr CueSet kAlways(std::to_array<std::string_view>({" right now ",        
                                                           " what i just said ",    " what did i just ",
                                                           " you just said ",       " earlier in this conversation ",
                                                           " what time is it ",     " what day is it ",
-                                                          " what is the time ",    " what s the time ",
-                                                          " what is the date ",    " what s the date ",
                                                           " what year is it ",     " latest news ",
                                                           " breaking news ",       " latest version ",
                                                           " newest version ",      " latest release of ",
                                                           " latest stable ",       " current version of ",
-                                                          " most recent version ", " current weather ",
-                                                          " weather forecast ",    " weather today ",
-                                                          " weather tomorrow ",    " current price ",
-                                                          " exchange rate ",       " stock price of ",
-                                                          " share price of ",      " price of bitcoin ",
-                                                          " price of gold ",       " price of oil ",
-                                                          " current events ",      " currently the ",
-                                                          " who is the current ",  " who s the current "}));
+                                                          " most recent version ", " weather forecast ",
+                                                          " weather today ",       " weather tomorrow ",
+                                                          " current price ",       " exchange rate ",
+                                                          " stock price of ",      " share price of ",
+                                                          " price of bitcoin ",    " price of gold ",
+                                                          " price of oil ",        " current events ",
+                                                          " currently the ",       " who is the current ",
+                                                          " who s the current "}));
 
 // The moment, where the text is not about a program that works with dates.
 constexpr CueSet kDays(std::to_array<std::string_view>({" today ",
@@ -56,6 +54,7 @@ constexpr CueSet kDays(std::to_array<std::string_view>({" today ",
                                                         " latest model ",
                                                         " latest iphone ",
                                                         " upcoming ",
+                                                        " current weather ",
                                                         " what s the weather ",
                                                         " what is the weather ",
                                                         " how s the weather ",
@@ -89,6 +88,19 @@ bool HasCurrentOf(std::string_view tokens) {
   return false;
 }
 
+// "What is the time" by itself or of a place; "what is the time complexity" and "what is the date of Easter" are other questions.
+bool AsksForClock(std::string_view tokens) {
+  constexpr auto kCues =
+      std::to_array<std::string_view>({" what is the time ", " what s the time ", " what is the date ", " what s the date "});
+  constexpr auto kNext = std::to_array<std::string_view>({"", "in", "at", "there", "here", "please", "and", "right", "like"});
+  return std::ranges::any_of(kCues, [&](std::string_view cue) {
+    const std::size_t at = tokens.find(cue);
+    if (at == std::string_view::npos) return false;
+    const std::string_view rest = tokens.substr(at + cue.size());
+    return std::ranges::find(kNext, rest.substr(0, rest.find(' '))) != kNext.end();
+  });
+}
+
 // "now" as the last word, or before "in"; "by now" and "from now" tell a length of time, "know now" is somebody's knowledge.
 bool EndsWithNow(std::string_view tokens) {
   if (!tokens.ends_with(" now ")) return false;
@@ -100,7 +112,7 @@ bool EndsWithNow(std::string_view tokens) {
 
 bool AsksForPresent(std::string_view text) {
   const std::string tokens = TokenText(text);
-  if (kAlways.FindAny(tokens)) return true;
+  if (kAlways.FindAny(tokens) || AsksForClock(tokens)) return true;
   if (kWork.FindAny(tokens)) return false;
   return kDays.FindAny(tokens) || tokens.ends_with(" at the moment ") || HasCurrentOf(tokens) || EndsWithNow(tokens);
 }

@@ -1,7 +1,9 @@
 #include "text/respell.h"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "text/chars.h"
@@ -17,7 +19,13 @@ constexpr std::size_t kLettersMin = 4;
 // code.
 template <class Take>
 void ForEachPlainWord(std::string_view text, const Take& take) {
-  const auto part = [&](std::size_t at) { return at < text.size() && (IsAlnum(text[at]) || Contains("_./\\@#:'-", text[at])); };
+  const auto part = [&](std::size_t at) {
+    if (at >= text.size()) return false;
+    // "single-threaded" is two words; "--amend" and "x-1" are none.
+    if (text[at] == '-') return at == 0 || at + 1 >= text.size() || !IsAlpha(text[at - 1]) || !IsAlpha(text[at + 1]);
+    return IsAlnum(text[at]) || Contains("_./\\@#:'", text[at]);
+  };
+  bool before = false;  // Of the first of words that hyphens join: it holds for all of them.
   for (std::size_t at = 0; at < text.size();) {
     if (!IsAlpha(text[at])) {
       ++at;
@@ -25,10 +33,41 @@ void ForEachPlainWord(std::string_view text, const Take& take) {
     }
     const std::size_t begin = at;
     while (at < text.size() && IsAlpha(text[at])) ++at;
-    const bool before = begin > 0 && part(begin - 1);
+    if (begin < 2 || text[begin - 1] != '-' || !IsAlpha(text[begin - 2])) before = begin > 0 && part(begin - 1);
     const bool after = part(at) && (IsAlnum(text[at]) || (at + 1 < text.size() && IsAlnum(text[at + 1])));
     if (at - begin >= kLettersMin && !before && !after) take(begin, text.substr(begin, at - begin));
   }
+}
+
+// The known word that both unknown ones are one edit away from, if there is exactly one; else empty. The same in either order.
+std::string CommonOrigin(std::string_view a, std::string_view b) {
+  std::string origin;
+  bool several = false;
+  ForEachNeighbour(a, [&](const std::string& word) {
+    if (several || word == origin || word.front() != b.front() || !OneEditApart(word, b) || !Lexicon::Get().KnownOrListed(word))
+      return;
+    several = !origin.empty();
+    origin = word;
+  });
+  return several ? std::string() : origin;
+}
+
+// Whether two unknown words may be two spellings of one: long enough, and not both written like names.
+bool MayBeOne(std::string_view a, std::string_view b, bool both_capital) {
+  constexpr std::size_t kSharedLettersMin = 5;
+  return !both_capital && a.front() == b.front() && std::min(a.size(), b.size()) >= kSharedLettersMin &&
+         std::max(a.size(), b.size()) - std::min(a.size(), b.size()) <= 2;
+}
+
+// Whether two unknown words differ as no two words do but by mistyping: a letter doubled or two swapped, in a very long word also a
+// letter left out. Another letter may be another thing ("sulfate", "sulfite").
+bool DifferByMistyping(std::string_view a, std::string_view b) {
+  constexpr std::size_t kMistypedLettersMin = 7, kLeftOutLettersMin = 9;
+  if (a.size() > b.size()) std::swap(a, b);
+  if (a.size() < kMistypedLettersMin || !OneEditApart(a, b)) return false;
+  const auto at = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+  if (a.size() < b.size()) return b[at] == b[at - 1] || b.size() >= kLeftOutLettersMin;
+  return at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at];
 }
 
 }  // namespace
@@ -41,6 +80,30 @@ std::vector<PlainWord> FindUnknown(std::string_view lower) {
   });
   return unknown;
 }
+
+namespace {
+
+bool IsCapital(const Reading& text, const PlainWord& word) { return word.begin > 0 && IsUpper(text.prepared[word.begin]); }
+
+// What a word of `text` that `other` lacks is meant for: one of `there`, the known words that only `other` has, or what an unknown
+// one of `other` is meant for as well. Empty when that cannot be told.
+std::string RightSpelling(const Reading& text, const PlainWord& place, const std::vector<std::string_view>& there,
+                          const Reading& other) {
+  const std::string_view word = std::string_view(text.lower).substr(place.begin, place.size);
+  for (const std::string_view right : there) {
+    if (right.front() == word.front() && OneEditApart(word, right)) return std::string(right);
+  }
+  for (const PlainWord& peer : other.unknown) {
+    const std::string_view mistyped = std::string_view(other.lower).substr(peer.begin, peer.size);
+    if (text.lower.contains(mistyped) || !MayBeOne(word, mistyped, IsCapital(text, place) && IsCapital(other, peer))) continue;
+    if (std::string origin = CommonOrigin(word, mistyped); !origin.empty()) return origin;
+    // Both texts are mended: one of the spellings is taken for both.
+    if (mistyped < word && DifferByMistyping(word, mistyped)) return std::string(mistyped);
+  }
+  return {};
+}
+
+}  // namespace
 
 std::optional<std::string> Respell(const Reading& text, const Reading& other) {
   // Only words that the other text lacks; those it may be about are looked for when there are any.
@@ -57,11 +120,10 @@ std::optional<std::string> Respell(const Reading& text, const Reading& other) {
   bool changed = false;
   for (std::size_t i = left.size(); i-- > 0;) {  // From the end, so that places stay.
     const std::string_view word = std::string_view(text.lower).substr(left[i].begin, left[i].size);
-    const auto found = std::ranges::find_if(
-        there, [&](std::string_view right) { return right.front() == word.front() && OneEditApart(word, right); });
-    if (found == there.end()) continue;
+    const std::string right = RightSpelling(text, left[i], there, other);
+    if (right.empty()) continue;
     // The first letter is the same, and with it its case.
-    mended.replace(left[i].begin + 1, word.size() - 1, found->substr(1));
+    mended.replace(left[i].begin + 1, word.size() - 1, right.substr(1));
     changed = true;
   }
   if (!changed) return std::nullopt;

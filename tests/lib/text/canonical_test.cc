@@ -33,7 +33,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Pair{"WHAT IS A RED-BLACK TREE", "what is a red-black tree"},
                     Pair{"How do I use GitHub Actions with PostgreSQL here?", "how do i use github actions with postgresql here?"},
                     Pair{"Explain\xc2\xa0recursion", "Explain recursion"}, Pair{"Explain recursion\n\nThanks", "Explain recursion"},
-                    Pair{"I was wondering, how do I exit vim?", "How do I exit vim?"}));
+                    Pair{"I was wondering, how do I exit vim?", "How do I exit vim?"},
+                    Pair{"We have to get this done by tomorrow. How do I exit vim?", "How do I exit vim?"},
+                    Pair{"How do I exit vim? I need it before the meeting.", "How do I exit vim?"},
+                    Pair{"How do I exit vim? Thakns in advnace.", "How do I exit vim?"},
+                    Pair{"Now in Python please", "and the same in python"}, Pair{"In JS, please.", "Now do it in JavaScript"},
+                    Pair{"Quick question: translate \"not found\" to Spanish. Thank you!", "Translate \"not found\" to Spanish"},
+                    Pair{"Why does it stop?\nwhile (i) {\n  i++;\n}. Thanks!", "Why does it stop?\nwhile (i) {\n  i++;\n}"}));
 
 class DifferentQuestions : public testing::TestWithParam<Pair> {};
 TEST_P(DifferentQuestions, KeepDifferentCanonicalTexts) { EXPECT_NE(CanonicalText(GetParam().a), CanonicalText(GetParam().b)); }
@@ -59,7 +65,15 @@ INSTANTIATE_TEST_SUITE_P(
                     Pair{"regex for a dot .", "regex for a dot ,"}, Pair{"What is C?", "What is c?"},
                     Pair{"Sort in descending order", "Sort in ascending order"}, Pair{"what is v1.10", "what is v1.1"},
                     Pair{"What is the plot of Cheers", "What is the plot of"},
-                    Pair{"Who wrote it, she or he?", "Who wrote it, she?"}, Pair{"-5 + 3", "5 + 3"}, Pair{"n!", "n"}));
+                    Pair{"Who wrote it, she or he?", "Who wrote it, she?"}, Pair{"-5 + 3", "5 + 3"}, Pair{"n!", "n"},
+                    Pair{"Now in Python please", "Now in Ruby please"}, Pair{"In Python", "Is it the same in Python?"},
+                    Pair{"The same in Python", "The same but not in Python"}, Pair{"Now in Python", "Now in Python 2 style"},
+                    // What is to be done with a text, or what an answer must keep to, is no small talk.
+                    Pair{"I need to fix this. The cat sat in the mat.", "The cat sat in the mat."},
+                    Pair{"I need to understand this. The cat sat on the mat.", "The cat sat on the mat."},
+                    Pair{"What helps against a cold? I need it without alcohol.", "What helps against a cold?"},
+                    Pair{"Plan my run. I want it by 5.", "Plan my run."},
+                    Pair{"I want to get rid of it: how do I clean moss?", "How do I clean moss?"}));
 
 TEST(Canonical, KeepsBytesThatAreNoUtf8) {
   const std::string text = "Caf\xe9  IS Open?";

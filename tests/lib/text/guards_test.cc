@@ -52,6 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
         Veto{"entity", "Who founded the town of Springvale?", "Who founded the town of Harrowgate?"},
         Veto{"quantifier", "Passwords of at least 8 letters", "Passwords of at most 8 letters"},
         Veto{"quantifier", "Remove the first element", "Remove the last element"},
+        Veto{"quantifier", "Check whether all values are positive", "Is at least one value positive?"},
         Veto{"identifier", "What does getUser return?", "What does setUser return?"},
         Veto{"identifier", "Explain the XSS attack", "Explain the CSRF attack"},
         Veto{"quotation", "Translate \"good day\" to French", "Translate \"good night\" to French"},
@@ -95,6 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Guards, NoVeto,
                                          Allowed{"Explain Big O notation", "Explain Big-O notation"}, Allowed{"", ""},
                                          Allowed{"Rewrite this Perl script in Rust", "I have Perl code, give me the Rust version"},
                                          Allowed{"Sort from low to high", "Sort from smallest to largest"},
+                                         Allowed{"What does it return? `SELECT 1;`", "What does it return? `SELECT 1`"},
                                          Allowed{"Explain recursion", "Explain recursion"}));
 
 TEST(Guards, HaveTheNamesOfTheList) {

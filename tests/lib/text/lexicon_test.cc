@@ -52,6 +52,13 @@ TEST(Lexicon, RelatesStems) {
 TEST(Lexicon, KnowsEnglishWordsForSpelling) {
   const Lexicon& lexicon = Lexicon::Get();
   for (const char* word : {"channel", "water", "zones", "abandon"}) EXPECT_TRUE(lexicon.Known(word)) << word;
+  // Regular forms and words written as one.
+  for (const char* word :
+       {"permissions", "planned", "headers", "bravely", "unpaid", "codebase", "endpoints", "downtime", "sandbox"})
+    EXPECT_TRUE(lexicon.Known(word)) << word;
+  for (const char* word :
+       {"permissioons", "headder", "dolllars", "slowwer", "acess", "sould", "custommer", "reease", "codebsae", "coontainer"})
+    EXPECT_FALSE(lexicon.Known(word)) << word;
   for (const char* word : {"chanel0", "watre", "", "zzzzzz", "a"}) EXPECT_FALSE(lexicon.Known(word)) << word;
 }
 

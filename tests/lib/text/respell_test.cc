@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+
 namespace reflex::text {
 namespace {
 
@@ -12,6 +15,33 @@ TEST(Respell, MendsWhatTheOtherTextSpells) {
   EXPECT_EQ(Mend("How do I clean a restuarant kichen", "How do I clean a restaurant kitchen?"),
             "How do I clean a restaurant kitchen");
   EXPECT_EQ(Mend("Headder of a letter", "header of a letter"), "Header of a letter");
+}
+
+// Both texts mended, each by the other.
+std::pair<std::string, std::string> MendBoth(std::string_view a, std::string_view b) {
+  return {Mend(a, b).value_or(std::string(a)), Mend(b, a).value_or(std::string(b))};
+}
+
+TEST(Respell, TakesTwoSpellingsForTheOneWordThatBothAreMeantFor) {
+  for (const auto& [a, b] : {std::pair("remove a global pakcage", "remove a global packaage"),
+                             std::pair("Deploy a coontainer to the cloud", "Deploy a conntainer to the cloud"),
+                             std::pair("is it single-threaaded or not", "is it single-threaed or not"),
+                             // No list has these.
+                             std::pair("reduce my lexicographhic order", "reduce my lexicographic order"),
+                             std::pair("the debonuce function", "the debounce function")}) {
+    const auto [mended_a, mended_b] = MendBoth(a, b);
+    EXPECT_EQ(mended_a, mended_b);
+  }
+}
+
+TEST(Respell, DoesNotTakeTwoUnknownThingsForOne) {
+  for (const auto& [a, b] : {std::pair("uses of natrium benzoxate", "uses of natrium benzoxite"),  // Another letter.
+                             std::pair("a letter to Mr Torvalsen", "a letter to Mr Torvaldsen"),   // Names.
+                             std::pair("the town of Quillby", "the town of Quilby"), std::pair("what is zorb", "what is zrob"),
+                             std::pair("run --no-verfy here", "run --no-verify here")}) {
+    const auto [mended_a, mended_b] = MendBoth(a, b);
+    EXPECT_NE(mended_a, mended_b);
+  }
 }
 
 TEST(Respell, LeavesWordsAndNamesAlone) {
