@@ -63,9 +63,8 @@ bool Writer::Commit(std::vector<Change>& changes) {
     if (!sent) return false;
     replies = std::move(*sent);
   }
-  Follow(changes, replies, reply_of);
-  changes.clear();
-  return true;
+  changes = Follow(changes, replies, reply_of);
+  return changes.empty();
 }
 
 void Writer::AddTo(Batch& batch, const Change& change, const Purges& purges) {
@@ -91,9 +90,9 @@ void Writer::AddTo(Batch& batch, const Change& change, const Purges& purges) {
 }
 
 // The second round trip: members that are none any more leave their scope, the number of entries moves, and leases are given back
-// now that whoever takes them next finds what was stored.
-void Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>& replies,
-                    const std::vector<std::size_t>& reply_of) {
+// now that whoever takes them next finds what was stored. What is returned is still to do: leases, when that round trip fails.
+std::vector<Change> Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>& replies,
+                                   const std::vector<std::size_t>& reply_of) {
   const std::uint64_t cleared = parts_.purges.Look()->cleared;
   std::vector<std::pair<Digest, Digest>> gone;
   std::int64_t more = 0;
@@ -135,8 +134,13 @@ void Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>
     parts_.entries.store(followed->back().integer, std::memory_order_relaxed);
     parts_.commits.Add();
   }
-  parts_.queue.Done(changes);
+  std::vector<Change> done, left;
+  for (const Change& change : changes) {
+    (followed || change.kind != Change::Kind::kGiveBack ? done : left).push_back(change);
+  }
+  parts_.queue.Done(done);
   for (const auto& [scope, key] : gone) parts_.TellRemoved(scope, key);
+  return left;
 }
 
 }  // namespace reflex::redis
