@@ -55,6 +55,7 @@ class RedisStore final : public EntryStore, public CallLeases {
   Result<EntryPtr> FindHeadByLabel(std::uint64_t label) override;
   Result<void> PutVector(const Digest& key, std::string bytes) override;
   Result<std::string> FindVector(const Digest& key) override;
+  Result<std::vector<std::string>> FindVectors(std::span<const Digest> keys) override;
   bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) override;
   Result<void> VisitScopes(const VisitMember& visit) override;
   void SetOnRemoved(OnRemoved on_removed) override;
