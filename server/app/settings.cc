@@ -838,7 +838,8 @@ constexpr Setting kTable[] = {
     {.key = "flights.lease_life",
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.gateway.lease_life; },
-     .help = "With store.url: for how long others wait at all for a gateway that asks; what is left of it when that gateway is gone.",
+     .help =
+         "With store.url: for how long others wait at all for a gateway that asks; what is left of it when that gateway is gone.",
      .min = 100,
      .max = 3'600'000},
 

@@ -13,8 +13,8 @@ namespace reflex::gateway {
 
 // A flight's right to ask the provider, where gateways share a store: one of them asks, the others wait a little for its answer.
 //
-// Operation: WaitForTurn once, before the call. The lease it may take is given back by GiveBack or the destructor, behind the answer
-// if that was stored before. The store's trouble, a full pool and too many who wait cost a second call, never a wait.
+// Operation: WaitForTurn once, before the call. The lease it may take is given back by GiveBack or the destructor, behind the
+// answer if that was stored before. The store's trouble, a full pool and too many who wait cost a second call, never a wait.
 // Concurrency: on the flight's thread; the store is asked on the worker pool.
 // Limitations: a wait ends up to one look late: 50 ms and the store's own time limit.
 class FlightLease {

@@ -11,7 +11,9 @@ constexpr std::uint64_t kPlaceBytes = 256;
 
 }  // namespace
 
-std::uint64_t Change::Bytes() const { return kPlaceBytes + vector.size() + token.size() + (entry != nullptr ? entry->MemoryBytes() : 0); }
+std::uint64_t Change::Bytes() const {
+  return kPlaceBytes + vector.size() + token.size() + (entry != nullptr ? entry->MemoryBytes() : 0);
+}
 
 Result<void> WriteQueue::Add(Change change) {
   const base::MutexLock lock(mutex_);
@@ -22,7 +24,8 @@ Result<void> WriteQueue::Add(Change change) {
   change.order = ++added_;
   change.queued = std::chrono::steady_clock::now();
   bytes_ += size;
-  if (change.kind == Change::Kind::kPut || change.kind == Change::Kind::kErase) seen_[change.key] = {{change.entry, change.stamp}, change.order};
+  if (change.kind == Change::Kind::kPut || change.kind == Change::Kind::kErase)
+    seen_[change.key] = {{change.entry, change.stamp}, change.order};
   waiting_.push_back(std::move(change));
   changed_.NotifyAll();
   return {};
