@@ -2,7 +2,8 @@
 // [VECTOR_BYTES]
 //
 // The entries are shaped like stored chat answers; their keys are digests of their numbers, so no request will hit them. With
-// VECTOR_BYTES each has that many bytes of a vector, of no known embedder, and a scope that it shares with some others.
+// VECTOR_BYTES they have questions, lie in scopes of 1,000, and have so many bytes kept as their vector (832 is what 384 numbers
+// take).
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -26,6 +27,14 @@ using reflex::Entry;
 using reflex::ErrorCode;
 
 constexpr std::int64_t kLifeMs = 365LL * 24 * 3600 * 1000;
+constexpr std::uint64_t kScopeEntries = 1'000;
+
+constexpr std::chrono::milliseconds kFlushLimit{60'000};
+
+struct Shape {
+  std::size_t reply_bytes = 0;
+  std::size_t vector_bytes = 0;
+};
 
 // Different text in every entry, so that no layer gains from equal pages.
 std::string Answer(std::uint64_t number, std::size_t bytes) {
@@ -40,32 +49,19 @@ std::string Answer(std::uint64_t number, std::size_t bytes) {
   return text;
 }
 
-struct Sizes {
-  std::uint64_t entries = 0;
-  std::size_t bytes = 0, vector_bytes = 0;
-};
-
-constexpr std::uint64_t kScopes = 1000;
-
-reflex::EntryPtr MakeEntry(std::uint64_t number, const Sizes& sizes, std::int64_t now_ms) {
+reflex::EntryPtr MakeEntry(std::uint64_t number, const Shape& shape, std::int64_t now_ms) {
   auto entry = std::make_shared<Entry>();
   entry->key = reflex::base::HashBytes("fill " + std::to_string(number));
   entry->created_ms = now_ms;
   entry->expires_ms = now_ms + kLifeMs;
   entry->usage = {.input_tokens = 120, .output_tokens = 300};
   entry->model = "gpt-4o-mini";
-  entry->reply = Answer(number, sizes.bytes);
-  if (sizes.vector_bytes > 0) {
-    entry->scope = reflex::base::HashBytes("scope " + std::to_string(number % kScopes));
-    entry->canonical = reflex::base::HashBytes("canonical " + std::to_string(number));
-  }
+  entry->reply = Answer(number, shape.reply_bytes);
+  if (shape.vector_bytes == 0) return entry;
+  entry->question = "How does a write-ahead log keep store number " + std::to_string(number) + " consistent?";
+  entry->scope = reflex::base::HashBytes("scope " + std::to_string(number / kScopeEntries));
+  entry->canonical = reflex::base::HashBytes(entry->question);
   return entry;
-}
-
-std::string VectorOf(std::uint64_t number, std::size_t bytes) {
-  std::string vector(bytes, '\0');
-  for (char& byte : vector) byte = static_cast<char>((number = number * 6364136223846793005ULL + 1442695040888963407ULL) >> 56);
-  return vector;
 }
 
 int Fail(std::string_view what, const reflex::Error& error) {
@@ -73,23 +69,21 @@ int Fail(std::string_view what, const reflex::Error& error) {
   return 1;
 }
 
-constexpr std::chrono::milliseconds kFlushLimit{60'000};
-
-// Calls `put`; while the queue is full, waits for the writer once, then it has to fit.
-template <class Put>
-reflex::Result<void> Queue(reflex::EntryStore& store, const Put& put) {
-  auto result = put();
-  if (result || result.error().code != ErrorCode::kFull) return result;
-  REFLEX_CHECK(store.Flush(kFlushLimit));
-  return put();
+// Does it, once more after a commit where the queue is full: then it has to fit.
+template <class Change>
+reflex::Result<void> WithRoom(reflex::EntryStore& store, const Change& change) {
+  auto done = change();
+  if (done || done.error().code != ErrorCode::kFull) return done;
+  if (auto flushed = store.Flush(kFlushLimit); !flushed) return flushed;
+  return change();
 }
 
-int Fill(reflex::EntryStore& store, const reflex::Clock& clock, const Sizes& sizes) {
-  for (std::uint64_t number = 0; number < sizes.entries; ++number) {
-    const reflex::EntryPtr entry = MakeEntry(number, sizes, clock.WallMs());
-    auto put = Queue(store, [&] { return store.Put(entry); });
-    if (put && sizes.vector_bytes > 0) {
-      put = Queue(store, [&] { return store.PutVector(entry->key, VectorOf(number, sizes.vector_bytes)); });
+int Fill(reflex::EntryStore& store, const reflex::Clock& clock, std::uint64_t entries, const Shape& shape) {
+  for (std::uint64_t number = 0; number < entries; ++number) {
+    const reflex::EntryPtr entry = MakeEntry(number, shape, clock.WallMs());
+    auto put = WithRoom(store, [&] { return store.Put(entry); });
+    if (put && shape.vector_bytes > 0) {
+      put = WithRoom(store, [&] { return store.PutVector(entry->key, Answer(~number, shape.vector_bytes)); });
     }
     if (!put) return Fail("entry " + std::to_string(number), put.error());
     if (number % 100'000 == 0) std::fprintf(stderr, "%llu entries\n", static_cast<unsigned long long>(number));
@@ -98,7 +92,7 @@ int Fill(reflex::EntryStore& store, const reflex::Clock& clock, const Sizes& siz
   const reflex::StoreStats stats = store.Stats();
   std::printf("%llu entries, file %.2f GB\n", static_cast<unsigned long long>(stats.entries),
               static_cast<double>(stats.file_bytes) / 1e9);
-  return stats.entries == sizes.entries ? 0 : 1;
+  return stats.entries == entries ? 0 : 1;
 }
 
 }  // namespace
@@ -114,8 +108,7 @@ int main(int argc, char** argv) {
   options.path = argv[1];
   auto store = reflex::store::LmdbStore::Open(options, clock, logger);
   if (!store) return Fail(argv[1], store.error());
-  const Sizes sizes{.entries = std::strtoull(argv[2], nullptr, 10),
-                    .bytes = std::strtoull(argv[3], nullptr, 10),
+  const Shape shape{.reply_bytes = std::strtoull(argv[3], nullptr, 10),
                     .vector_bytes = argc == 5 ? std::strtoull(argv[4], nullptr, 10) : 0};
-  return Fill(**store, clock, sizes);
+  return Fill(**store, clock, std::strtoull(argv[2], nullptr, 10), shape);
 }

@@ -213,7 +213,9 @@ def part_conformance():
     need_program()
     return add(conformance("conformance", "build/release/reflex"),
                conformance("conformance-all-tiers", "build/release/reflex", TIER="all"),
-               conformance("conformance-openai-4", "build/release/reflex", OPENAI="4.104.0"))
+               conformance("conformance-openai-4", "build/release/reflex", OPENAI="4.104.0"),
+               conformance("conformance-2-gateways", "build/release/reflex", TIER="all", GATEWAYS="2"),
+               conformance("conformance-4-gateways", "build/release/reflex", GATEWAYS="4"))
 
 
 def part_fuzz():

@@ -127,6 +127,9 @@ class EntryStore {
   virtual Result<void> PutVector(const Digest& key, std::string bytes) = 0;
   /// The bytes, or an empty string. Returns: kIo, kUnavailable.
   virtual Result<std::string> FindVector(const Digest& key) = 0;
+  /// As FindVector for each key, in order, in one round trip where the store is remote; at most kKeysMax keys. Returns also:
+  /// kTimeout, kInvalidArgument (too many keys).
+  virtual Result<std::vector<std::string>> FindVectors(std::span<const Digest> keys);
   /// Hands the bytes kept under a label to `read` without copying them; false when there are none.
   virtual bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) = 0;
 

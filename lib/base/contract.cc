@@ -77,6 +77,16 @@ Result<std::vector<EntryPtr>> EntryStore::FindHeads(std::span<const Digest> keys
   return OneByOne(keys, [this](const Digest& key) { return FindHead(key); });
 }
 
+Result<std::vector<std::string>> EntryStore::FindVectors(std::span<const Digest> keys) {
+  REFLEX_CHECK(CheckKeys(keys.size()));
+  std::vector<std::string> vectors;
+  for (const Digest& key : keys) {
+    REFLEX_TRY(std::string vector, FindVector(key));
+    vectors.push_back(std::move(vector));
+  }
+  return vectors;
+}
+
 void EntryStore::SetOnNotice(OnNotice) {}
 
 std::int64_t SystemClock::WallMs() const {

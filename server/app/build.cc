@@ -11,6 +11,7 @@
 #include "app/secrets.h"
 #include "app/snapshot_keeper.h"
 #include "app/version.h"
+#include "reflex/call_leases.h"
 #include "vector/local_index.h"
 #include "verify/audit.h"
 
@@ -218,6 +219,7 @@ Result<void> BuildGateway(Program& program) {
   parts.logger = program.logger.get();
   parts.request_log = program.request_log.get();
   parts.readiness = &program.readiness;
+  parts.leases = dynamic_cast<CallLeases*>(program.cache->store());  // Null: the store is this process's own.
   parts.semantic = program.semantic.get();
   parts.semantic_pool = program.lookups.get();
   AddSnapshotCalls(program, parts);

@@ -15,6 +15,7 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   void Show(std::size_t done);
+  bool terminal() const { return terminal_; }
   // The line, without what moves the cursor: "pairs [#####     ]  50 % 213 of 426, 0:03 left".
   static std::string Line(const std::string& what, std::size_t done, std::size_t total, std::chrono::milliseconds elapsed);
 

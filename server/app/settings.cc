@@ -824,6 +824,25 @@ constexpr Setting kTable[] = {
      .field = [](Settings& s) -> Field { return &s.shared_store.client.ca_file; },
      .help = "Certificates (PEM) that the shared store's is checked against. Empty: the system's."},
 
+    {.key = "flights.wait_plain",
+     .kind = Kind::kDuration,
+     .field = [](Settings& s) -> Field { return &s.gateway.wait_plain; },
+     .help = "With store.url: how long a plain request waits for the answer to an equal one that another gateway is asking, before "
+             "it asks itself. 0: not at all.",
+     .max = 600'000},
+    {.key = "flights.wait_stream",
+     .kind = Kind::kDuration,
+     .field = [](Settings& s) -> Field { return &s.gateway.wait_stream; },
+     .help = "The same for a streaming request, which would show its first words meanwhile.",
+     .max = 600'000},
+    {.key = "flights.lease_life",
+     .kind = Kind::kDuration,
+     .field = [](Settings& s) -> Field { return &s.gateway.lease_life; },
+     .help =
+         "With store.url: for how long others wait at all for a gateway that asks; what is left of it when that gateway is gone.",
+     .min = 100,
+     .max = 3'600'000},
+
     {.key = "workers.threads",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.worker_threads; },
@@ -879,6 +898,7 @@ constexpr SectionRow kSections[] = {
     {"idle", "What happens when nobody asks anything."},
     {"cloud", "How object stores and the machine's cloud are reached. Nothing is contacted unless a target or a stop needs it."},
     {"store", "A store that several Reflex share."},
+    {"flights", "One call for many, across processes."},
     {"workers", "Background threads."},
     {"log", "What is written about the program's work."},
 };

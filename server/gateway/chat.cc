@@ -1,5 +1,7 @@
 #include "gateway/chat.h"
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -70,10 +72,12 @@ class ChatHandler {
   bool Semantic() const { return context_.services.parts.semantic != nullptr && context_.policy.canonical; }
   http::Task<bool> ServeSimilar();
   http::Task<void> Ask(bool share);
+  http::Task<void> ServeOrAsk(EntryPtr usable);
   http::Task<void> AskAlone();
   EntryPtr StoredMeanwhile();
   std::shared_ptr<Flight> NewFlight(bool listed) const;
   upstream::Call NewCall() const;
+  std::int64_t WaitEnd() const;
   std::int64_t Now() const { return context_.services.parts.clock->SteadyNs(); }
 
   RequestContext& context_;
@@ -260,6 +264,10 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   flight->asked = asked_;
   flight->epoch = context_.services.parts.cache->epoch();
   flight->listed = listed;
+  flight->ages.max_age_s = context_.policy.max_age_s;
+  flight->ages.min_fresh_s = context_.policy.min_fresh_s;
+  flight->ages.max_stale_s = context_.policy.max_stale_s;
+  if (context_.services.parts.leases != nullptr) flight->wait_until_ns.store(WaitEnd(), std::memory_order_relaxed);
   return flight;
 }
 
@@ -275,11 +283,7 @@ http::Task<void> ChatHandler::Ask(bool share) {
   Flights::Found found{NewFlight(share), true, nullptr};
   if (share) {
     found = flights.JoinOrStart(found.flight, caller.reader(), [this] { return StoredMeanwhile(); });
-    // One that cannot be replayed is as good as none.
-    if (found.stored) {
-      if (!co_await SendHit(context_, std::move(found.stored), request_)) co_await Ask(false);
-      co_return;
-    }
+    if (found.stored) co_return co_await ServeOrAsk(std::move(found.stored));
   } else {
     found.flight->reply.Join(caller.reader());
   }
@@ -294,11 +298,28 @@ http::Task<void> ChatHandler::Ask(bool share) {
     context_.reason = reason::kJoined;
     context_.collapsed = true;
     context_.services.metrics.CountJoined();
+    if (context_.services.parts.leases != nullptr) found.flight->WaitAtMostUntil(WaitEnd());
   }
   const FlightCaller::Result result = co_await caller.Answer(std::move(found.flight));
   // The call may still be sending our bytes for others, even if our own client has left.
   while (!borrowed.returned) static_cast<void>(co_await borrowed.changed.Wait());
   if (result == FlightCaller::Result::kUnshared) co_await AskAlone();
+  if (result == FlightCaller::Result::kStored) {
+    context_.collapsed = false;  // A hit: nobody's call was shared.
+    co_await ServeOrAsk(Usable(caller.TakeStored()));
+  }
+}
+
+// An answer that came while a flight was sought or waited. One that cannot be replayed, or is too old for this caller alone, is as
+// good as none.
+http::Task<void> ChatHandler::ServeOrAsk(EntryPtr usable) {
+  if (usable == nullptr || !co_await SendHit(context_, std::move(usable), request_)) co_await Ask(false);
+}
+
+// Until when this caller waits for what another gateway is asking.
+std::int64_t ChatHandler::WaitEnd() const {
+  const GatewayOptions& options = context_.services.options;
+  return Now() + std::chrono::nanoseconds(request_.stream ? options.wait_stream : options.wait_plain).count();
 }
 
 // Since the look into the cache another flight may have stored the answer and gone.

@@ -9,6 +9,7 @@
 
 #include "gateway/errors.h"
 #include "gateway/flight_fold.h"
+#include "gateway/flight_lease.h"
 #include "gateway/metrics.h"
 #include "gateway/on_pool.h"
 #include "gateway/reply_head.h"
@@ -53,11 +54,12 @@ class DoneGrace final : public http::Deadline {
 class FlightCall {
  public:
   FlightCall(Flight& flight, const Services& services, upstream::Upstream& upstream)
-      : flight_(flight), services_(services), upstream_(upstream), room_(flight.home) {}
+      : flight_(flight), services_(services), upstream_(upstream), room_(flight.home), lease_(flight, services) {}
 
   http::Task<void> Run(BorrowedCall& borrowed);
 
  private:
+  http::Task<void> TakeReply(ReplyPtr reply, std::int64_t asked_ns);
   http::Task<Result<ReplyPtr>> Ask(BorrowedCall& borrowed, std::string_view body);
   http::Task<Result<ReplyPtr>> AskForEvents(BorrowedCall& borrowed);
   http::Task<void> TakeWhole(ReplyPtr reply);
@@ -80,6 +82,7 @@ class FlightCall {
   const Services& services_;
   upstream::Upstream& upstream_;
   http::Signal room_;  // A reader of a relay went on.
+  FlightLease lease_;  // Given back when the call is over, behind the answer.
   bool relay_ = false;
   bool usage_asked_ = false;
   std::string refusal_;  // The start of a reply that was read to see whether it is about stream_options.
@@ -87,7 +90,15 @@ class FlightCall {
 };
 
 http::Task<void> FlightCall::Run(BorrowedCall& borrowed) {
-  const std::int64_t started_ns = services_.parts.clock->SteadyNs();
+  EntryPtr stored = co_await lease_.WaitForTurn();
+  if (stored != nullptr) {
+    borrowed.returned = true;
+    borrowed.changed.Notify();
+    Unlist();
+    flight_.reply.Finish(FlightReply::End::kStored, std::move(stored));
+    co_return;
+  }
+  const std::int64_t asked_ns = services_.parts.clock->SteadyNs();
   usage_asked_ = flight_.request.include_usage;
   auto reply = flight_.request.stream ? co_await AskForEvents(borrowed) : co_await Ask(borrowed, borrowed.body);
   borrowed.returned = true;
@@ -96,17 +107,21 @@ http::Task<void> FlightCall::Run(BorrowedCall& borrowed) {
     Fail(reply.error());
     co_return;
   }
-  const bool events = flight_.request.stream && (*reply)->status() == 200 && IsEventStream((*reply)->headers());
-  SetHead(**reply, events);
-  head_->upstream_ns = services_.parts.clock->SteadyNs() - started_ns;
+  co_await TakeReply(std::move(*reply), asked_ns);
+}
+
+http::Task<void> FlightCall::TakeReply(ReplyPtr reply, std::int64_t asked_ns) {
+  const bool events = flight_.request.stream && reply->status() == 200 && IsEventStream(reply->headers());
+  SetHead(*reply, events);
+  head_->upstream_ns = services_.parts.clock->SteadyNs() - asked_ns;
   services_.metrics.ObserveStage(Stage::kUpstreamHead, head_->upstream_ns);
   services_.metrics.CountUpstreamStatus(head_->status);
   flight_.reply.SetHead(head_);
-  flight_.live = reply->get();
+  flight_.live = reply.get();
   if (events) {
-    co_await TakeEvents(std::move(*reply));
+    co_await TakeEvents(std::move(reply));
   } else {
-    co_await TakeWhole(std::move(*reply));
+    co_await TakeWhole(std::move(reply));
   }
 }
 
@@ -263,6 +278,7 @@ bool FlightCall::Outgrown() {
   if (relay_ || flight_.reply.bytes() <= services_.options.reply_bytes_max) return relay_;
   relay_ = true;
   services_.metrics.CountUnstorable();
+  lease_.GiveBack();  // Nobody gets this answer from the store.
   Unlist();
   flight_.reply.BecomeRelay(room_.Notifier());
   return true;

@@ -22,9 +22,10 @@ struct BorrowedCall {
   http::Signal changed;
 };
 
-// The call of a flight: sends it, feeds the reply to flight->reply, stores the answer if it may be, and takes the flight out of the
-// table before anybody sees its end. Runs on flight->home, spawned there by the request that started the flight; ends by itself,
-// also when cancelled. `services` and `upstream` outlive it; `borrowed` until it is returned.
+// The call of a flight: waits for its turn where gateways share a store (flight_lease.h), sends it, feeds the reply to
+// flight->reply, stores the answer if it may be, and takes the flight out of the table before anybody sees its end. Runs on
+// flight->home, spawned there by the request that started the flight; ends by itself, also when cancelled. `services` and
+// `upstream` outlive it; `borrowed` until it is returned.
 http::Task<void> RunFlightCall(std::shared_ptr<Flight> flight, const Services& services, upstream::Upstream& upstream,
                                BorrowedCall& borrowed);
 

@@ -82,6 +82,10 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
       co_await SendProblem(context_, flight.reply.problem());
       co_return Result::kOver;
     }
+    if (batch_.end == End::kStored) {
+      stored_ = flight.reply.answer();
+      co_return Result::kStored;
+    }
     if (!batch_.head) continue;
     const std::shared_ptr<const FlightHead> head = batch_.head;
     context_.upstream_ns = head->upstream_ns;

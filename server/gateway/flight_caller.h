@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "gateway/client_watch.h"
 #include "gateway/context.h"
@@ -10,6 +12,7 @@
 #include "gateway/flights.h"
 #include "http/io_thread.h"
 #include "http/task.h"
+#include "reflex/types.h"
 #include "wire/chat_request.h"
 
 namespace reflex::gateway {
@@ -27,9 +30,13 @@ class FlightCaller {
     // The reply outgrew sharing, and it comes in the other form or its start is gone already: nothing was sent, the request needs a
     // call of its own.
     kUnshared,
+    // Another gateway's answer came, stored(): nothing was sent, it is to be served as a hit.
+    kStored,
   };
   // Waits for the reply and sends it. Leaves the flight at the end; the last one to leave cancels the call.
   http::Task<Result> Answer(std::shared_ptr<Flight> flight);
+  // After kStored, once.
+  EntryPtr TakeStored() { return std::move(stored_); }
 
  private:
   http::Task<Result> Serve(Flight& flight);
@@ -48,6 +55,7 @@ class FlightCaller {
   FlightReply::ReaderPtr reader_;
   FlightReply::Batch batch_;
   std::string visible_;  // Events without their usage.
+  EntryPtr stored_;
   bool left_ = false;
 };
 

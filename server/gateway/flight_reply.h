@@ -56,6 +56,7 @@ class FlightReply {
     kDone,     // The provider ended it.
     kCut,      // It cannot be completed; an event stream holds an error event as its last piece.
     kProblem,  // There is no reply: problem() goes to every caller.
+    kStored,   // The provider was not asked: answer() is another gateway's, from the shared store.
   };
 
   struct Piece {
@@ -126,7 +127,7 @@ class FlightReply {
   std::uint64_t bytes() const EXCLUDES(mutex_);
   std::size_t readers() const EXCLUDES(mutex_);
 
-  // After kDone: the whole answer as it is stored, or would be; null where it could not be read as one.
+  // After kDone: the whole answer as it is stored, or would be; null where it could not be read as one. After kStored: never null.
   EntryPtr answer() const EXCLUDES(mutex_);
   std::string stream_error() const EXCLUDES(mutex_);
   // After kProblem.

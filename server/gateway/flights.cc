@@ -47,6 +47,12 @@ Flights::Found Flights::JoinOrStart(const std::shared_ptr<Flight>& mine, const F
   }
 }
 
+bool Flights::BeginWait() {
+  if (waiting_.fetch_add(1, std::memory_order_relaxed) < kWaitingMax) return true;
+  EndWait();
+  return false;
+}
+
 void Flights::Remove(const Flight& flight) {
   Shard& shard = ShardOf(flight.flight_key);
   std::shared_ptr<Flight> removed;  // Destroyed after the lock is gone.

@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "gateway/flight_reply.h"
+#include "gateway/policy.h"
 #include "gateway/semantic_lookup.h"
 #include "http/client.h"
 #include "http/io_thread.h"
@@ -38,8 +39,17 @@ struct Flight {
   SemanticQuestion asked;   // What the answer is filed under, beside its key; scope all zero: nothing else.
   std::uint64_t epoch = 0;  // The cache's, from before the call.
   bool listed = false;      // In the table of flights.
+  CachePolicy ages;         // How old a stored answer may be; nothing else of it is set.
 
   FlightReply reply;
+
+  // Until when the flight may wait for another gateway's answer, on Clock::SteadyNs; relaxed. A caller who joins may shorten it.
+  std::atomic<std::int64_t> wait_until_ns{0};
+  void WaitAtMostUntil(std::int64_t steady_ns) {
+    std::int64_t until = wait_until_ns.load(std::memory_order_relaxed);
+    while (steady_ns < until && !wait_until_ns.compare_exchange_weak(until, steady_ns, std::memory_order_relaxed)) {
+    }
+  }
 
   // On `home` only.
   http::CallHandle handle;
@@ -75,6 +85,12 @@ class Flights {
   void CallEnded() { running_.fetch_sub(1, std::memory_order_relaxed); }
   std::size_t running() const { return running_.load(std::memory_order_relaxed); }
 
+  // Flights that wait for another gateway's answer. Each asks the store twenty times a second, so no more than kWaitingMax may:
+  // false, and no EndWait, for those beyond.
+  static constexpr std::size_t kWaitingMax = 200;
+  bool BeginWait();
+  void EndWait() { waiting_.fetch_sub(1, std::memory_order_relaxed); }
+
  private:
   struct Shard {
     base::Mutex mutex;
@@ -84,6 +100,7 @@ class Flights {
 
   std::vector<Shard> shards_;
   std::atomic<std::size_t> running_{0};  // Relaxed: a number to look at.
+  std::atomic<std::size_t> waiting_{0};  // Relaxed: a bound.
 };
 
 }  // namespace reflex::gateway

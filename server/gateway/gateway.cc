@@ -84,6 +84,7 @@ class Dispatcher final : public Gateway {
       state->upstream = parts_.upstreams[i];
       threads_.push_back(std::move(state));
     }
+    if (parts_.leases != nullptr) metrics_.AddLeases(*parts_.metrics);
     if (parts_.model_queue) {
       parts_.metrics->AddCallback("reflex_semantic_model_queue", "Texts that wait for the model.", {}, false,
                                   [read = parts_.model_queue] { return static_cast<double>(read()); });

@@ -16,6 +16,7 @@
 #include "http/exchange.h"
 #include "http/io_thread.h"
 #include "reflex/cache.h"
+#include "reflex/call_leases.h"
 #include "reflex/clock.h"
 #include "reflex/logger.h"
 #include "reflex/result.h"
@@ -69,9 +70,12 @@ struct GatewayOptions {
   std::chrono::seconds ttl{24 * 3600};
   std::chrono::seconds ttl_max{365 * 24 * 3600};  // Cap of X-Reflex-TTL.
   wire::StorePolicy store_policy;
-  std::uint64_t reply_bytes_max = 8 << 20;    // Stored and shared replies.
-  bool finish_abandoned = false;              // The last caller left: finish the call for the cache instead of cancelling it.
-  std::uint64_t repeats_bytes_max = 4 << 20;  // Requests that each I/O thread knows by their bytes; 0: none.
+  std::uint64_t reply_bytes_max = 8 << 20;  // Stored and shared replies.
+  bool finish_abandoned = false;            // The last caller left: finish the call for the cache instead of cancelling it.
+  // Where gateways share a store: how long a request waits for the answer to an equal one that another gateway is asking, before it
+  // asks itself; 0: not at all. And how long that one may ask before others no longer wait for it; at least 1 ms.
+  std::chrono::milliseconds wait_plain{2'000}, wait_stream{200}, lease_life{30'000};
+  std::uint64_t repeats_bytes_max = 4 << 20;           // Requests that each I/O thread knows by their bytes; 0: none.
   std::uint64_t parse_in_place_bytes_max = 256 << 10;  // Larger bodies are parsed and hashed on the pool.
 };
 
@@ -122,6 +126,7 @@ struct GatewayParts {
   Logger* logger = nullptr;
   RequestLog* request_log = nullptr;  // Null: off.
   Readiness* readiness = nullptr;
+  CallLeases* leases = nullptr;               // Of a store that gateways share; null: there is none.
   SemanticTier* semantic = nullptr;           // Null: no semantic tiers.
   base::WorkerPool* semantic_pool = nullptr;  // Where its look-ups run, which may wait for a model; null: `pool`.
   CompareAnswers compare_answers = nullptr;   // For audits without a judge model; empty: undecided, every time.

@@ -11,6 +11,7 @@ namespace {
 constexpr std::array<std::string_view, kStages> kStageNames = {"key", "lookup", "similar", "upstream_head"};
 constexpr std::array<std::string_view, kUpstreamFailures> kFailureNames = {"unreachable", "timeout",    "protocol",  "truncated",
                                                                            "status_429",  "status_4xx", "status_5xx"};
+constexpr std::array<std::string_view, kLeaseEnds> kLeaseEndNames = {"taken", "answer", "limit", "busy", "failed", "left"};
 constexpr std::array<std::string_view, 6> kClassNames = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
 std::string Label(std::string_view name, std::string_view value) {
@@ -90,6 +91,14 @@ GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cac
   }
   AddCacheMetrics(registry, cache, clock);
   if (semantic != nullptr) AddSemantic(registry, *semantic, clock);
+}
+
+void GatewayMetrics::AddLeases(base::MetricsRegistry& registry) {
+  for (std::size_t i = 0; i < kLeaseEnds; ++i) {
+    leases_[i] = &registry.AddCounter("reflex_call_leases_total",
+                                      "Flights by how they got to ask the provider, where gateways share a store.",
+                                      Label("end", kLeaseEndNames[i]));
+  }
 }
 
 void GatewayMetrics::CountRequest(Outcome outcome, int status, std::int64_t duration_ns, std::uint64_t bytes_in,

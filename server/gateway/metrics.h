@@ -34,6 +34,17 @@ inline constexpr std::size_t kUpstreamFailures = 7;
 enum class AuditOutcome : std::uint8_t { kRight, kWrong, kUndecided, kFailed };
 inline constexpr std::size_t kAuditOutcomes = 4;
 
+// How a flight got to ask the provider, or came not to, where gateways share a store (reflex_call_leases_total).
+enum class LeaseEnd : std::uint8_t {
+  kTaken,   // It asked under the lease.
+  kAnswer,  // Another gateway's answer came.
+  kLimit,   // It waited as long as it may, then asked.
+  kBusy,    // No worker was free, or too many wait: it asked at once.
+  kFailed,  // The store gave no word: it asked at once.
+  kLeft,    // Its last caller left.
+};
+inline constexpr std::size_t kLeaseEnds = 6;
+
 // What an operator watches of the gateway and the cache; docs/metrics.md lists every name. Thread-safe; a call is a few relaxed
 // atomics. Cache::Stats is asked once a scrape, not once a metric.
 class GatewayMetrics {
@@ -61,6 +72,10 @@ class GatewayMetrics {
   void CountAudit(AuditOutcome outcome, bool control) {
     audits_[static_cast<std::size_t>(outcome) + (control ? kAuditOutcomes : 0)]->Add();
   }
+  // Where there are leases: adds their metrics. Before the first request.
+  void AddLeases(base::MetricsRegistry& registry);
+  // REQUIRES: AddLeases was called.
+  void CountLease(LeaseEnd end) { leases_[static_cast<std::size_t>(end)]->Add(); }
   void FlightStarted() { flights_.Add(1); }
   void FlightEnded() { flights_.Add(-1); }
 
@@ -92,6 +107,7 @@ class GatewayMetrics {
   std::vector<std::pair<std::string_view, base::Counter*>> semantic_misses_;  // Constant after construction.
   std::array<Shares, 2> similarities_{}, scores_{};                           // Of misses, of hits.
   std::array<base::Counter*, 2 * kAuditOutcomes> audits_{};                   // Of hits, then of controls.
+  std::array<base::Counter*, kLeaseEnds> leases_{};
   base::Counter& bytes_in_;
   base::Counter& bytes_out_;
   base::Counter& joined_;

@@ -294,16 +294,19 @@ Result<std::string> RedisStore::TakeLease(const Digest& key, std::chrono::millis
   const std::string name = parts_->keys.LeaseOf(key);
   Batch batch;
   batch.Add(name, {"SET", name, token, "NX", "PX", std::to_string(std::max<std::int64_t>(1, life.count()))});
-  REFLEX_TRY(const Value reply, parts_->Ask(batch, parts_->options.lookup_timeout));
-  return reply.is_null() ? std::string() : token;
+  auto reply = parts_->Ask(batch, parts_->options.lookup_timeout);
+  if (!reply) {
+    // Sent and not answered: it may be taken, and then nobody would ask for as long as it lives.
+    const bool sent = reply.error().code == ErrorCode::kTimeout || reply.error().code == ErrorCode::kClosed;
+    if (sent) GiveLeaseBack(key, std::move(token));
+    return std::unexpected(std::move(reply).error());
+  }
+  return reply->is_null() ? std::string() : token;
 }
 
-Result<void> RedisStore::GiveLeaseBack(const Digest& key, const std::string& token) {
-  const std::string name = parts_->keys.LeaseOf(key);
-  Batch batch;
-  batch.Add(name, {"EVALSHA", parts_->scripts.release.sha, "1", name, token});
-  REFLEX_CHECK(parts_->Ask(batch, parts_->options.lookup_timeout));
-  return {};
+void RedisStore::GiveLeaseBack(const Digest& key, std::string token) {
+  // A full queue keeps it: then it ends with its life.
+  (void)parts_->queue.Add({.kind = Change::Kind::kGiveBack, .key = key, .token = std::move(token)});
 }
 
 }  // namespace reflex::redis

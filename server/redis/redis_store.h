@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "redis/options.h"
+#include "reflex/call_leases.h"
 #include "reflex/clock.h"
 #include "reflex/entry_store.h"
 #include "reflex/logger.h"
@@ -30,8 +31,8 @@ struct RedisStoreParts;
 // Concurrency: all functions from any thread; they block for at most their time limit. Three threads of its own: writer, sweeper,
 // listener.
 // Limitations: EraseIf, CountPurge and VisitScopes walk through the whole store. An entry that two processes store at the same time
-// is the one of the later. Erasures that wait are lost with the process.
-class RedisStore final : public EntryStore {
+// is the one of the later. Erasures and leases that wait are lost with the process; a lease then ends with its life.
+class RedisStore final : public EntryStore, public CallLeases {
  public:
   // `clock` and `logger` outlive it. Returns: kInvalidArgument (prefix, limits), kNotFound (the file of certificates).
   static Result<std::unique_ptr<RedisStore>> Open(RedisStoreOptions options, Clock& clock, Logger& logger);
@@ -54,6 +55,7 @@ class RedisStore final : public EntryStore {
   Result<EntryPtr> FindHeadByLabel(std::uint64_t label) override;
   Result<void> PutVector(const Digest& key, std::string bytes) override;
   Result<std::string> FindVector(const Digest& key) override;
+  Result<std::vector<std::string>> FindVectors(std::span<const Digest> keys) override;
   bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) override;
   Result<void> VisitScopes(const VisitMember& visit) override;
   void SetOnRemoved(OnRemoved on_removed) override;
@@ -74,10 +76,9 @@ class RedisStore final : public EntryStore {
   // belongs to gateways with another secret; kUnavailable, kTimeout.
   Result<void> CheckSecret(const std::string& secret);
 
-  // Takes the right to be the one that asks the provider for this key, for at most `life`; an empty string when another process has
-  // it. The token gives it back. Returns: kUnavailable, kTimeout.
-  Result<std::string> TakeLease(const Digest& key, std::chrono::milliseconds life);
-  Result<void> GiveLeaseBack(const Digest& key, const std::string& token);
+  // GiveLeaseBack queues, like Put.
+  Result<std::string> TakeLease(const Digest& key, std::chrono::milliseconds life) override;
+  void GiveLeaseBack(const Digest& key, std::string token) override;
 
   ClientStats client_stats() const;
 

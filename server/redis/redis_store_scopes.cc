@@ -88,18 +88,36 @@ Result<void> RedisStore::PutVector(const Digest& key, std::string bytes) {
 }
 
 Result<std::string> RedisStore::FindVector(const Digest& key) {
-  if (const auto pending = parts_->queue.Find(key); pending && pending->entry == nullptr) return std::string();
-  const std::string name = parts_->keys.EntryOf(key), field = FieldOf(key);
-  REFLEX_TRY(const StoreParts::Looked looked,
-             parts_->Look([&](Batch& batch, const Purges&) { batch.Add(name, {"HMGET", name, "p" + field, "v" + field}); }));
-  const Value& reply = looked.replies.front();
-  if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
-  if (reply.items.size() != 2 || !reply.items[1].is_string()) return std::string();
-  const auto place = DecodePlace(reply.items[0].text);
-  if (!place || place->stamp < looked.purges->cleared) return std::string();
-  const auto bytes = Opened(field, reply.items[1].text);
-  if (!bytes) parts_->corrupt_values.Add();
-  return std::string(bytes.value_or(std::string_view()));
+  REFLEX_TRY(std::vector<std::string> found, FindVectors({&key, 1}));
+  return std::move(found.front());
+}
+
+Result<std::vector<std::string>> RedisStore::FindVectors(std::span<const Digest> keys) {
+  REFLEX_CHECK(CheckKeys(keys.size()));
+  std::vector<std::string> vectors(keys.size());
+  std::vector<std::size_t> asked;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto pending = parts_->queue.Find(keys[i]);
+    if (!pending || pending->entry != nullptr) asked.push_back(i);  // Else it is erased here.
+  }
+  if (asked.empty()) return vectors;
+  REFLEX_TRY(const StoreParts::Looked looked, parts_->Look([&](Batch& batch, const Purges&) {
+    for (const std::size_t i : asked) {
+      const std::string name = parts_->keys.EntryOf(keys[i]), field = FieldOf(keys[i]);
+      batch.Add(name, {"HMGET", name, "p" + field, "v" + field});
+    }
+  }));
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const Value& reply = looked.replies[i];
+    if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
+    if (reply.items.size() != 2 || !reply.items[1].is_string()) continue;
+    const auto place = DecodePlace(reply.items[0].text);
+    if (!place || place->stamp < looked.purges->cleared) continue;
+    const auto bytes = Opened(FieldOf(keys[asked[i]]), reply.items[1].text);
+    if (!bytes) parts_->corrupt_values.Add();
+    vectors[asked[i]] = bytes.value_or(std::string_view());
+  }
+  return vectors;
 }
 
 bool RedisStore::ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) {

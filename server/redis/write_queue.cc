@@ -11,7 +11,9 @@ constexpr std::uint64_t kPlaceBytes = 256;
 
 }  // namespace
 
-std::uint64_t Change::Bytes() const { return kPlaceBytes + vector.size() + (entry != nullptr ? entry->MemoryBytes() : 0); }
+std::uint64_t Change::Bytes() const {
+  return kPlaceBytes + vector.size() + token.size() + (entry != nullptr ? entry->MemoryBytes() : 0);
+}
 
 Result<void> WriteQueue::Add(Change change) {
   const base::MutexLock lock(mutex_);
@@ -22,7 +24,8 @@ Result<void> WriteQueue::Add(Change change) {
   change.order = ++added_;
   change.queued = std::chrono::steady_clock::now();
   bytes_ += size;
-  if (change.kind != Change::Kind::kVector) seen_[change.key] = {{change.entry, change.stamp}, change.order};
+  if (change.kind == Change::Kind::kPut || change.kind == Change::Kind::kErase)
+    seen_[change.key] = {{change.entry, change.stamp}, change.order};
   waiting_.push_back(std::move(change));
   changed_.NotifyAll();
   return {};
@@ -87,7 +90,10 @@ std::vector<Change> WriteQueue::Take(std::size_t count, std::chrono::millisecond
   wait_until(linger, [&]() REQUIRES(mutex_) { return waiting_.size() >= count || flushing_ > 0; });
   std::vector<Change> taken;
   std::unordered_set<Digest, DigestHash> keys;
-  while (!waiting_.empty() && taken.size() < count && keys.insert(waiting_.front().key).second) {
+  const auto may_join = [&](const Change& change) {
+    return change.kind == Change::Kind::kGiveBack || keys.insert(change.key).second;
+  };
+  while (!waiting_.empty() && taken.size() < count && may_join(waiting_.front())) {
     taken.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }

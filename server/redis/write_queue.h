@@ -18,12 +18,18 @@ namespace reflex::redis {
 
 // One change that waits for the server.
 struct Change {
-  enum class Kind : std::uint8_t { kPut, kErase, kVector };
+  enum class Kind : std::uint8_t {
+    kPut,
+    kErase,
+    kVector,
+    kGiveBack,  // A lease, which is no entry: look-ups do not see it.
+  };
 
   Kind kind = Kind::kPut;
   Digest key;
   EntryPtr entry = nullptr;  // kPut.
   std::string vector = {};   // kVector.
+  std::string token = {};    // kGiveBack.
   std::uint64_t stamp = 0;   // kPut: the generation known when it was put.
   std::uint64_t order = 0;   // Filled in by the queue.
   std::chrono::steady_clock::time_point queued = {};
@@ -64,7 +70,7 @@ class WriteQueue {
 
   // ---- For the writer.
   // Waits up to `limit` for changes, then `linger` for more unless someone waits in Flush; gives at most `count`, oldest first, no
-  // key twice. They stay visible until Done. Empty when stopped or nothing came.
+  // key twice, but for leases. They stay visible until Done. Empty when stopped or nothing came.
   std::vector<Change> Take(std::size_t count, std::chrono::milliseconds limit, std::chrono::milliseconds linger);
   void Done(const std::vector<Change>& changes);
   // Waits so long, or until Stop.

@@ -57,14 +57,18 @@ bool Writer::Commit(std::vector<Change>& changes) {
     reply_of.push_back(batch.size());
     AddTo(batch, change, *purges);
   }
-  const auto replies = parts_.client->Run(batch, parts_.options.write_timeout);
-  if (!replies) return false;
-  Follow(changes, *replies, reply_of);
-  changes.clear();
-  return true;
+  std::vector<Value> replies;
+  if (batch.size() > 0) {
+    auto sent = parts_.client->Run(batch, parts_.options.write_timeout);
+    if (!sent) return false;
+    replies = std::move(*sent);
+  }
+  changes = Follow(changes, replies, reply_of);
+  return changes.empty();
 }
 
 void Writer::AddTo(Batch& batch, const Change& change, const Purges& purges) {
+  if (change.kind == Change::Kind::kGiveBack) return;  // Behind what is stored here: see Follow.
   const std::string name = parts_.keys.EntryOf(change.key), field = FieldOf(change.key);
   if (change.kind == Change::Kind::kErase) {
     batch.Add(name, {"EVALSHA", parts_.scripts.erase.sha, "1", name, field});
@@ -85,9 +89,10 @@ void Writer::AddTo(Batch& batch, const Change& change, const Purges& purges) {
   batch.Add(scope, {"EVALSHA", parts_.scripts.add_member.sha, "1", scope, EncodeMember({entry.key, entry.canonical}), life});
 }
 
-// The second round trip: members that are none any more leave their scope, and the number of entries moves.
-void Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>& replies,
-                    const std::vector<std::size_t>& reply_of) {
+// The second round trip: members that are none any more leave their scope, the number of entries moves, and leases are given back
+// now that whoever takes them next finds what was stored. What is returned is still to do: leases, when that round trip fails.
+std::vector<Change> Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>& replies,
+                                   const std::vector<std::size_t>& reply_of) {
   const std::uint64_t cleared = parts_.purges.Look()->cleared;
   std::vector<std::pair<Digest, Digest>> gone;
   std::int64_t more = 0;
@@ -95,6 +100,11 @@ void Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>
   Batch batch;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const Change& change = changes[i];
+    if (change.kind == Change::Kind::kGiveBack) {
+      const std::string lease = parts_.keys.LeaseOf(change.key);
+      batch.Add(lease, {"EVALSHA", parts_.scripts.release.sha, "1", lease, change.token});
+      continue;
+    }
     const Value& reply = replies[reply_of[i]];
     if (reply.is_error()) {
       parts_.write_errors.Add();
@@ -124,8 +134,13 @@ void Writer::Follow(const std::vector<Change>& changes, const std::vector<Value>
     parts_.entries.store(followed->back().integer, std::memory_order_relaxed);
     parts_.commits.Add();
   }
-  parts_.queue.Done(changes);
+  std::vector<Change> done, left;
+  for (const Change& change : changes) {
+    (followed || change.kind != Change::Kind::kGiveBack ? done : left).push_back(change);
+  }
+  parts_.queue.Done(done);
   for (const auto& [scope, key] : gone) parts_.TellRemoved(scope, key);
+  return left;
 }
 
 }  // namespace reflex::redis

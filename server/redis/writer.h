@@ -20,7 +20,8 @@ class Writer {
  private:
   void Run();
   bool Commit(std::vector<Change>& changes);
-  void Follow(const std::vector<Change>& changes, const std::vector<Value>& replies, const std::vector<std::size_t>& reply_of);
+  std::vector<Change> Follow(const std::vector<Change>& changes, const std::vector<Value>& replies,
+                             const std::vector<std::size_t>& reply_of);
   void AddTo(Batch& batch, const Change& change, const Purges& purges);
   bool IsTooOld(const Change& change) const;
   void Drop(const Change& change);

@@ -2,6 +2,7 @@
 # Runs the conformance kit against a Reflex in front of the mock provider and judges the outcome.
 #   tests/conformance/run.sh [PROGRAM]      default: build/release/reflex
 # TIER=all has the semantic tiers on, as they are by default; else only the exact tier answers.
+# GATEWAYS=4 asks four gateways on one redis-server in turn.
 # OPENAI=4.104.0 tries another version of the openai SDK (in build/tools/sdk-…). Everything else is as judge.mjs says.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

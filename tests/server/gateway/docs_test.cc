@@ -47,6 +47,7 @@ TEST(Docs, MetricsListsEveryMetricOfTheGateway) {
   testing::FakeTier tier;
   world.parts.semantic = &tier;
   world.Start();
+  world.metrics->AddLeases(world.registry);
   std::string page_of_metrics = world.registry.Render();
   AppendBudgets(tier, page_of_metrics);
   std::istringstream text(page_of_metrics);

@@ -49,6 +49,16 @@ TEST(Flights, WhatWasStoredMeanwhileNeedsNoFlight) {
   EXPECT_TRUE(flights.JoinOrStart(NewFlight(io), NewReader(), Nothing).started);  // It left nothing behind.
 }
 
+TEST(Flights, SoManyMayWaitForOtherGatewaysAndNoMore) {
+  Flights flights;
+  for (std::size_t i = 0; i < Flights::kWaitingMax; ++i) EXPECT_TRUE(flights.BeginWait());
+  EXPECT_FALSE(flights.BeginWait());
+  EXPECT_FALSE(flights.BeginWait());
+  flights.EndWait();
+  EXPECT_TRUE(flights.BeginWait());
+  EXPECT_FALSE(flights.BeginWait());
+}
+
 // Whoever starts stores, then takes its flight out, as a call does: however threads meet, the answer is made once.
 TEST(Flights, AnAnswerIsMadeOnceHoweverThreadsMeet) {
   http::IoThread io;

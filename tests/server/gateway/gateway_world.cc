@@ -42,6 +42,7 @@ void GatewayWorld::Start(std::unique_ptr<EntryStore> store) {
   parts.logger = &logger;
   parts.readiness = &readiness;
   if (semantic) parts.semantic = &tier;
+  parts.leases = leases;
   parts.compare_answers = compare_answers;
   for (std::size_t i = 0; i < thread_count_; ++i) {
     threads_.push_back(std::make_unique<http::IoThread>());

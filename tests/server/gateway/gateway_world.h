@@ -16,17 +16,19 @@
 #include "gateway/gateway.h"
 #include "http/io_thread.h"
 #include "reflex/cache.h"
+#include "reflex/call_leases.h"
 #include "reflex/clock.h"
 #include "reflex/logger.h"
 
 namespace reflex::gateway::testing {
 
-// Wall time is moved by hand, steady time runs.
+// Wall time is moved by hand; steady time runs, and can be moved ahead.
 class WallByHand final : public Clock {
  public:
   std::int64_t WallMs() const override { return wall_ms.load(); }
-  std::int64_t SteadyNs() const override { return system_.SteadyNs(); }
+  std::int64_t SteadyNs() const override { return system_.SteadyNs() + ahead_ns.load(); }
   std::atomic<std::int64_t> wall_ms{1'800'000'000'000};
+  std::atomic<std::int64_t> ahead_ns{0};
 
  private:
   SystemClock system_;
@@ -64,6 +66,7 @@ class GatewayWorld {
   FakeTier tier;
   bool semantic = false;  // Before Start: the gateway has `tier`.
   CompareAnswers compare_answers;
+  CallLeases* leases = nullptr;  // Before Start: the store is shared. Outlives the world.
   base::MetricsRegistry registry;
   std::unique_ptr<Cache> cache;
   std::unique_ptr<Gateway> gateway;

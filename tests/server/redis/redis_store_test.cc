@@ -151,10 +151,50 @@ TEST_F(SharedStoreTest, OneLeaseAtATimeAndOnlyItsHolderGivesItBack) {
   ASSERT_TRUE(mine);
   EXPECT_NE(*mine, "");
   EXPECT_EQ(*b->TakeLease(KeyOf(1), 60s), "");
-  ASSERT_TRUE(b->GiveLeaseBack(KeyOf(1), "not the token"));
+  b->GiveLeaseBack(KeyOf(1), "not the token");
+  ASSERT_TRUE(b->Flush(10s));
   EXPECT_EQ(*b->TakeLease(KeyOf(1), 60s), "");
-  ASSERT_TRUE(a->GiveLeaseBack(KeyOf(1), *mine));
+  a->GiveLeaseBack(KeyOf(1), *mine);
+  ASSERT_TRUE(a->Flush(10s));
   EXPECT_NE(*b->TakeLease(KeyOf(1), 60s), "");
+}
+
+TEST_F(SharedStoreTest, WhoeverGetsALeaseNextFindsWhatWasStoredBeforeItWasGivenBack) {
+  const auto a = Open(), b = Open();
+  for (int i = 0; i < 50; ++i) {
+    const std::string mine = a->TakeLease(KeyOf(i), 60s).value();
+    ASSERT_TRUE(a->Put(MakeEntry(i, 100)));
+    a->GiveLeaseBack(KeyOf(i), mine);
+    ASSERT_TRUE(a->Find(KeyOf(i)).value()) << "a lease on its way hides no entry";
+    while (b->TakeLease(KeyOf(i), 60s).value().empty()) {
+    }
+    EXPECT_TRUE(b->Find(KeyOf(i)).value()) << i;
+  }
+}
+
+TEST_F(SharedStoreTest, ALeaseThatIsNotGivenBackEndsByItself) {
+  const auto a = Open(), b = Open();
+  ASSERT_NE(a->TakeLease(KeyOf(1), 20ms).value(), "");
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (b->TakeLease(KeyOf(1), 60s).value().empty()) ASSERT_LT(std::chrono::steady_clock::now(), end);
+}
+
+// A server that answers too late took the lease all the same: it must not keep others waiting for its whole life.
+TEST_F(SharedStoreTest, ALeaseWhoseReplyCameTooLateIsGivenBack) {
+  RedisStoreOptions options = StoreOptions(server_.url());
+  options.lookup_timeout = 500ms;
+  const auto a = RedisStore::Open(options, clock_, logger_).value(), b = Open();
+  ASSERT_TRUE(a->TakeLease(KeyOf(2), 60s)) << "connected";
+  server_.Pause();
+  const auto lost = a->TakeLease(KeyOf(1), 600s);
+  server_.Resume();
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, ErrorCode::kTimeout);
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  for (std::string token; token.empty();) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    if (auto taken = b->TakeLease(KeyOf(1), 60s)) token = *taken;
+  }
 }
 
 // Notices as they come, waited for.
