@@ -11,6 +11,8 @@
 #include "app/secrets.h"
 #include "app/snapshot_keeper.h"
 #include "app/version.h"
+#include "redis/redis_store.h"
+#include "redis/store_metrics.h"
 #include "vector/local_index.h"
 #include "verify/audit.h"
 
@@ -92,6 +94,9 @@ Result<void> BuildCache(Program& program) {
   const Settings& settings = program.settings;
   REFLEX_TRY(std::unique_ptr<EntryStore> store, OpenStorage(program));
   REFLEX_TRY(program.cache, Cache::Create(settings.memory, std::move(store), program.clock, *program.logger));
+  if (const auto* const shared = dynamic_cast<const redis::RedisStore*>(program.cache->store())) {
+    redis::AddStoreMetrics(program.metrics, *shared);
+  }
   return {};
 }
 

@@ -19,6 +19,7 @@
 #include "gateway/relay.h"
 #include "gateway/semantic_hits.h"
 #include "gateway/semantic_lookup.h"
+#include "gateway/store_lookups.h"
 #include "gateway/tauq_reply.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
@@ -81,6 +82,7 @@ class ChatHandler {
   wire::ChatRequest request_;
   Digest key_;
   SemanticQuestion asked_;
+  std::string_view no_entry_ = reason::kNoEntry;  // Or why the store could not be asked.
 };
 
 http::Task<void> ChatHandler::Run(RequestContext& context) {
@@ -188,17 +190,20 @@ bool ChatHandler::FindsOnPool() const {
   return cache.has_store() && !cache.StoreFindsInPlace();
 }
 
-// A full pool is a miss.
+// A store that cannot be asked now is a miss.
 http::Task<EntryPtr> ChatHandler::FindOnPool() {
-  auto found = std::make_shared<EntryPtr>();
-  std::function<void()> work = [&cache = *context_.services.parts.cache, key = key_, found] { *found = cache.FindInStore(key); };
-  const bool ran = co_await http::RunOnPool(*context_.thread.io, *context_.services.parts.pool, std::move(work));
-  co_return ran ? std::move(*found) : nullptr;
+  StoreLookups::Answer answer = co_await context_.services.store_lookups.Find(*context_.thread.io, key_);
+  switch (answer.end) {
+    case StoreLookups::End::kLooked: break;
+    case StoreLookups::End::kBusy: no_entry_ = reason::kBusy; break;
+    case StoreLookups::End::kFailed: no_entry_ = reason::kFailed; break;
+  }
+  co_return std::move(answer.entry);
 }
 
 // The entry if it may be served, else null and why not in the context.
 EntryPtr ChatHandler::Usable(EntryPtr entry) {
-  context_.reason = reason::kNoEntry;
+  context_.reason = no_entry_;
   context_.forward = Forward::kMiss;
   if (entry == nullptr) return nullptr;
   switch (Judge(context_.policy, entry->created_ms, entry->expires_ms, context_.services.parts.clock->WallMs())) {
