@@ -161,8 +161,8 @@ void StoreLookups::State::GiveBack(Waiters waiters, End end) {
     own->second.push_back(std::move(waiter));
   }
   for (auto& [home, own] : threads) {
-    home->Post([own = std::move(own)] {
-      for (const auto& waiter : own) {
+    home->Post([found = std::move(own)] {
+      for (const auto& waiter : found) {
         if (waiter->signal != nullptr) waiter->signal->Notify();
       }
     });
