@@ -13,10 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-import types
 
-from servers import BUILT, DRIVERS, Server, machine, pinned, start_upstream, upstream_requests
-from wrk_plan import measure_once, run_wrk
+from servers import BUILT, DRIVERS, Server, machine, machine_busy_s, own_busy_s, pinned, start_upstream, upstream_requests
+from wrk_plan import FOREIGN_MAX, measure_once, run_wrk
 
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 SECS = int(os.environ.get("SECS", 3))
@@ -24,6 +23,7 @@ KEYS = int(os.environ.get("KEYS", 100_000))
 PIN = os.environ.get("PIN", "apart")
 ANSWER_BYTES = 1536
 FRONT_OFF = {"REFLEX_STORE_MEMORY_TTL": "0s"}
+TRIES = int(os.environ.get("TRIES", 4))
 LOOKUP_LIMIT_MS = 100  # The default of store.lookup_timeout.
 
 
@@ -54,6 +54,24 @@ def ask_loop(kind, port, **options):
     return json.loads(done.stdout)
 
 
+def quietly(pids, measure):
+    """Measures again, a few times, while other programs use more than a tenth of a core; the least disturbed result, with that share."""
+    best = None
+    for _ in range(TRIES):
+        began, busy, own = time.monotonic(), machine_busy_s(), own_busy_s(pids)
+        result = measure()
+        result["foreign"] = ((machine_busy_s() - busy) - (own_busy_s(pids) - own)) / (time.monotonic() - began)
+        best = result if best is None or result["foreign"] < best["foreign"] else best
+        if best["foreign"] <= FOREIGN_MAX:
+            break
+    return best
+
+
+def disturbed(results):
+    """How many of the rounds other programs disturbed all the same."""
+    return sum(result["foreign"] > FOREIGN_MAX for rows in results.values() for result in rows)
+
+
 def spread(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
@@ -82,6 +100,9 @@ class Stage:
         for server in [*self.servers.values(), self.redis, self.upstream]:
             server.stop()
 
+    def pids(self):
+        return [pid for server in [*self.servers.values(), self.redis, self.upstream] for pid in server.pids]
+
     def rounds(self):
         names = list(self.servers)
         for number in range(ROUNDS):
@@ -102,7 +123,8 @@ def run_latency():
         for names in stage.rounds():
             for name in ["get", *names]:
                 port = stage.redis.port if name == "get" else stage.servers[name].port
-                result = ask_loop("get" if name == "get" else "post", port, seconds=SECS)
+                kind = "get" if name == "get" else "post"
+                result = quietly(stage.pids(), lambda: ask_loop(kind, port, seconds=SECS))
                 if result["hits"] != result["asked"]:
                     raise SystemExit(f"shared.py: {result['asked'] - result['hits']} of {result['asked']} answers of {name} were no hits")
                 results[name].append(result)
@@ -110,7 +132,7 @@ def run_latency():
     for name, label in (("get", f"bare GET, {size} bytes"), ("off", "hit, memory front off"), ("on", "hit, memory front on")):
         p50, p99 = (statistics.median(result[key] for result in results[name]) for key in ("p50_us", "p99_us"))
         print(f"{label:28} {p50:8.1f} ({p99:.1f})")
-    print(f"added p50, front off over bare GET: {statistics.median(added):.1f} us ({min(added):.1f} to {max(added):.1f})")
+    print(f"added p50, front off over bare GET: {statistics.median(added):.1f} us ({min(added):.1f} to {max(added):.1f}); {disturbed(results)} rounds disturbed")
     return {"bytes": size, "rounds": results, "added_p50_us": statistics.median(added)}
 
 
@@ -127,11 +149,19 @@ def fill_for_redis_benchmark(redis, size):
         redis_call(redis, "SET", f"key:{number:012d}", "x" * size)
 
 
+def measure_rate(plan, server, upstream):
+    before = server.metrics()
+    result = measure_once(plan, server, upstream, SECS, 64)
+    after = server.metrics()
+    trips = after["reflex_shared_store_round_trips_total"] - before["reflex_shared_store_round_trips_total"]
+    result["keys_per_trip"] = (after["reflex_store_hits_total"] - before["reflex_store_hits_total"]) / max(1, trips)
+    return result
+
+
 def run_rate():
     """64 connections: hits from Redis against redis-benchmark's GET."""
     print(f"-- 64 connections, {ROUNDS} rounds of {SECS} s, programs {PIN}: requests/s")
     plan = {"wrk_cpus": cpus(False), "env": {"BODIES": 256, "HEADERS": "sdk"}}
-    options = types.SimpleNamespace(secs=SECS, conns=64)
     results = {"get": [], "off": []}
     with Stage(("off", True, FRONT_OFF)) as stage:
         server = stage.servers["off"]
@@ -146,21 +176,26 @@ def run_rate():
                 if PIN == "apart":
                     subprocess.run(["taskset", "-acp", "0" if name == "get" else "1", str(redis_cpus)], capture_output=True, check=True)
                 if name == "get":
-                    results["get"].append({"rps": redis_benchmark(stage.redis, size, 60_000 * SECS)})
-                    continue
-                before = server.metrics()
-                result = measure_once(plan, server, stage.upstream, options.secs, options.conns)
-                after = server.metrics()
-                trips = after["reflex_shared_store_round_trips_total"] - before["reflex_shared_store_round_trips_total"]
-                result["keys_per_trip"] = (after["reflex_store_hits_total"] - before["reflex_store_hits_total"]) / max(1, trips)
-                results["off"].append(result)
+                    measure = lambda: {"rps": redis_benchmark(stage.redis, size, 60_000 * SECS)}  # noqa: E731
+                else:
+                    measure = lambda: measure_rate(plan, server, stage.upstream)  # noqa: E731
+                results[name].append(quietly(stage.pids(), measure))
     ratios = [off["rps"] / get["rps"] for off, get in zip(results["off"], results["get"])]
     print(f"redis-benchmark, GET of {size} bytes  {statistics.median(r['rps'] for r in results['get']):8.0f}")
     for key, label in (("rps", "hits, memory front off"), ("p50_us", "  p50 us"), ("p99_us", "  p99 us"), ("cpu_us", "  cpu us a hit in Reflex"),
                        ("keys_per_trip", "  keys a round trip"), ("upstream_per_request", "  asked the provider")):
         print(f"{label:34} {statistics.median(r[key] for r in results['off']):10.2f}")
-    print(f"ratio to redis-benchmark: {spread(ratios)}; errors: {sum(r['non2xx'] + r['sock_err'] for r in results['off'])}")
+    print(f"ratio to redis-benchmark: {spread(ratios)}; errors: {sum(r['non2xx'] + r['sock_err'] for r in results['off'])}; "
+          f"{disturbed(results)} rounds disturbed")
     return {"bytes": size, "rounds": results, "ratio": statistics.median(ratios)}
+
+
+def measure_zipf(plan, server, upstream):
+    before = server.metrics()
+    result = measure_once(plan, server, upstream, SECS, 64)
+    after = server.metrics()
+    result["from_memory"] = (after["reflex_memory_hits_total"] - before["reflex_memory_hits_total"]) / max(1, result["requests"])
+    return result
 
 
 def run_zipf():
@@ -177,11 +212,7 @@ def run_zipf():
             run_wrk(plan, server.port, 3, 64)
         for names in stage.rounds():
             for name in names:
-                before = stage.servers[name].metrics()
-                result = measure_once(plan, stage.servers[name], stage.upstream, SECS, 64)
-                after = stage.servers[name].metrics()
-                result["from_memory"] = (after["reflex_memory_hits_total"] - before["reflex_memory_hits_total"]) / result["requests"]
-                results[name].append(result)
+                results[name].append(quietly(stage.pids(), lambda: measure_zipf(plan, stage.servers[name], stage.upstream)))
     ratios = [shared["rps"] / own["rps"] for shared, own in zip(results["shared"], results["embedded"])]
     print(f"{'store':10} {'req/s':>9} {'p50 us':>8} {'p99 us':>8} {'cpu us':>8} {'memory':>7} {'up/req':>8} errors")
     for name, rows in results.items():
@@ -189,7 +220,7 @@ def run_zipf():
                   for key in ("rps", "p50_us", "p99_us", "cpu_us", "from_memory", "upstream_per_request")}
         print(f"{name:10} {middle['rps']:9.0f} {middle['p50_us']:8.0f} {middle['p99_us']:8.0f} {middle['cpu_us']:8.2f} "
               f"{middle['from_memory']:7.2f} {middle['upstream_per_request']:8.4f} {sum(r['non2xx'] + r['sock_err'] for r in rows)}")
-    print(f"shared over embedded: {spread(ratios)}")
+    print(f"shared over embedded: {spread(ratios)}; {disturbed(results)} rounds disturbed")
     return {"rounds": results, "ratio": statistics.median(ratios)}
 
 
