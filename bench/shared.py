@@ -2,7 +2,7 @@
 Redis that stands still does to requests.
 
 usage: shared.py [latency|rate|zipf|pause]..., or run.py shared. ROUNDS and SECS as elsewhere; PIN says where the programs run:
-apart (Reflex on core 0, the others on core 1; the default), together (all on core 0) or free.
+apart (Reflex on core 0, the others on core 1; the default), together (all on core 0) or free. A bare GET comes from core 0 to core 1.
 """
 import json
 import os
@@ -49,7 +49,7 @@ def redis_call(redis, *words):
 
 def ask_loop(kind, port, **options):
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    done = subprocess.run(pinned(cpus(False)) + [str(DRIVERS / "ask_loop"), kind, "--port", str(port), *words],
+    done = subprocess.run(pinned(cpus(kind == "get")) + [str(DRIVERS / "ask_loop"), kind, "--port", str(port), *words],
                           capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -229,7 +229,7 @@ def run_zipf():
 class Steady:
     """So many requests a second over several connections, each due at its own time whatever became of those before."""
 
-    def __init__(self, port, per_second, seconds, connections=64, keys=1_000):
+    def __init__(self, port, per_second, seconds, connections=64, keys=5_000):
         import http.client
         self.http, self.port, self.keys = http.client, port, keys
         self.due = [number / per_second for number in range(int(per_second * seconds))]
@@ -282,7 +282,7 @@ def run_pause():
     for label, env in (("front off", FRONT_OFF), ("front on", {})):
         with Stage(("shared", True, env)) as stage:
             port = stage.servers["shared"].port
-            warm = Steady(port, 500, 2)
+            warm = Steady(port, 1_000, 6)
             warm.run()
             warm.wait()
             load = Steady(port, per_second, end)

@@ -1,4 +1,4 @@
-"""A shared store that stands still under load: requests go on as misses, and hits come back by themselves."""
+"""Look-ups in a shared store: the memory in front, known requests, and a store that stands still under load."""
 import os
 import shutil
 import signal
@@ -39,6 +39,10 @@ class Redis:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def text_of_plain(reply):
+    return reply.json()["choices"][0]["message"]["content"]
+
+
 class Load:
     """Asks the same questions again and again until it is stopped; `answers` has what came, in order."""
 
@@ -75,7 +79,7 @@ def is_hit(answer):
     return answer[1] == "hit-l1-exact"
 
 
-class StandsStill(ReflexTest):
+class SharedTest(ReflexTest):
     def setUp(self):
         self.redis = Redis()
         self.addCleanup(self.redis.stop)
@@ -84,6 +88,45 @@ class StandsStill(ReflexTest):
     def start(self, **settings):
         return super().start(store_url=f"redis://127.0.0.1:{self.redis.port}", **settings)
 
+
+class Front(SharedTest):
+    SETTINGS = {"io_threads": 1, "store_memory_ttl": "0s"}
+
+    def test_known_bytes_are_looked_up_before_they_are_read(self):
+        replies = []
+        with self.reflex.connect() as sock:
+            wire = Wire(sock)
+            self.assertStatus(self.reflex.chat("again", wire=wire), 200, "miss")
+            for _ in range(4):
+                replies.append(self.reflex.chat("again", wire=wire))
+            # The first hit is read, the others are known by their bytes; nothing of the replies tells.
+            for reply in replies:
+                self.assertStatus(reply, 200, "hit-l1-exact")
+                self.assertEqual([n for n, _ in reply.headers], [n for n, _ in replies[0].headers])
+                self.assertEqual(text_of_plain(reply), text_of_plain(replies[0]))
+            self.assertEqual(self.reflex.metric("reflex_store_hits_total"), 4)
+            self.assertEqual(self.reflex.metric("reflex_memory_hits_total"), 0)
+            # What it is known as does not outlive the entry, nor this caller's wishes.
+            self.assertStatus(self.reflex.chat("again", wire=wire, headers=[("Cache-Control", "no-cache")]), 200, "refresh")
+            self.assertEqual(self.reflex.admin("POST", "/v1/reflex/purge", {"all": True}).status, 200)
+            calls = len(self.up.calls)
+            self.assertStatus(self.reflex.chat("again", wire=wire), 200, "miss", "no-entry")
+            self.assertEqual(len(self.up.calls), calls + 1)
+            self.assertStatus(self.reflex.chat("again", wire=wire), 200, "hit-l1-exact")
+            self.assertStatus(self.reflex.chat("again", key="another", wire=wire), 200, "miss")
+
+    def test_a_copy_in_memory_has_its_time(self):
+        reflex = self.start(store_memory_ttl="1s", store_prefix="timed")
+        self.assertStatus(reflex.chat("timed"), 200, "miss")
+
+        def hits():
+            self.assertStatus(reflex.chat("timed"), 200, "hit-l1-exact")
+            return reflex.metric("reflex_store_hits_total")
+        until(lambda: hits() >= 2, "the copy to be read again")
+        self.assertGreater(reflex.metric("reflex_memory_hits_total"), 2 * reflex.metric("reflex_store_hits_total"))
+
+
+class StandsStill(SharedTest):
     def shared_store_degraded(self):
         return b"shared store" in self.reflex.request("GET", "/ready").body
 
