@@ -24,9 +24,11 @@ std::string GetOf(const Options& options, int number) {
 std::string PostOf(const Options& options, int number) {
   std::string body = R"({"model":"gpt-4o-mini","messages":[{"role":"user","content":"[)" + std::to_string(100'000 + number) + "] ";
   const std::string tail = R"("}],"temperature":0.2,"stream":false})";
-  while (body.size() + tail.size() < static_cast<std::size_t>(options.body_bytes)) body += "a question that goes on "[body.size() % 24];
+  while (body.size() + tail.size() < static_cast<std::size_t>(options.body_bytes))
+    body += "a question that goes on "[body.size() % 24];
   body += tail;
-  return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer sk-bench\r\n"
+  return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+         "sk-bench\r\n"
          "Content-Length: " +
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }

@@ -33,8 +33,8 @@ class MemoryTier {
   EntryPtr Find(const Digest& key, std::int64_t read_from_ns = kAnyAge);
   // Stores or replaces. False, storing nothing, when the entry is larger than a shard.
   bool Insert(EntryPtr entry, std::int64_t read_ns = 0);
-  // Stores unless the key is there already, read at `read_from_ns` or later; returns what is there afterwards, or `entry` when it is
-  // too large.
+  // Stores unless the key is there already, read at `read_from_ns` or later; returns what is there afterwards, or `entry` when it
+  // is too large.
   EntryPtr InsertIfAbsent(EntryPtr entry, std::int64_t read_ns = 0, std::int64_t read_from_ns = kAnyAge);
   void Erase(const Digest& key);
   // Erases every entry with this label.

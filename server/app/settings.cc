@@ -816,8 +816,9 @@ constexpr Setting kTable[] = {
     {.key = "store.memory_ttl",
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.memory.shared_ttl; },
-     .help = "How long a copy in memory of the shared store's answer is used before the store is asked again, even if no change was "
-             "told. 0: memory holds none, and each request asks the store.",
+     .help =
+         "How long a copy in memory of the shared store's answer is used before the store is asked again, even if no change was "
+         "told. 0: memory holds none, and each request asks the store.",
      .max = 86'400'000},
     {.key = "store.write_timeout",
      .kind = Kind::kDuration,

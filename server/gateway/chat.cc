@@ -84,7 +84,7 @@ class ChatHandler {
   wire::ChatRequest request_;
   Digest key_;
   SemanticQuestion asked_;
-  std::optional<EntryPtr> found_;  // The store was asked already, and this is what it has.
+  std::optional<EntryPtr> found_;                 // The store was asked already, and this is what it has.
   std::string_view no_entry_ = reason::kNoEntry;  // Or why the store could not be asked.
 };
 

@@ -79,8 +79,8 @@ class Dispatcher final : public Gateway {
         metrics_(*parts_.metrics, *parts_.cache, *parts_.clock, parts_.semantic),
         audits_(options_.audits),
         store_lookups_(*parts_.cache, *parts_.pool),
-        services_{options_, parts_, tenants_, *client_keys_, metrics_, flights_, semantic_hits_, store_lookups_,
-                  audits_, threads_} {
+        services_{options_, parts_,         tenants_,       *client_keys_, metrics_,
+                  flights_, semantic_hits_, store_lookups_, audits_,       threads_} {
     for (std::size_t i = 0; i < parts_.threads.size(); ++i) {
       auto state = std::make_unique<ThreadState>(options_.repeats_bytes_max);
       state->io = parts_.threads[i];

@@ -63,8 +63,8 @@ struct StoreLookups::State : std::enable_shared_from_this<State> {
   base::Mutex mutex;
   base::CondVar ended;
   std::deque<std::shared_ptr<Waiter>> waiting GUARDED_BY(mutex);
-  std::size_t coming GUARDED_BY(mutex) = 0;   // Runners that have not begun.
-  std::size_t working GUARDED_BY(mutex) = 0;  // And that have.
+  std::size_t coming GUARDED_BY(mutex) = 0;              // Runners that have not begun.
+  std::size_t working GUARDED_BY(mutex) = 0;             // And that have.
   SteadyClock::time_point call_began GUARDED_BY(mutex);  // The last one.
   bool stopped GUARDED_BY(mutex) = false;
 };

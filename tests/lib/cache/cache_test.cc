@@ -107,7 +107,8 @@ class SharedCacheTest : public ::testing::Test {
   std::size_t Failures() const {
     const std::string text = logger_.text();
     std::size_t count = 0;
-    for (std::size_t at = text.find("store_find_failed"); at != std::string::npos; at = text.find("store_find_failed", at + 1)) ++count;
+    for (std::size_t at = text.find("store_find_failed"); at != std::string::npos; at = text.find("store_find_failed", at + 1))
+      ++count;
     return count;
   }
 
