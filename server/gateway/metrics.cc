@@ -46,6 +46,8 @@ constexpr StatsMetric<CacheStats> kStoreMetrics[] = {
      [](const CacheStats& s) { return s.store.expirations; }},
     {"reflex_store_corrupt_values_total", "Values whose checksum was wrong; each was a miss.", true,
      [](const CacheStats& s) { return s.store.corrupt_values; }},
+    {"reflex_store_lookup_failures_total", "Calls for look-ups that the store failed; each was a miss for all its keys.", true,
+     [](const CacheStats& s) { return s.store_failures; }},
     {"reflex_store_write_errors_total", "Writes or commits that the system refused.", true,
      [](const CacheStats& s) { return s.store.write_errors; }},
 };
