@@ -15,6 +15,7 @@ from servers import BENCH, BUILT, DRIVERS, machine
 
 SCRIPTS = {"many": "10,000 idle connections and 1,000 slow streams at once: drops, memory per connection",
            "migrate": "a million entries into a Redis and back, killed in the middle: entries a second",
+           "scaling": "what each part costs for one request: CPU, bytes on the wire, bytes an entry",
            "small": "memory when idle, time from start to the first 200 with an empty and a full store",
            "micro": "the Google Benchmark programs"}
 

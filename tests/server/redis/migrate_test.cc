@@ -38,7 +38,7 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
 
   const auto cut = store::Migrate(*local, *shared, clock, [&](const store::Migration& now) {
     clock.AdvanceMs(1'000);  // So that each slice is committed for itself.
-    return now.looked < 500;
+    return now.looked < 200;
   });
   ASSERT_TRUE(cut) << cut.error().message;
   EXPECT_LT(cut->copied, kEntries);
@@ -49,7 +49,7 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
     return ++shown > 0;
   });
   ASSERT_TRUE(rest) << rest.error().message;
-  EXPECT_GT(shown, 3);
+  EXPECT_GE(shown, 3);
   EXPECT_EQ(rest->present, cut->copied);
   EXPECT_EQ(rest->copied + cut->copied, kEntries);
   EXPECT_LE(rest->gone, 1u) << "the expired one, unless the source has collected it";
