@@ -1,9 +1,10 @@
-// Makes a store with many entries, for measuring starts and large stores. usage: fill_store FOLDER ENTRIES BYTES_EACH
-// [VECTOR_BYTES]
+// Makes a store with many entries, for measuring starts and large stores.
+// usage: fill_store [check] FOLDER ENTRIES BYTES_EACH [VECTOR_BYTES]
 //
 // The entries are shaped like stored chat answers; their keys are digests of their numbers, so no request will hit them. With
 // VECTOR_BYTES they have questions, lie in scopes of 1,000, and have so many bytes kept as their vector (832 is what 384 numbers
-// take).
+// take). `check` compares a store with what would have been made: the count, and a sample of some 10,000 entries.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/digest.h"
 #include "reflex/clock.h"
@@ -95,20 +97,39 @@ int Fill(reflex::EntryStore& store, const reflex::Clock& clock, std::uint64_t en
   return stats.entries == entries ? 0 : 1;
 }
 
+bool IsAsMade(reflex::EntryStore& store, std::uint64_t number, const Shape& shape) {
+  const auto found = store.Find(MakeEntry(number, shape, 0)->key);
+  if (!found || *found == nullptr || **found != *MakeEntry(number, shape, (*found)->created_ms)) return false;
+  const auto vector = store.FindVector((*found)->key);
+  return vector && *vector == (shape.vector_bytes > 0 ? Answer(~number, shape.vector_bytes) : "");
+}
+
+int Check(reflex::EntryStore& store, std::uint64_t entries, const Shape& shape) {
+  const std::uint64_t step = std::max<std::uint64_t>(1, entries / 10'000);
+  std::uint64_t looked = 0, other = 0;
+  for (std::uint64_t number = 0; number < entries; number += step, ++looked) other += IsAsMade(store, number, shape) ? 0 : 1;
+  const std::uint64_t count = store.Stats().entries;
+  std::printf("%llu entries, %llu of a sample of %llu differ\n", static_cast<unsigned long long>(count),
+              static_cast<unsigned long long>(other), static_cast<unsigned long long>(looked));
+  return count == entries && other == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4 && argc != 5) {
-    std::fprintf(stderr, "usage: fill_store FOLDER ENTRIES BYTES_EACH [VECTOR_BYTES]\n");
+  const bool check = argc > 1 && std::string_view(argv[1]) == "check";
+  const std::vector<std::string> words(argv + (check ? 2 : 1), argv + argc);
+  if (words.size() != 3 && words.size() != 4) {
+    std::fprintf(stderr, "usage: fill_store [check] FOLDER ENTRIES BYTES_EACH [VECTOR_BYTES]\n");
     return 2;
   }
   reflex::SystemClock clock;
   reflex::NullLogger logger;
   reflex::store::LmdbOptions options;
-  options.path = argv[1];
+  options.path = words[0];
   auto store = reflex::store::LmdbStore::Open(options, clock, logger);
-  if (!store) return Fail(argv[1], store.error());
-  const Shape shape{.reply_bytes = std::strtoull(argv[3], nullptr, 10),
-                    .vector_bytes = argc == 5 ? std::strtoull(argv[4], nullptr, 10) : 0};
-  return Fill(**store, clock, std::strtoull(argv[2], nullptr, 10), shape);
+  if (!store) return Fail(words[0], store.error());
+  const std::uint64_t entries = std::stoull(words[1]);
+  const Shape shape{.reply_bytes = std::stoull(words[2]), .vector_bytes = words.size() == 4 ? std::stoull(words[3]) : 0};
+  return check ? Check(**store, entries, shape) : Fill(**store, clock, entries, shape);
 }

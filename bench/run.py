@@ -14,6 +14,8 @@ import sys
 from servers import BENCH, BUILT, DRIVERS, machine
 
 SCRIPTS = {"many": "10,000 idle connections and 1,000 slow streams at once: drops, memory per connection",
+           "migrate": "a million entries into a Redis and back, killed in the middle: entries a second",
+           "scaling": "what each part costs for one request: CPU, bytes on the wire, bytes an entry",
            "small": "memory when idle, time from start to the first 200 with an empty and a full store",
            "shared": "a store in Redis: what a hit costs, what the memory in front gives, a Redis that stands still",
            "micro": "the Google Benchmark programs"}

@@ -14,8 +14,10 @@ namespace {
 constexpr std::size_t kSliceFirst = 256;
 constexpr std::size_t kSliceMax = 1'024;
 constexpr std::uint64_t kSliceBytes = 4u << 20;
-// What is put meanwhile is on its way to the target while the next slice is read; so much may be lost by a cut.
+// The target works off what was put while the next slices are read, so it is not waited for after each: a commit to a disk may take
+// as long as reading thousands. So much may be lost by a cut.
 constexpr std::uint64_t kCommitEntries = 8'192;
+constexpr std::int64_t kCommitNs = 250'000'000;
 constexpr std::chrono::milliseconds kCommit{60'000};
 
 struct Listed {
@@ -53,11 +55,12 @@ class Migrator {
   // Queues what the target lacks of these.
   Result<void> CopySlice(std::span<const Listed> slice);
   Result<void> CopyNotes();
-  // From now on what was queued is done. True where there is news.
+  // True for the first slice and from then on whenever enough entries or time came together.
+  bool IsDue() const { return queued_.looked - done_.looked >= kCommitEntries || clock_.SteadyNs() - committed_ns_ >= kCommitNs; }
+  // From now on what was queued is done.
   Result<void> Commit();
 
   std::size_t slice() const { return slice_; }
-  std::uint64_t waiting() const { return queued_.looked - done_.looked; }
   const Migration& done() const { return done_; }
   void SetTotal(std::uint64_t total) { queued_.total = done_.total = total; }
 
@@ -70,6 +73,7 @@ class Migrator {
   const Clock& clock_;
   std::size_t slice_ = kSliceFirst;
   Migration queued_, done_;
+  std::int64_t committed_ns_ = clock_.SteadyNs() - kCommitNs;
 };
 
 Result<void> Migrator::CopySlice(std::span<const Listed> slice) {
@@ -145,6 +149,7 @@ Result<void> Migrator::CopyNotes() {
 Result<void> Migrator::Commit() {
   REFLEX_CHECK(to_.Flush(kCommit));
   done_ = queued_;
+  committed_ns_ = clock_.SteadyNs();
   return {};
 }
 
@@ -159,7 +164,7 @@ Result<Migration> Migrate(EntryStore& from, EntryStore& to, const Clock& clock, 
     const std::size_t count = std::min(migrator.slice(), rest.size());
     REFLEX_CHECK(migrator.CopySlice(rest.first(count)));
     rest = rest.subspan(count);
-    if (migrator.waiting() < kCommitEntries && !rest.empty()) continue;
+    if (!migrator.IsDue() && !rest.empty()) continue;
     REFLEX_CHECK(migrator.Commit());
     if (!show(migrator.done())) return migrator.done();
   }

@@ -36,16 +36,20 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
   ASSERT_TRUE(local->PutNote("pair", "never again"));
   ASSERT_TRUE(local->Flush(20s));
 
-  const auto cut = store::Migrate(*local, *shared, clock, [](const store::Migration& now) { return now.looked < 500; });
+  const auto cut = store::Migrate(*local, *shared, clock, [&](const store::Migration& now) {
+    clock.AdvanceMs(1'000);  // So that each slice is committed for itself.
+    return now.looked < 200;
+  });
   ASSERT_TRUE(cut) << cut.error().message;
   EXPECT_LT(cut->copied, kEntries);
   int shown = 0;
   const auto rest = store::Migrate(*local, *shared, clock, [&](const store::Migration& now) {
-    EXPECT_EQ(now.looked, now.copied + now.present + now.gone);
+    clock.AdvanceMs(1'000);
+    EXPECT_EQ(now.looked, now.copied + now.present + now.gone + now.too_large);
     return ++shown > 0;
   });
   ASSERT_TRUE(rest) << rest.error().message;
-  EXPECT_GT(shown, 3);
+  EXPECT_GE(shown, 3);
   EXPECT_EQ(rest->present, cut->copied);
   EXPECT_EQ(rest->copied + cut->copied, kEntries);
   EXPECT_LE(rest->gone, 1u) << "the expired one, unless the source has collected it";
@@ -64,6 +68,37 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
   }
   EXPECT_EQ(*back->FindNote("pair"), "never again");
   EXPECT_EQ(home->vectors, kEntries / 10);
+}
+
+// A cut may come between an entry and its vector; and a store that takes no entry of some size takes the others.
+TEST(Migrate, MendsWhatACutLeftHalfAndCountsWhatIsTooLarge) {
+  RedisServer server;
+  store::TempFolder folder;
+  store::ManualClock clock;
+  store::KeepingLogger logger;
+  store::LmdbOptions options;
+  options.limit_bytes = 64 << 20;
+  options.path = folder.path();
+  const auto local = store::LmdbStore::Open(options, clock, logger).value();
+  RedisStoreOptions small = StoreOptions(server.url());
+  small.queue_bytes = 1 << 20;
+  const auto shared = RedisStore::Open(small, clock, logger).value();
+  for (std::uint64_t i = 0; i < 20; ++i) ASSERT_TRUE(local->Put(MakeScoped(i, 1, 100)));
+  ASSERT_TRUE(local->Put(MakeScoped(20, 1, 2 << 20)));
+  ASSERT_TRUE(local->Flush(20s));
+  for (std::uint64_t i = 0; i < 20; ++i) ASSERT_TRUE(local->PutVector(KeyOf(i), "vector"));
+  ASSERT_TRUE(local->Flush(20s));
+  for (std::uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(shared->Put(MakeScoped(i, 1, 100)));
+  ASSERT_TRUE(shared->Flush(20s));
+
+  const auto migrated = store::Migrate(*local, *shared, clock, [](const store::Migration&) { return true; });
+  ASSERT_TRUE(migrated) << migrated.error().message;
+  EXPECT_EQ(migrated->total, 21u);
+  EXPECT_EQ(migrated->present, 10u);
+  EXPECT_EQ(migrated->copied, 10u);
+  EXPECT_EQ(migrated->too_large, 1u);
+  EXPECT_EQ(migrated->vectors, 20u);
+  for (std::uint64_t i = 0; i < 20; ++i) EXPECT_EQ(*shared->FindVector(KeyOf(i)), "vector") << i;
 }
 
 }  // namespace
