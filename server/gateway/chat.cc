@@ -221,7 +221,10 @@ http::Task<EntryPtr> ChatHandler::FindOnPool() {
   StoreLookups::Answer answer = co_await context_.services.store_lookups.Find(*context_.thread.io, key_);
   switch (answer.end) {
     case StoreLookups::End::kLooked: break;
-    case StoreLookups::End::kBusy: no_entry_ = reason::kBusy; break;
+    case StoreLookups::End::kBusy:
+      no_entry_ = reason::kBusy;
+      context_.services.metrics.CountLookupRefused();
+      break;
     case StoreLookups::End::kFailed: no_entry_ = reason::kFailed; break;
   }
   co_return std::move(answer.entry);

@@ -69,6 +69,9 @@ GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cac
       joined_(registry.AddCounter("reflex_joined_requests_total", "Requests that shared another request's upstream call.")),
       unstorable_(registry.AddCounter("reflex_unstorable_answers_total",
                                       "Complete calls whose answer was not kept: not good, too large or purged meanwhile.")),
+      lookups_refused_(
+          registry.AddCounter("reflex_store_lookups_refused_total",
+                              "Look-ups in the store that were not made: too many waited, or the worker pool was full.")),
       saved_input_(registry.AddCounter("reflex_saved_tokens_total", "Tokens of answers served from the cache.", "kind=\"input\"")),
       saved_output_(
           registry.AddCounter("reflex_saved_tokens_total", "Tokens of answers served from the cache.", "kind=\"output\"")),

@@ -288,5 +288,31 @@ TEST(ChatLookups, AStoreThatFailsIsAMissThatSaysSo) {
   EXPECT_EQ(world.Metric("reflex_store_lookup_failures_total"), 1);
 }
 
+TEST(ChatLookups, BeyondTheQueueARequestIsAMissThatSaysSoAndIsCounted) {
+  testing::GatewayWorld world;  // Two threads in the pool, 64 places in its queue.
+  auto made = std::make_unique<HeldStore>(1);
+  HeldStore& store = *made;
+  world.Start(std::move(made));
+  world.provider.OnCall([](testing::ProviderCall& call) { call.Json(200, testing::PlainAnswer("fresh")); });
+  store.Hold();
+  std::vector<testing::ExchangePtr> held;
+  const auto ask = [&](int number) { held.push_back(world.Ask(testing::Chat("question " + std::to_string(number)))); };
+  for (int i = 0; i < 2; ++i) ask(i);
+  ASSERT_TRUE(store.WaitForCalls(2));
+  for (int i = 2; i < 66; ++i) ask(i);
+  for (int i = 66; i < 70; ++i) {
+    const auto over = world.Run(testing::Chat("question " + std::to_string(i)));
+    EXPECT_EQ(over->status(), 200);
+    EXPECT_EQ(over->Header("X-Reflex-Status"), "miss");
+    EXPECT_EQ(over->Header("X-Reflex-Reason"), "busy");
+  }
+  EXPECT_EQ(world.Metric("reflex_store_lookups_refused_total"), 4);
+  store.Release();
+  for (const auto& exchange : held) {
+    exchange->WaitForDone();
+    EXPECT_EQ(exchange->Header("X-Reflex-Reason"), "no-entry");
+  }
+}
+
 }  // namespace
 }  // namespace reflex::gateway
