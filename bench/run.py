@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs measurements. usage: run.py list | run.py NAME… [--rounds N] [--secs N] [--conns N] [--only SERVER] [--out FILE]
 
-NAME is a plan in bench/plans, `many`, `small` or `micro` (the Google Benchmark programs), or `all`. Every figure is a ratio of two
+NAME is a plan in bench/plans, `many`, `small`, `shared` or `micro` (the Google Benchmark programs), or `all`. Every figure is a ratio of two
 servers measured in turns in one run, since absolute times of a shared machine wander.
 """
 import argparse
@@ -15,6 +15,7 @@ from servers import BENCH, BUILT, DRIVERS, machine
 
 SCRIPTS = {"many": "10,000 idle connections and 1,000 slow streams at once: drops, memory per connection",
            "small": "memory when idle, time from start to the first 200 with an empty and a full store",
+           "shared": "a store in Redis: what a hit costs, what the memory in front gives, a Redis that stands still",
            "micro": "the Google Benchmark programs"}
 
 

@@ -6,6 +6,8 @@
 --   STREAM=0|1        1 adds "stream":true (replaces "stream":false)
 --   TENANTS=1         number of distinct bearer tokens
 --   UNIQUE=0|1        1: every request gets a never-repeated prompt (all misses)
+--   ZIPF=0.9          every request picks one of BODIES prompts (up to millions) at random, the k-th as often as 1/k^0.9;
+--                     0: one after the other
 --   VARY=0|1          1: same meaning, different bytes (key order + spaces change per request)
 --   JSON_OUT=file     write one JSON line with the result
 local function env(n, d) local v = os.getenv(n); if v == nil or v == "" then return d end; return v end
@@ -16,6 +18,7 @@ local HDRS   = env("HEADERS", "sdk")
 local STREAM = env("STREAM", "0") == "1"
 local TEN    = tonumber(env("TENANTS", "1"))
 local UNIQUE = env("UNIQUE", "0") == "1"
+local ZIPF   = tonumber(os.getenv("ZIPF") or "")
 local VARY   = env("VARY", "0") == "1"
 
 local filler = "Explain how a write-ahead log keeps a key-value store consistent after a power cut, " ..
@@ -62,14 +65,31 @@ local reqs, n, i, pre, post, uid, step = {}, 0, 0, nil, nil, 0, 1
 local tcount = 0
 function setup(thread) thread:set("tid", tcount); tcount = tcount + 1 end
 
+-- Which prompt each of the next million requests asks for; then the same again.
+local picked = {}
+function pick(exponent)
+  local sums, sum = {}, 0
+  for k = 1, K do sum = sum + 1 / k ^ exponent; sums[k] = sum end
+  math.randomseed(tonumber(env("SEED", "1")))
+  for n = 1, exponent > 0 and 2 ^ 20 or K do
+    local at, low, high = math.random() * sum, 1, K
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      if sums[middle] < at then low = middle + 1 else high = middle end
+    end
+    picked[n] = exponent > 0 and low - 1 or n - 1
+  end
+end
+
 function init(args)
   local path = wrk.path
-  if UNIQUE then
+  if UNIQUE or ZIPF then
     -- same bytes as body(), but the id is spliced in per request
     local b = body(0, 0); local r = wrk.format("POST", path, headers(0), b)
     local p = r:find("[000000000000]", 1, true)
     pre, post = r:sub(1, p), r:sub(p + 13)
     uid = (tid or 0) * 5000000 + (os.time() % 100000) * 10000000
+    if ZIPF then pick(ZIPF) end
     return
   end
   for v = 0, (VARY and 1 or 0) do
@@ -79,6 +99,7 @@ function init(args)
 end
 
 function request()
+  if ZIPF then i = i % #picked + 1; return pre .. string.format("%012d", picked[i]) .. post end
   if UNIQUE then uid = uid + 1; return pre .. string.format("%012d", uid) .. post end
   i = i + 1
   return reqs[i % n + 1]

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "reflex/clock.h"
 #include "reflex/entry_store.h"
@@ -19,6 +21,9 @@ struct MemoryOptions {
   std::uint64_t entries = 10'000;
   /// Power of two; one lock each. Fewer are used when the bounds are small.
   std::uint32_t shards = 16;
+  /// How old a copy of a shared store's entry may become (EntryStore::IsShared) before the store is asked again, whatever it told
+  /// meanwhile; 0: memory holds none, and every look-up asks the store. Without meaning for other stores.
+  std::chrono::milliseconds shared_ttl{60'000};
 };
 
 struct CacheStats {
@@ -27,6 +32,7 @@ struct CacheStats {
   std::uint64_t memory_evictions = 0;
   std::uint64_t memory_hits = 0;
   std::uint64_t store_hits = 0;
+  std::uint64_t store_failures = 0;  ///< Calls for look-ups that the store failed: each was a miss for all its keys.
   StoreStats store;
 };
 
@@ -43,7 +49,7 @@ class Cache {
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
 
-  /// The entry or null, under one shard's lock. May be stale: compare expires_ms.
+  /// The entry or null, under one shard's lock. May have expired: compare expires_ms.
   EntryPtr FindInMemory(const Digest& key);
 
   bool has_store() const;
@@ -51,8 +57,11 @@ class Cache {
   EntryStore* store();
   bool StoreFindsInPlace() const;
 
-  /// Looks in the store and keeps what it finds in memory. Null on a miss or a store failure (logged, counted).
+  /// Looks in the store and keeps what it finds in memory. Null on a miss or a store failure (counted, and logged once a second).
   EntryPtr FindInStore(const Digest& key);
+  /// The same for many keys in one call of the store: what was found, in the order of the keys, null for a miss. At most
+  /// EntryStore::kKeysMax keys. Returns the store's error (also counted and logged): a miss for every key.
+  Result<std::vector<EntryPtr>> FindManyInStore(std::span<const Digest> keys);
 
   /// Grows with every purge or erase. An answer asked for before a purge must not be stored after it.
   std::uint64_t epoch() const;

@@ -87,6 +87,11 @@ class EntryStore {
   virtual Result<std::vector<EntryPtr>> FindMany(std::span<const Digest> keys);
   /// As FindHead for each key; the same bounds and errors.
   virtual Result<std::vector<EntryPtr>> FindHeads(std::span<const Digest> keys);
+  /// How many keys one FindMany is best given while more threads than one could ask: kKeysMax where a call is a round trip, 1 where
+  /// each key blocks its thread on a disk. 1 to kKeysMax; constant.
+  virtual std::size_t KeysAtOnce() const { return 1; }
+  /// True where other processes change the store too, so that copies of its entries may become stale. Constant.
+  virtual bool IsShared() const { return false; }
 
   /// True where Find is quick enough to call on an I/O thread (memory, or a file that fits the page cache).
   virtual bool FindsInPlace() const = 0;

@@ -24,6 +24,8 @@ class WorkerPool {
   bool Submit(std::function<void()> work);
 
   std::size_t QueueLength() const;
+  std::size_t threads() const { return threads_.size(); }
+  std::size_t queue_limit() const { return queue_limit_; }
 
  private:
   void Run(int nice);

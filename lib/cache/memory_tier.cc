@@ -12,7 +12,7 @@ constexpr std::uint64_t kShardEntriesMin = 64;
 constexpr std::uint64_t kShardBytesMin = 1u << 20;
 constexpr std::uint8_t kFrequencyMax = 3;
 // A node of the table with its bucket, and the control block of the shared entry.
-constexpr std::uint64_t kPlaceBytes = 176;
+constexpr std::uint64_t kPlaceBytes = 184;
 
 std::uint64_t ShardCount(const MemoryOptions& options) {
   const std::uint64_t sensible = std::min(options.entries / kShardEntriesMin, options.bytes / kShardBytesMin);
@@ -60,45 +60,50 @@ bool MemoryTier::Ghost::Take(const Digest& key) {
   return set.erase(key) > 0;
 }
 
-EntryPtr MemoryTier::Find(const Digest& key) {
+EntryPtr MemoryTier::Find(const Digest& key, std::int64_t read_from_ns) {
   Shard& shard = ShardOf(key);
   base::MutexLock lock(shard.mutex);
   const auto found = shard.nodes.find(key);
   if (found == shard.nodes.end()) return nullptr;
   Node& node = found->second;
+  if (node.read_ns < read_from_ns) {
+    Drop(shard, node);
+    return nullptr;
+  }
   if (node.frequency < kFrequencyMax) ++node.frequency;
   ++shard.hits;
   return node.entry;
 }
 
-bool MemoryTier::Insert(EntryPtr entry) {
+bool MemoryTier::Insert(EntryPtr entry, std::int64_t read_ns) {
   if (CountedBytes(*entry) > bytes_max_) {
     Erase(entry->key);  // An older answer must not outlive its replacement.
     return false;
   }
   Shard& shard = ShardOf(entry->key);
-  Store(shard, std::move(entry), true);
+  Store(shard, std::move(entry), read_ns, std::numeric_limits<std::int64_t>::max());
   return true;
 }
 
-EntryPtr MemoryTier::InsertIfAbsent(EntryPtr entry) {
+EntryPtr MemoryTier::InsertIfAbsent(EntryPtr entry, std::int64_t read_ns, std::int64_t read_from_ns) {
   if (CountedBytes(*entry) > bytes_max_) return entry;
   Shard& shard = ShardOf(entry->key);
-  return Store(shard, std::move(entry), false);
+  return Store(shard, std::move(entry), read_ns, read_from_ns);
 }
 
-EntryPtr MemoryTier::Store(Shard& shard, EntryPtr entry, bool replace) {
+EntryPtr MemoryTier::Store(Shard& shard, EntryPtr entry, std::int64_t read_ns, std::int64_t replace_before_ns) {
   const std::uint64_t bytes = CountedBytes(*entry);
   EntryPtr replaced;  // Freed after the lock.
   base::MutexLock lock(shard.mutex);
   auto found = shard.nodes.find(entry->key);
-  if (found != shard.nodes.end() && !replace) return found->second.entry;
+  if (found != shard.nodes.end() && found->second.read_ns >= replace_before_ns) return found->second.entry;
   if (found != shard.nodes.end()) {
     // Keeps its queue, place and frequency; room is made below and may take the node itself, so size is settled first.
     Node& node = found->second;
     Fifo& queue = shard.QueueOf(node.place);
     queue.bytes += bytes - node.bytes;
     node.bytes = bytes;
+    node.read_ns = read_ns;
     replaced = std::exchange(node.entry, entry);
     MakeRoom(shard, 0);
     return entry;
@@ -108,6 +113,7 @@ EntryPtr MemoryTier::Store(Shard& shard, EntryPtr entry, bool replace) {
   Node& node = shard.nodes[entry->key];
   node.entry = entry;
   node.bytes = bytes;
+  node.read_ns = read_ns;
   node.place = place;
   shard.QueueOf(place).Push(node);
   return entry;

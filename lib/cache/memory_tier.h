@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -25,12 +26,16 @@ class MemoryTier {
   // REQUIRES: bytes, entries and shards above 0.
   explicit MemoryTier(const MemoryOptions& options);
 
-  // The entry or null.
-  EntryPtr Find(const Digest& key);
+  // Times are of any one clock, in nanoseconds; callers that give none have entries of no age.
+  static constexpr std::int64_t kAnyAge = std::numeric_limits<std::int64_t>::min();
+
+  // The entry or null; one read before `read_from_ns` is dropped.
+  EntryPtr Find(const Digest& key, std::int64_t read_from_ns = kAnyAge);
   // Stores or replaces. False, storing nothing, when the entry is larger than a shard.
-  bool Insert(EntryPtr entry);
-  // Stores unless the key is there already; returns what is there afterwards, or `entry` when it is too large.
-  EntryPtr InsertIfAbsent(EntryPtr entry);
+  bool Insert(EntryPtr entry, std::int64_t read_ns = 0);
+  // Stores unless the key is there already, read at `read_from_ns` or later; returns what is there afterwards, or `entry` when it
+  // is too large.
+  EntryPtr InsertIfAbsent(EntryPtr entry, std::int64_t read_ns = 0, std::int64_t read_from_ns = kAnyAge);
   void Erase(const Digest& key);
   // Erases every entry with this label.
   void EraseLabel(std::uint64_t label);
@@ -56,6 +61,7 @@ class MemoryTier {
   struct Node {
     EntryPtr entry;
     std::uint64_t bytes = 0;
+    std::int64_t read_ns = 0;  // When it was put here, or asked of the store.
     Place place = Place::kSmall;
     std::uint8_t frequency = 0;  // Hits since it was last looked at by eviction, at most 3.
     Node* newer = nullptr;
@@ -110,7 +116,8 @@ class MemoryTier {
 
   // By the label's last byte.
   Shard& ShardOf(const Digest& key) { return *shards_[key.bytes[7] % shards_.size()]; }
-  EntryPtr Store(Shard& shard, EntryPtr entry, bool replace);
+  // `replace_before_ns`: an entry read earlier is replaced.
+  EntryPtr Store(Shard& shard, EntryPtr entry, std::int64_t read_ns, std::int64_t replace_before_ns);
   void Drop(Shard& shard, Node& node) REQUIRES(shard.mutex);
   void Move(Shard& shard, Node& node, Place to) REQUIRES(shard.mutex);
   void MakeRoom(Shard& shard, std::uint64_t bytes) REQUIRES(shard.mutex);

@@ -85,18 +85,19 @@ bool Lookup::TryCanonical() {
     if (!found) return MissBy("find_canonical", found.error());
     keys = std::move(*found);
   }
-  for (const Digest& key : keys) {
-    const auto head = parts_.store.FindHead(key);
-    if (!head) return MissBy("find_head", head.error());
-    if (*head == nullptr || (*head)->scope != query_.scope || text::CanonicalText((*head)->question) != canonical_) continue;
-    CandidateView* const view = Trace(**head);
+  const auto heads = parts_.store.FindHeads(keys);
+  if (!heads) return MissBy("find_heads", heads.error());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const EntryPtr& head = (*heads)[i];
+    if (head == nullptr || head->scope != query_.scope || text::CanonicalText(head->question) != canonical_) continue;
+    CandidateView* const view = Trace(*head);
     if (view != nullptr) view->similarity = view->score = 1;
-    if (!Usable(**head)) continue;
-    if (parts_.blocked.Has(query_.scope, canonical_, key)) {
+    if (!Usable(*head)) continue;
+    if (parts_.blocked.Has(query_.scope, canonical_, keys[i])) {
       saw_blocked_ = true;
       continue;
     }
-    if (Serve(**head, SimilarLayer::kCanonical, 1, 1)) return false;
+    if (Serve(*head, SimilarLayer::kCanonical, 1, 1)) return false;
   }
   if (query_.verify && parts_.options.verify) return InTime();
   return Miss(saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate);
@@ -119,19 +120,24 @@ void Lookup::AddCandidate(EntryPtr head, std::optional<float> similarity) {
   candidates_.push_back(std::move(candidate));
 }
 
-// A small scope: all its entries, read one by one. Vectors are there only where the scope was larger once.
+// A small scope: all its entries. Vectors are there only where the scope was larger once.
 bool Lookup::GatherSmall() {
   const bool own = parts_.judge.has_own();
   bool any_vector = false;
+  std::vector<Digest> keys;
   for (const ScopeMember& member : members_) {
-    auto head = parts_.store.FindHead(member.key);
-    if (!head) return MissBy("find_head", head.error());
-    if (*head == nullptr || (*head)->scope != query_.scope || member.canonical == canonical_digest_) continue;
+    if (member.canonical != canonical_digest_) keys.push_back(member.key);
+  }
+  auto heads = parts_.store.FindHeads(keys);
+  if (!heads) return MissBy("find_heads", heads.error());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    EntryPtr& head = (*heads)[i];
+    if (head == nullptr || head->scope != query_.scope) continue;
     if (own && !any_vector) {
-      const auto vector = parts_.store.FindVector(member.key);
+      const auto vector = parts_.store.FindVector(keys[i]);
       any_vector = vector && !vector->empty();
     }
-    AddCandidate(std::move(*head), std::nullopt);
+    AddCandidate(std::move(head), std::nullopt);
   }
   KeepNearest();
   return !any_vector || EmbedForIndex();

@@ -11,6 +11,8 @@
 #include "app/secrets.h"
 #include "app/snapshot_keeper.h"
 #include "app/version.h"
+#include "redis/redis_store.h"
+#include "redis/store_metrics.h"
 #include "reflex/call_leases.h"
 #include "vector/local_index.h"
 #include "verify/audit.h"
@@ -93,6 +95,9 @@ Result<void> BuildCache(Program& program) {
   const Settings& settings = program.settings;
   REFLEX_TRY(std::unique_ptr<EntryStore> store, OpenStorage(program));
   REFLEX_TRY(program.cache, Cache::Create(settings.memory, std::move(store), program.clock, *program.logger));
+  if (const auto* const shared = dynamic_cast<const redis::RedisStore*>(program.cache->store())) {
+    redis::AddStoreMetrics(program.metrics, *shared);
+  }
   return {};
 }
 

@@ -813,6 +813,13 @@ constexpr Setting kTable[] = {
      .help = "The longest a look-up in the shared store holds up a request; beyond, it is a miss.",
      .min = 1,
      .max = 10'000},
+    {.key = "store.memory_ttl",
+     .kind = Kind::kDuration,
+     .field = [](Settings& s) -> Field { return &s.memory.shared_ttl; },
+     .help =
+         "How long a copy in memory of the shared store's answer is used before the store is asked again, even if no change was "
+         "told. 0: memory holds none, and each request asks the store.",
+     .max = 86'400'000},
     {.key = "store.write_timeout",
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.shared_store.write_timeout; },

@@ -19,8 +19,10 @@
 #include "gateway/on_pool.h"
 #include "gateway/policy.h"
 #include "gateway/relay.h"
+#include "gateway/repeats.h"
 #include "gateway/semantic_hits.h"
 #include "gateway/semantic_lookup.h"
+#include "gateway/store_lookups.h"
 #include "gateway/tauq_reply.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
@@ -65,6 +67,7 @@ class ChatHandler {
   std::string_view ReasonToBypass() const;
   http::Task<void> Bypass(std::string_view why);
   http::Task<void> OnlyIfCached();
+  http::Task<bool> ServeKnown();
   EntryPtr FindInPlace();
   http::Task<EntryPtr> FindOnPool();
   bool FindsOnPool() const;
@@ -85,6 +88,8 @@ class ChatHandler {
   wire::ChatRequest request_;
   Digest key_;
   SemanticQuestion asked_;
+  std::optional<EntryPtr> found_;                 // The store was asked already, and this is what it has.
+  std::string_view no_entry_ = reason::kNoEntry;  // Or why the store could not be asked.
 };
 
 http::Task<void> ChatHandler::Run(RequestContext& context) {
@@ -93,6 +98,7 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
   if (!body) co_return co_await SendProblem(context, ProblemFor(body.error(), Side::kClient));
   self.body_ = *body;
   context.bytes_in = body->size();
+  if (self.FindsOnPool() && co_await self.ServeKnown()) co_return;
   auto policy = ReadPolicy(context.head().headers, context.services.options);
   if (!policy) co_return co_await SendProblem(context, ProblemFor(policy.error(), Side::kClient));
   context.policy = std::move(*policy);
@@ -116,8 +122,8 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
   const std::int64_t lookup_ns = self.Now();
   context.services.metrics.ObserveStage(Stage::kKey, lookup_ns - began_ns);
   if (context.policy.read) {
-    EntryPtr entry = self.FindInPlace();
-    if (!entry && self.FindsOnPool()) entry = co_await self.FindOnPool();
+    EntryPtr entry = self.found_ ? std::move(*self.found_) : self.FindInPlace();
+    if (!entry && !self.found_ && self.FindsOnPool()) entry = co_await self.FindOnPool();
     entry = self.Usable(std::move(entry));
     context.services.metrics.ObserveStage(Stage::kLookup, self.Now() - lookup_ns);
     if (entry && co_await SendHit(context, std::move(entry), self.request_)) co_return;
@@ -180,6 +186,24 @@ http::Task<void> ChatHandler::OnlyIfCached() {
   co_await SendProblem(context_, std::move(problem));
 }
 
+// Bytes that the thread answered before and memory has no answer for any more: their key is known, so the store is asked before
+// they are read. What it has is used further down where this cannot serve it.
+http::Task<bool> ChatHandler::ServeKnown() {
+  const Repeats::Known* const known = context_.thread.repeats.Find(context_.exchange.request_bytes());
+  if (known == nullptr || IsRestoring(context_.services.parts)) co_return false;
+  if (context_.services.parts.cache->FindInMemory(known->key) != nullptr) co_return false;
+  const std::int64_t lookup_ns = Now();
+  key_ = known->key;
+  context_.tenant = known->tenant;
+  context_.policy = known->policy;
+  context_.model = known->model;
+  found_ = co_await FindOnPool();
+  EntryPtr entry = Usable(*found_);
+  if (entry == nullptr) co_return false;
+  context_.services.metrics.ObserveStage(Stage::kLookup, Now() - lookup_ns);
+  co_return co_await SendHit(context_, std::move(entry), wire::ChatRequest());
+}
+
 // What memory has, or a store that is quick. An entry that turns out stale is not looked for elsewhere: what is there is not newer.
 EntryPtr ChatHandler::FindInPlace() {
   Cache& cache = *context_.services.parts.cache;
@@ -192,17 +216,23 @@ bool ChatHandler::FindsOnPool() const {
   return cache.has_store() && !cache.StoreFindsInPlace();
 }
 
-// A full pool is a miss.
+// A store that cannot be asked now is a miss.
 http::Task<EntryPtr> ChatHandler::FindOnPool() {
-  auto found = std::make_shared<EntryPtr>();
-  std::function<void()> work = [&cache = *context_.services.parts.cache, key = key_, found] { *found = cache.FindInStore(key); };
-  const bool ran = co_await http::RunOnPool(*context_.thread.io, *context_.services.parts.pool, std::move(work));
-  co_return ran ? std::move(*found) : nullptr;
+  StoreLookups::Answer answer = co_await context_.services.store_lookups.Find(*context_.thread.io, key_);
+  switch (answer.end) {
+    case StoreLookups::End::kLooked: break;
+    case StoreLookups::End::kBusy:
+      no_entry_ = reason::kBusy;
+      context_.services.metrics.CountLookupRefused();
+      break;
+    case StoreLookups::End::kFailed: no_entry_ = reason::kFailed; break;
+  }
+  co_return std::move(answer.entry);
 }
 
 // The entry if it may be served, else null and why not in the context.
 EntryPtr ChatHandler::Usable(EntryPtr entry) {
-  context_.reason = reason::kNoEntry;
+  context_.reason = no_entry_;
   context_.forward = Forward::kMiss;
   if (entry == nullptr) return nullptr;
   switch (Judge(context_.policy, entry->created_ms, entry->expires_ms, context_.services.parts.clock->WallMs())) {
@@ -264,6 +294,7 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   flight->asked = asked_;
   flight->epoch = context_.services.parts.cache->epoch();
   flight->listed = listed;
+  flight->store_is_away = no_entry_ != reason::kNoEntry;
   flight->ages.max_age_s = context_.policy.max_age_s;
   flight->ages.min_fresh_s = context_.policy.min_fresh_s;
   flight->ages.max_stale_s = context_.policy.max_stale_s;

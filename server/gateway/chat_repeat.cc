@@ -59,6 +59,8 @@ void RememberRepeat(const RequestContext& context, const Digest& key) {
   if (context.policy.says_format || context.policy.tauq) return;
   if (bytes.empty() || !context.policy.read || !context.head().header("origin").empty() || context.services.client_keys.required())
     return;
+  // The same bytes once more, whose answer memory did not have.
+  if (const Repeats::Known* const known = context.thread.repeats.Find(bytes); known != nullptr && known->key == key) return;
   context.thread.repeats.Remember({.bytes = {},
                                    .key = key,
                                    .tenant = context.tenant,

@@ -38,6 +38,7 @@ namespace reflex::gateway {
 class ClientKeys;      // client_keys.h
 class Flights;         // flights.h
 class GatewayMetrics;  // metrics.h
+class StoreLookups;    // store_lookups.h
 class Audits;          // audit.h
 class SemanticHits;    // semantic_hits.h
 struct ThreadState;    // thread_state.h
@@ -95,6 +96,7 @@ struct Services {
   GatewayMetrics& metrics;
   Flights& flights;
   SemanticHits& semantic_hits;
+  StoreLookups& store_lookups;
   Audits& audits;
   // Of all I/O threads; each used by its own thread alone, so others only hand work to its `io`.
   const std::vector<std::unique_ptr<ThreadState>>& threads;

@@ -21,6 +21,7 @@
 #include "gateway/pass_through.h"
 #include "gateway/request_log.h"
 #include "gateway/semantic_hits.h"
+#include "gateway/store_lookups.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
 #include "upstream/upstream.h"
@@ -77,7 +78,9 @@ class Dispatcher final : public Gateway {
         client_keys_(std::move(keys)),
         metrics_(*parts_.metrics, *parts_.cache, *parts_.clock, parts_.semantic),
         audits_(options_.audits),
-        services_{options_, parts_, tenants_, *client_keys_, metrics_, flights_, semantic_hits_, audits_, threads_} {
+        store_lookups_(*parts_.cache, *parts_.pool),
+        services_{options_, parts_,         tenants_,       *client_keys_, metrics_,
+                  flights_, semantic_hits_, store_lookups_, audits_,       threads_} {
     for (std::size_t i = 0; i < parts_.threads.size(); ++i) {
       auto state = std::make_unique<ThreadState>(options_.repeats_bytes_max);
       state->io = parts_.threads[i];
@@ -111,6 +114,7 @@ class Dispatcher final : public Gateway {
   Flights flights_;
   SemanticHits semantic_hits_;
   Audits audits_;
+  StoreLookups store_lookups_;
   std::vector<std::unique_ptr<ThreadState>> threads_;  // As parts_.threads; each used by its thread alone.
   const Services services_;
 };

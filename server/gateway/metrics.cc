@@ -46,6 +46,8 @@ constexpr StatsMetric<CacheStats> kStoreMetrics[] = {
      [](const CacheStats& s) { return s.store.expirations; }},
     {"reflex_store_corrupt_values_total", "Values whose checksum was wrong; each was a miss.", true,
      [](const CacheStats& s) { return s.store.corrupt_values; }},
+    {"reflex_store_lookup_failures_total", "Calls for look-ups that the store failed; each was a miss for all its keys.", true,
+     [](const CacheStats& s) { return s.store_failures; }},
     {"reflex_store_write_errors_total", "Writes or commits that the system refused.", true,
      [](const CacheStats& s) { return s.store.write_errors; }},
 };
@@ -67,6 +69,9 @@ GatewayMetrics::GatewayMetrics(base::MetricsRegistry& registry, const Cache& cac
       joined_(registry.AddCounter("reflex_joined_requests_total", "Requests that shared another request's upstream call.")),
       unstorable_(registry.AddCounter("reflex_unstorable_answers_total",
                                       "Complete calls whose answer was not kept: not good, too large or purged meanwhile.")),
+      lookups_refused_(
+          registry.AddCounter("reflex_store_lookups_refused_total",
+                              "Look-ups in the store that were not made: too many waited, or the worker pool was full.")),
       saved_input_(registry.AddCounter("reflex_saved_tokens_total", "Tokens of answers served from the cache.", "kind=\"input\"")),
       saved_output_(
           registry.AddCounter("reflex_saved_tokens_total", "Tokens of answers served from the cache.", "kind=\"output\"")),

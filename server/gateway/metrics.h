@@ -64,6 +64,8 @@ class GatewayMetrics {
   void CountSaved(std::uint64_t input_tokens, std::uint64_t output_tokens);
   // An answer that could have been stored by its request but must not be, or lost to a purge.
   void CountUnstorable() { unstorable_.Add(); }
+  // A look-up that found no place in the queue before the store.
+  void CountLookupRefused() { lookups_refused_.Add(); }
   // `reason` is one of wire/reason.h.
   void CountSemanticMiss(std::string_view reason);
   // Of the answer served, or of the best that was not. No score: the verifier was not asked.
@@ -112,6 +114,7 @@ class GatewayMetrics {
   base::Counter& bytes_out_;
   base::Counter& joined_;
   base::Counter& unstorable_;
+  base::Counter& lookups_refused_;
   base::Counter& saved_input_;
   base::Counter& saved_output_;
   base::Gauge& flights_;

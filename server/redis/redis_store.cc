@@ -66,6 +66,10 @@ Result<std::vector<EntryPtr>> LookUp::Run(RedisStoreParts& parts, std::span<cons
   }));
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const Value& reply = looked.replies[i];
+    if (reply.IsError("WRONGTYPE")) {  // Somebody else's key; the others of this round trip are as good as ever.
+      (void)parts.Admit(Fail(ErrorCode::kCorrupt, "the Redis server says " + reply.text), *looked.purges);
+      continue;
+    }
     if (reply.is_error()) return std::unexpected(ErrorFrom(reply));
     if (auto decoded = read(keys[asked[i]], reply)) entries[asked[i]] = parts.Admit(std::move(*decoded), *looked.purges);
   }

@@ -43,6 +43,8 @@ class RedisStore final : public EntryStore, public CallLeases {
   Result<EntryPtr> Find(const Digest& key) override;
   Result<std::vector<EntryPtr>> FindMany(std::span<const Digest> keys) override;
   Result<std::vector<EntryPtr>> FindHeads(std::span<const Digest> keys) override;
+  std::size_t KeysAtOnce() const override { return kKeysMax; }
+  bool IsShared() const override { return true; }
   bool FindsInPlace() const override { return false; }
   Result<void> Put(EntryPtr entry) override;
   Result<void> Erase(const Digest& key) override;

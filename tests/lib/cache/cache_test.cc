@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -39,6 +41,7 @@ class CacheTest : public ::testing::Test {
 // A store that tells of changes elsewhere, as one does that several processes share.
 class TellingStore final : public FaultyStore {
  public:
+  bool IsShared() const override { return true; }
   void SetOnNotice(OnNotice on_notice) override { tell = std::move(on_notice); }
   Result<EntryPtr> Find(const Digest& key) override {
     auto found = FaultyStore::Find(key);
@@ -86,6 +89,137 @@ TEST(SharedStoreCache, WhatChangesWhileItIsReadDoesNotStayInMemory) {
   EXPECT_NE(cache->FindInMemory(KeyOf(1)), nullptr);
 }
 
+class SharedCacheTest : public ::testing::Test {
+ protected:
+  void Make(std::chrono::milliseconds shared_ttl) {
+    auto made = std::make_unique<TellingStore>();
+    store_ = made.get();
+    cache_ = Cache::Create({.shared_ttl = shared_ttl}, std::move(made), clock_, logger_).value();
+  }
+  bool InMemory(std::uint64_t number) { return cache_->FindInMemory(KeyOf(number)) != nullptr; }
+  std::vector<EntryPtr> FindMany(std::initializer_list<std::uint64_t> numbers) {
+    std::vector<Digest> keys;
+    for (const std::uint64_t number : numbers) keys.push_back(KeyOf(number));
+    return cache_->FindManyInStore(keys).value();
+  }
+
+  // Lines of the log that say so.
+  std::size_t Failures() const {
+    const std::string text = logger_.text();
+    std::size_t count = 0;
+    for (std::size_t at = text.find("store_find_failed"); at != std::string::npos; at = text.find("store_find_failed", at + 1))
+      ++count;
+    return count;
+  }
+
+  store::ManualClock clock_;
+  store::KeepingLogger logger_;
+  TellingStore* store_ = nullptr;
+  std::unique_ptr<Cache> cache_;
+};
+
+TEST_F(SharedCacheTest, ACopyIsUsedForItsTimeOnlySoThatALostNoticeCannotLast) {
+  Make(std::chrono::seconds(60));
+  cache_->Insert(MakeEntry(1, 100), cache_->epoch());
+  ASSERT_TRUE(store_->Put(MakeEntry(2, 100)));
+  clock_.AdvanceMs(30'000);
+  EXPECT_NE(cache_->FindInStore(KeyOf(2)), nullptr);
+  // Replaced elsewhere, and nobody tells.
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 900)));
+  ASSERT_TRUE(store_->Put(MakeEntry(2, 900)));
+  clock_.AdvanceMs(30'000);
+  EXPECT_EQ(*cache_->FindInMemory(KeyOf(1)), *MakeEntry(1, 100)) << "a minute old, to the millisecond";
+  clock_.AdvanceMs(1);
+  EXPECT_FALSE(InMemory(1));
+  EXPECT_TRUE(InMemory(2)) << "read later";
+  EXPECT_EQ(*cache_->FindInStore(KeyOf(1)), *MakeEntry(1, 900));
+  EXPECT_EQ(*cache_->FindInMemory(KeyOf(1)), *MakeEntry(1, 900));
+  clock_.AdvanceMs(30'000);
+  // Found in the store without a look into memory before: the old copy goes all the same.
+  EXPECT_EQ(*FindMany({2})[0], *MakeEntry(2, 900));
+  EXPECT_EQ(*cache_->FindInMemory(KeyOf(2)), *MakeEntry(2, 900));
+}
+
+TEST_F(SharedCacheTest, WithATimeOfZeroMemoryHoldsNothing) {
+  Make(std::chrono::seconds(0));
+  EXPECT_TRUE(cache_->Insert(MakeEntry(1, 100), cache_->epoch()));
+  EXPECT_FALSE(InMemory(1));
+  EXPECT_NE(cache_->FindInStore(KeyOf(1)), nullptr);
+  EXPECT_NE(FindMany({1})[0], nullptr);
+  EXPECT_FALSE(InMemory(1));
+  EXPECT_EQ(cache_->Stats().memory_entries, 0u);
+  EXPECT_EQ(cache_->Stats().store_hits, 2u);
+}
+
+TEST_F(SharedCacheTest, ManyKeysAreFoundInOrderAndKept) {
+  Make(std::chrono::seconds(60));
+  for (const std::uint64_t number : {1, 3}) ASSERT_TRUE(store_->Put(MakeEntry(number, 100)));
+  const auto found = FindMany({3, 2, 1, 3});
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(*found[0], *MakeEntry(3, 100));
+  EXPECT_EQ(found[1], nullptr);
+  EXPECT_EQ(*found[2], *MakeEntry(1, 100));
+  EXPECT_EQ(found[3], found[0]);
+  EXPECT_TRUE(InMemory(1));
+  EXPECT_FALSE(InMemory(2));
+  EXPECT_EQ(cache_->Stats().store_hits, 3u);
+  EXPECT_TRUE(cache_->FindManyInStore({}).value().empty());
+  const std::vector<Digest> too_many(EntryStore::kKeysMax + 1);
+  EXPECT_EQ(cache_->FindManyInStore(too_many).error().code, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(SharedCacheTest, OfManyKeysThoseThatChangeWhileTheyAreReadDoNotStay) {
+  Make(std::chrono::seconds(60));
+  for (const std::uint64_t number : {1, 2, 3}) ASSERT_TRUE(store_->Put(MakeEntry(number, 100)));
+  store_->while_finding = [&] { store_->tell({StoreNotice::Kind::kEntry, LabelOf(KeyOf(2))}); };
+  for (const EntryPtr& entry : FindMany({1, 2, 3})) EXPECT_NE(entry, nullptr);
+  EXPECT_TRUE(InMemory(1));
+  EXPECT_FALSE(InMemory(2));
+  EXPECT_TRUE(InMemory(3));
+  store_->while_finding = [&] { store_->tell({StoreNotice::Kind::kAll, 0}); };
+  for (const EntryPtr& entry : FindMany({1, 2, 3})) EXPECT_NE(entry, nullptr);
+  for (const std::uint64_t number : {1, 2, 3}) EXPECT_FALSE(InMemory(number)) << number;
+}
+
+TEST_F(SharedCacheTest, WhatAPurgeTakesWhileManyKeysAreReadIsNotServed) {
+  Make(std::chrono::seconds(60));
+  for (const std::uint64_t number : {1, 2}) ASSERT_TRUE(store_->Put(MakeEntry(number, 100)));
+  bool purged = false;
+  store_->while_finding = [&] {
+    if (std::exchange(purged, true)) return;
+    PurgeRule rule;
+    rule.before_ms = clock_.WallMs();
+    rule.model = "odd";
+    ASSERT_TRUE(cache_->Purge(rule, nullptr));
+  };
+  const auto found = FindMany({1, 2});
+  EXPECT_EQ(found[0], nullptr);
+  EXPECT_NE(found[1], nullptr);
+  EXPECT_FALSE(InMemory(1));
+}
+
+TEST_F(SharedCacheTest, AStoreThatIsAwayIsLoggedOnceASecondAndCountedEachTime) {
+  Make(std::chrono::seconds(60));
+  store_->broken = true;
+  const Digest key = KeyOf(1);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(cache_->FindManyInStore({&key, 1}).error().code, ErrorCode::kIo);
+    EXPECT_EQ(cache_->FindInStore(key), nullptr);
+  }
+  EXPECT_EQ(cache_->Stats().store_failures, 200u);
+  EXPECT_EQ(Failures(), 1u);
+  clock_.AdvanceMs(1'000);
+  EXPECT_EQ(cache_->FindInStore(key), nullptr);
+  EXPECT_EQ(Failures(), 2u);
+}
+
+TEST_F(CacheTest, AStoreOfThisProcessAloneHasCopiesOfAnyAge) {
+  Make({.shared_ttl = std::chrono::milliseconds(0)});
+  EXPECT_TRUE(cache_->Insert(MakeEntry(1, 100), cache_->epoch()));
+  clock_.AdvanceMs(1'000'000);
+  EXPECT_NE(cache_->FindInMemory(KeyOf(1)), nullptr);
+}
+
 TEST_F(CacheTest, APurgeTakesFromMemoryAndStoreAndMovesTheEpoch) {
   for (const bool with_store : {true, false}) {
     Make({}, with_store);
@@ -123,6 +257,8 @@ TEST_F(CacheTest, APurgeTheStoreRefusesStillCleansMemory) {
 TEST_F(CacheTest, OptionsOutOfRangeAreRefused) {
   EXPECT_EQ(Cache::Create({.bytes = 0}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(Cache::Create({.entries = 0}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Cache::Create({.shared_ttl = std::chrono::milliseconds(-1)}, nullptr, clock_, logger_).error().code,
+            ErrorCode::kInvalidArgument);
   EXPECT_EQ(Cache::Create({.shards = 3}, nullptr, clock_, logger_).error().code, ErrorCode::kInvalidArgument);
 }
 

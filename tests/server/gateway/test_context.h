@@ -20,6 +20,7 @@
 #include "gateway/flights.h"
 #include "gateway/metrics.h"
 #include "gateway/semantic_hits.h"
+#include "gateway/store_lookups.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
@@ -144,8 +145,9 @@ class World {
     tenants = std::make_unique<TenantHasher>(options);
     client_keys = *ClientKeys::Open(options.client_keys_file, parts.threads);
     metrics = std::make_unique<GatewayMetrics>(registry, *cache, clock, parts.semantic);
+    store_lookups = std::make_unique<StoreLookups>(*cache, pool);
     services = std::make_unique<Services>(
-        Services{options, parts, *tenants, *client_keys, *metrics, flights, semantic_hits, audits, states});
+        Services{options, parts, *tenants, *client_keys, *metrics, flights, semantic_hits, *store_lookups, audits, states});
     thread_ = std::thread([this] { io.Run(); });
   }
 
@@ -170,6 +172,7 @@ class World {
   base::WorkerPool pool{1, 16, 0};
   http::IoThread io;
   ThreadState state{1 << 20};
+  std::unique_ptr<StoreLookups> store_lookups;
   Flights flights;
   SemanticHits semantic_hits;
   Audits audits{options.audits};

@@ -12,6 +12,7 @@
 #include "lib/store/store_kinds.h"
 #include "lib/store/store_test_util.h"
 #include "redis/record.h"
+#include "redis/store_metrics.h"
 #include "server/redis/redis_server.h"
 
 namespace reflex::redis {
@@ -119,7 +120,34 @@ TEST_F(SharedStoreTest, DamagedForeignAndNewerValuesAreMissesAndCounted) {
   EXPECT_NE(*a->Find(KeyOf(1)), nullptr);
   server_.Ask({"DEL", two});
   server_.Ask({"SET", two, "a string where a hash should be"});
-  EXPECT_FALSE(a->Find(KeyOf(2))) << "an error is no entry";
+  counted = a->Stats().corrupt_values;
+  const std::vector<Digest> both{KeyOf(2), KeyOf(1)};
+  const auto found = a->FindMany(both);
+  ASSERT_TRUE(found) << "one key that somebody else took spoils no other";
+  EXPECT_EQ((*found)[0], nullptr);
+  EXPECT_NE((*found)[1], nullptr);
+  EXPECT_EQ(a->Stats().corrupt_values, counted + 1);
+}
+
+TEST_F(SharedStoreTest, TheWayToTheServerIsInTheMetrics) {
+  base::MetricsRegistry metrics;
+  const auto a = Open();
+  AddStoreMetrics(metrics, *a);
+  const auto value = [&](const std::string& name) {
+    const std::string page = metrics.Render();
+    const std::size_t at = page.find("\n" + name + " ");
+    return at == std::string::npos ? -1.0 : std::stod(page.substr(at + name.size() + 2));
+  };
+  ASSERT_TRUE(a->Find(KeyOf(1)));
+  EXPECT_GE(value("reflex_shared_store_round_trips_total"), 1);
+  EXPECT_GE(value("reflex_shared_store_connections_total"), 1);
+  EXPECT_EQ(value("reflex_shared_store_breaker_open"), 0);
+  EXPECT_EQ(value("reflex_shared_store_refused_total"), 0);
+  server_.Kill();
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(a->Find(KeyOf(1)));
+  EXPECT_GE(value("reflex_shared_store_failures_total"), 3);
+  EXPECT_GE(value("reflex_shared_store_refused_total"), 1);
+  EXPECT_EQ(value("reflex_shared_store_breaker_open"), 1);
 }
 
 TEST_F(SharedStoreTest, EntriesLiveAsLongAsTheySay) {
