@@ -294,6 +294,7 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   flight->asked = asked_;
   flight->epoch = context_.services.parts.cache->epoch();
   flight->listed = listed;
+  flight->store_is_away = no_entry_ != reason::kNoEntry;
   flight->ages.max_age_s = context_.policy.max_age_s;
   flight->ages.min_fresh_s = context_.policy.min_fresh_s;
   flight->ages.max_stale_s = context_.policy.max_stale_s;

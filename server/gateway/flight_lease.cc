@@ -52,7 +52,8 @@ struct FlightLease::Try {
 
 http::Task<EntryPtr> FlightLease::WaitForTurn() {
   if (services_.parts.leases == nullptr || !flight_.listed) co_return nullptr;
-  std::optional<LeaseEnd> end = co_await Look();
+  std::optional<LeaseEnd> end = LeaseEnd::kFailed;
+  if (!flight_.store_is_away) end = co_await Look();
   if (!end) {
     if (services_.flights.BeginWait()) {
       end = co_await Wait();

@@ -36,10 +36,11 @@ struct Flight {
   std::chrono::seconds ttl{0};
   std::string name_space;
   std::vector<std::string> tags;
-  SemanticQuestion asked;   // What the answer is filed under, beside its key; scope all zero: nothing else.
-  std::uint64_t epoch = 0;  // The cache's, from before the call.
-  bool listed = false;      // In the table of flights.
-  CachePolicy ages;         // How old a stored answer may be; nothing else of it is set.
+  SemanticQuestion asked;      // What the answer is filed under, beside its key; scope all zero: nothing else.
+  std::uint64_t epoch = 0;     // The cache's, from before the call.
+  bool listed = false;         // In the table of flights.
+  bool store_is_away = false;  // The look-up failed: it is not asked for a lease either.
+  CachePolicy ages;            // How old a stored answer may be; nothing else of it is set.
 
   FlightReply reply;
 

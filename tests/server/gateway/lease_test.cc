@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "fake_leases.h"
+#include "fakes/faulty_store.h"
 #include "gateway_world.h"
 #include "reflex/memory_store.h"
 
@@ -219,6 +221,23 @@ TEST_F(LeaseTest, AStoreInTroubleCostsASecondCallAndNoWait) {
   EXPECT_EQ(ContentOfPlain(waiting->body()), "mine") << "trouble ends a wait";
   EXPECT_EQ(ContentOfPlain(world_.Run(Chat("q"))->body()), "mine");
   EXPECT_EQ(world_.Metric(Ends("failed")), 2);
+}
+
+// A store that is far away, and gone.
+class GoneStore final : public fakes::FaultyStore {
+ public:
+  bool FindsInPlace() const override { return false; }
+  Result<std::vector<EntryPtr>> FindMany(std::span<const Digest>) override { return Fail(ErrorCode::kTimeout, "gone"); }
+};
+
+TEST_F(LeaseTest, WhoseLookUpFailedDoesNotWaitForTheStoreTwice) {
+  world_.Start(std::make_unique<GoneStore>());
+  world_.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("mine")); });
+  const auto exchange = world_.Run(Chat("q"));
+  EXPECT_EQ(ContentOfPlain(exchange->body()), "mine");
+  EXPECT_EQ(exchange->Header("X-Reflex-Reason"), "failed");
+  EXPECT_EQ(leases_.takes(), 0u);
+  EXPECT_EQ(world_.Metric(Ends("failed")), 1);
 }
 
 TEST_F(LeaseTest, AFullPoolCostsASecondCallAndNoWait) {
