@@ -256,6 +256,7 @@ TEST_P(ScopesTest, ManyVectorsAreReadAtOnce) {
   for (std::uint64_t i = 0; i < 300; i += 2) ASSERT_TRUE(store_->PutVector(keys[i], "vector " + std::to_string(i)));
   Flush();
   ASSERT_TRUE(store_->Erase(keys[4]));
+  Flush();
   const auto vectors = store_->FindVectors(keys);
   ASSERT_TRUE(vectors);
   std::map<std::uint64_t, std::string> read, expected;
