@@ -137,6 +137,9 @@ class EntryStore {
   virtual Result<std::vector<std::string>> FindVectors(std::span<const Digest> keys);
   /// Hands the bytes kept under a label to `read` without copying them; false when there are none.
   virtual bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) = 0;
+  /// The same for many labels, in as few round trips as there may be; `read` is not called where there are none. At most kKeysMax.
+  using ReadVector = std::function<void(std::uint64_t label, std::string_view bytes)>;
+  virtual void ReadVectorsByLabel(std::span<const std::uint64_t> labels, const ReadVector& read);
 
   /// Calls `visit` for every member of every scope, scopes together, in slices beside other work, until it returns false.
   /// Committed ones only. Blocks. Returns: kIo, kUnavailable.

@@ -87,6 +87,12 @@ Result<std::vector<std::string>> EntryStore::FindVectors(std::span<const Digest>
   return vectors;
 }
 
+void EntryStore::ReadVectorsByLabel(std::span<const std::uint64_t> labels, const ReadVector& read) {
+  for (const std::uint64_t label : labels) {
+    ReadVectorByLabel(label, [&](std::string_view bytes) { read(label, bytes); });
+  }
+}
+
 void EntryStore::SetOnNotice(OnNotice) {}
 
 std::int64_t SystemClock::WallMs() const {

@@ -181,6 +181,11 @@ Result<std::vector<Neighbor>> LocalIndex::Search(const Digest& scope, std::span<
   std::vector<float> query(vector.size()), stored(vector.size());
   std::transform(vector.begin(), vector.end(), query.begin(), [norm](float value) { return static_cast<float>(value / norm); });
   found.reserve(top.hits().size());
+  if (options_.prepare) {
+    std::vector<std::uint64_t> labels;
+    for (const CodeHit& hit : top.hits()) labels.push_back(hit.label);
+    options_.prepare(labels);
+  }
   for (const CodeHit& hit : top.hits()) {
     if (!fetch_(hit.label, stored)) continue;
     const float similarity = Cosine(*options.kernels, query, stored);

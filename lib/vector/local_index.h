@@ -27,6 +27,9 @@ struct LocalIndexOptions {
   std::size_t oversampling = 0;
   // Entries a background job puts into lists before it lets others run. At least 1.
   std::size_t slice = 256;
+  // Told of all labels that a search is going to fetch, before the first; so that they are read together where each is a round
+  // trip.
+  std::function<void(std::span<const std::uint64_t> labels)> prepare = {};
 };
 
 // Nearest neighbours in this process. In memory lie sign codes, one bit a dimension, in lists where a scope is large; what a

@@ -11,6 +11,7 @@
 #include "app/secrets.h"
 #include "app/snapshot_keeper.h"
 #include "app/version.h"
+#include "cache/far_vectors.h"
 #include "redis/redis_store.h"
 #include "redis/store_metrics.h"
 #include "reflex/call_leases.h"
@@ -30,6 +31,8 @@ constexpr int kBackgroundNice = 10;
 constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
 // Threads that wait for services on other machines most of the time.
 constexpr std::size_t kRemoteLookupThreads = 16;
+// Some 70,000 vectors of 384 numbers.
+constexpr std::size_t kFarVectorsBytes = 64u << 20;
 
 std::size_t LookupThreads(const Settings& settings) {
   if (settings.semantic_threads > 0) return settings.semantic_threads;
@@ -135,6 +138,22 @@ void AddSnapshotCalls(Program& program, gateway::GatewayParts& parts) {
   };
 }
 
+// An index in this process. Its vectors lie in the store; where that is a network away those in use are kept here as well.
+std::unique_ptr<VectorIndex> OpenLocalIndex(EntryStore& store, const Embedder& embedder, const Settings& settings,
+                                            const vector::LocalIndex::Background& background) {
+  if (settings.store_url.empty()) {
+    return vector::LocalIndex::Create(embedder.dimension(), {}, StoredVectors(store, embedder.model_id(), embedder.dimension()),
+                                      background);
+  }
+  const auto maker = cache::VectorMaker::Of(embedder.model_id(), embedder.dimension());
+  const auto vectors = std::make_shared<cache::FarVectors>(store, maker, kFarVectorsBytes);
+  vector::LocalIndexOptions options;
+  options.prepare = [vectors](std::span<const std::uint64_t> labels) { vectors->Prepare(labels); };
+  return vector::LocalIndex::Create(
+      embedder.dimension(), std::move(options),
+      [vectors](std::uint64_t label, std::span<float> out) { return vectors->Fetch(label, out); }, background);
+}
+
 // After the cache and before anything uses its store.
 Result<void> BuildSemantic(Program& program) {
   const Settings& settings = program.settings;
@@ -150,8 +169,7 @@ Result<void> BuildSemantic(Program& program) {
     REFLEX_TRY(parts.index, program.remote->OpenIndex(embedder, background));
   }
   if (settings.semantic.verify && parts.index == nullptr) {
-    parts.index = vector::LocalIndex::Create(embedder.dimension(), {},
-                                             StoredVectors(*parts.store, embedder.model_id(), embedder.dimension()), background);
+    parts.index = OpenLocalIndex(*parts.store, embedder, settings, background);
   }
   parts.words = &program.models->words;
   parts.model = program.models->model.get();

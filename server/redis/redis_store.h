@@ -59,6 +59,7 @@ class RedisStore final : public EntryStore, public CallLeases {
   Result<std::string> FindVector(const Digest& key) override;
   Result<std::vector<std::string>> FindVectors(std::span<const Digest> keys) override;
   bool ReadVectorByLabel(std::uint64_t label, const std::function<void(std::string_view)>& read) override;
+  void ReadVectorsByLabel(std::span<const std::uint64_t> labels, const ReadVector& read) override;
   Result<void> VisitScopes(const VisitMember& visit) override;
   void SetOnRemoved(OnRemoved on_removed) override;
   void SetOnNotice(OnNotice on_notice) override;

@@ -1,6 +1,7 @@
 // Scopes, vectors and notes of RedisStore.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -127,6 +128,29 @@ bool RedisStore::ReadVectorByLabel(std::uint64_t label, const std::function<void
   if (!bytes || bytes->empty()) return false;
   read(*bytes);
   return true;
+}
+
+// Two round trips: which keys there are under these labels, then their vectors.
+void RedisStore::ReadVectorsByLabel(std::span<const std::uint64_t> labels, const ReadVector& read) {
+  if (labels.empty() || labels.size() > kKeysMax) return;
+  const auto looked = parts_->Look([&](Batch& batch, const Purges&) {
+    for (const std::uint64_t label : labels) batch.Add(parts_->keys.EntryOf(label), {"HKEYS", parts_->keys.EntryOf(label)});
+  });
+  if (!looked) return;
+  std::vector<Digest> keys;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    std::optional<Digest> lowest;
+    for (const Value& field : looked->replies[i].items) {
+      const auto key = field.text.starts_with('v') ? KeyFrom(labels[i], std::string_view(field.text).substr(1)) : std::nullopt;
+      if (key && (!lowest || *key < *lowest)) lowest = key;
+    }
+    if (lowest) keys.push_back(*lowest);
+  }
+  const auto vectors = FindVectors(keys);
+  if (!vectors) return;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!(*vectors)[i].empty()) read(LabelOf(keys[i]), (*vectors)[i]);
+  }
 }
 
 // ---- Notes.

@@ -5,7 +5,7 @@ import tempfile
 import time
 import unittest
 
-from harness import Reflex, Wire, events_of, text_of
+from harness import Reflex, Wire, events_of, text_of, until
 from shared_store import PATIENT, Gateways
 
 
@@ -135,6 +135,24 @@ class Shared:
             self.assertIsNotNone(self.probe(self.gateways[1], text))
         self.stored("What came after?", at=1)
         self.assertEqual(self.asked(), 3)
+
+    def test_a_scope_too_large_to_compare_one_by_one_is_searched_where_it_was_stored_and_after_a_start(self):
+        towns = ("Oslo", "Bergen", "Rome", "Milan", "Turin", "Paris", "Lyon", "Nice", "Madrid", "Seville", "Berlin", "Bonn", "Munich",
+                 "Vienna", "Graz", "Prague", "Brno", "Warsaw", "Krakow", "Lisbon", "Porto", "Athens", "Sofia", "Dublin", "Cork")
+        for town in towns:
+            self.ask(self.gateways[0], f"What is the altitude of {town}?")
+        for gateway in self.gateways:
+            self.stored_by_now("what is the altitude of cork", gateways=[gateway])
+        late = Reflex(self.up.port, **{**PATIENT, "store_url": self.redis.url})
+        self.addCleanup(late.stop)
+        for gateway in (self.gateways[0], late):
+            for town in ("Porto", "Vienna"):
+                other = f"What is the altitued of {town}?"
+                reply = until(lambda: self.probe(gateway, other), f"{town} to be found by similarity")
+                self.assertHit(reply, "hit-l3-verified")
+                self.assertTrue(reply.json()["choices"][0]["message"]["content"].endswith(f"altitude of {town}?"))
+            self.assertIsNone(self.probe(gateway, "What is the altitued of Faro?"))
+        self.assertEqual(self.asked(), len(towns))
 
     def test_gateways_agree_on_one_secret_without_a_file(self):
         secrets = {pathlib.Path(gateway.folder, "data", "tenant.key").read_bytes() for gateway in self.gateways}

@@ -244,6 +244,34 @@ TEST_P(ScopesTest, VisitScopesShowsEachMemberOnceScopesTogether) {
   EXPECT_EQ(visits, 5);
 }
 
+TEST_P(ScopesTest, ManyVectorsAreReadAtOnce) {
+  std::vector<Digest> keys;
+  std::vector<std::uint64_t> labels;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    Put(MakeScoped(i, i % 3, 100));
+    keys.push_back(KeyOf(i));
+    labels.push_back(LabelOf(keys.back()));
+  }
+  Flush();
+  for (std::uint64_t i = 0; i < 300; i += 2) ASSERT_TRUE(store_->PutVector(keys[i], "vector " + std::to_string(i)));
+  Flush();
+  ASSERT_TRUE(store_->Erase(keys[4]));
+  Flush();
+  const auto vectors = store_->FindVectors(keys);
+  ASSERT_TRUE(vectors);
+  std::map<std::uint64_t, std::string> read, expected;
+  store_->ReadVectorsByLabel(labels, [&](std::uint64_t label, std::string_view bytes) { read[label] = bytes; });
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    const bool has = i % 2 == 0 && i != 4;
+    EXPECT_EQ((*vectors)[i], has ? "vector " + std::to_string(i) : "") << i;
+    if (has) expected[labels[i]] = (*vectors)[i];
+  }
+  EXPECT_EQ(read, expected);
+  EXPECT_TRUE(store_->FindVectors({})->empty());
+  const std::vector<Digest> too_many(EntryStore::kKeysMax + 1);
+  EXPECT_EQ(store_->FindVectors(too_many).error().code, ErrorCode::kInvalidArgument);
+}
+
 TEST_P(ScopesTest, VectorsLiveAsLongAsTheirEntry) {
   Put(MakeScoped(1, 1, 100));
   Put(MakeScoped(2, 1, 100));
