@@ -138,8 +138,9 @@ std::vector<Change> Writer::Follow(const std::vector<Change>& changes, const std
   for (const Change& change : changes) {
     (followed || change.kind != Change::Kind::kGiveBack ? done : left).push_back(change);
   }
-  parts_.queue.Done(done);
+  // Before those who wait in Flush go on.
   for (const auto& [scope, key] : gone) parts_.TellRemoved(scope, key);
+  parts_.queue.Done(done);
   return left;
 }
 

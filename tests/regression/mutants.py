@@ -55,8 +55,8 @@ MUTANTS = [
      "  if (!desk->ready()) prepared = desk->Prepare(desk->options.write_time_limit);",
      "  prepared = desk->Prepare(desk->options.write_time_limit);"),
     ("14", "KeyAllocation.*", "lib/cache/memory_tier.cc",
-     "EntryPtr MemoryTier::Find(const Digest& key) {\n",
-     "EntryPtr MemoryTier::Find(const Digest& key) {\n"
+     "EntryPtr MemoryTier::Find(const Digest& key, std::int64_t read_from_ns) {\n",
+     "EntryPtr MemoryTier::Find(const Digest& key, std::int64_t read_from_ns) {\n"
      "  static thread_local std::string name;\n  name = std::string(key.bytes.begin(), key.bytes.end());\n"),
     ("15", "ReadersLock.*", "lib/vector/local_index.cc",
      "  REFLEX_TRY(const double norm, CheckedNorm(vector, dimension()));\n",
