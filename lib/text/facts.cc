@@ -74,6 +74,12 @@ bool IsDegree(std::string_view prepared, const std::vector<Word>& words, std::si
   return prepared.substr(0, words[at].span.begin).ends_with("\xc2\xb0") || (at > 0 && words[at - 1].type == WordType::kNumber);
 }
 
+// Digits that name something rather than count it, and more of them than a double holds apart.
+bool IsLongNumber(const Word& word) {
+  constexpr std::size_t kDigitsMin = 11;
+  return word.lower.size() >= kDigitsMin && std::ranges::all_of(word.lower, IsDigit);
+}
+
 void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
   for (std::size_t at = 0; at < words.size(); ++at) {
     const Word& word = words[at];
@@ -83,7 +89,7 @@ void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts&
     if (tool || entity) {
       const bool sure = capital || !(kOrdinaryNames.Has(word.lower) || kOrdinaryNames.Has(word.canonical));
       if (sure && !kSpokenLanguages.Has(word.canonical)) (tool ? facts.tools : facts.names).push_back(word.canonical);
-    } else if (word.type == WordType::kIdentifier) {
+    } else if (word.type == WordType::kIdentifier || IsLongNumber(word)) {
       facts.identifiers.push_back(word.lower);
     } else if (capital && word.lower.size() > 1 && (word.type == WordType::kContent || word.type == WordType::kAntonym)) {
       facts.names.push_back(word.canonical);

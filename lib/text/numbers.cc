@@ -356,7 +356,8 @@ void Finder::TakeInner() {
   ++at_;
 }
 
-bool Near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::max({1e-6, std::abs(a), std::abs(b)}); }
+// Equal but for what converting units rounds: two neighbouring order numbers are two numbers.
+bool Near(double a, double b) { return std::abs(a - b) <= 1e-13 * std::max({1e-6, std::abs(a), std::abs(b)}); }
 
 }  // namespace
 

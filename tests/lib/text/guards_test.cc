@@ -31,6 +31,9 @@ INSTANTIATE_TEST_SUITE_P(
     Guards, Vetoes,
     testing::Values(
         Veto{"numbers", "Round a float to 2 decimal places", "Round a float to 3 decimal places"},
+        Veto{"numbers", "Status of order 4711001", "Status of order 4711002"},
+        Veto{"numbers", "Status of order 839180000001", "Status of order 839180000002"},
+        Veto{"identifier", "Who has card 40000000000000018", "Who has card 40000000000000019"},
         Veto{"numbers", "Set the timeout to 120 s", "Set the timeout to 120 min"},
         Veto{"numbers", "Meetings at 5pm", "Meetings at 5am"},
         Veto{"numbers", "Migrate from Python 3.10", "Migrate from Python 3.11"},
