@@ -15,10 +15,6 @@ export const FEATURES = new Set((process.env.FEATURES ?? 'chat,models,embeddings
 export const RUN = process.env.RUN_ID ?? Date.now().toString(36) + Math.random().toString(36).slice(2, 6);
 const ONLY = process.env.ONLY ? new RegExp(process.env.ONLY, 'i') : null;
 const VERBOSE = !!process.env.VERBOSE;
-// Checks that are not run, by exact name, one a line; # begins a comment.
-const LEFT_OUT = new Set(
-  process.env.LEAVE_OUT ? fs.readFileSync(process.env.LEAVE_OUT, 'utf8').split('\n').filter((l) => l && !l.startsWith('#')) : [],
-);
 
 // SDKs: from SDK_DIR (a folder with node_modules) or from beside this file.
 const requireFrom = createRequire(path.resolve(process.env.SDK_DIR ?? here, 'package.json'));
@@ -196,9 +192,8 @@ export async function main() {
   );
   for (const { name, fn, opt } of list) {
     if (ONLY && !ONLY.test(name)) continue;
-    const why = LEFT_OUT.has(name)
-      ? 'left out'
-      : opt.gateway && isDir
+    const why =
+      opt.gateway && isDir
         ? 'needs a gateway'
         : opt.feature && !FEATURES.has(opt.feature)
           ? `feature ${opt.feature} off`
