@@ -2,8 +2,11 @@
 // Redis and for Reflex, so that the one can be taken from the other.
 // usage: ask_loop get --port P --seconds S [--keys 64] [--prefix bench:]
 //        ask_loop post --port P --seconds S [--keys 64] [--body-bytes 600]
-// Prints one line of JSON: asked, bytes of an answer, percentiles in microseconds, how many answers were hits.
+// With --rate N it asks N times a second, and a time counts from when the question was due: one late answer makes the next ones
+// late. Prints one line of JSON: asked, bytes of an answer, percentiles in microseconds, how many answers were hits.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "loopback.h"
@@ -12,7 +15,7 @@ namespace {
 
 struct Options {
   bool post = false;
-  int port = 0, seconds = 2, keys = 64, body_bytes = 600;
+  int port = 0, seconds = 2, keys = 64, body_bytes = 600, rate = 0;
   std::string prefix = "bench:";
 };
 
@@ -64,6 +67,13 @@ double Percentile(const std::vector<std::uint32_t>& sorted, double share) {
   return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(share * static_cast<double>(sorted.size())))] / 1000.0;
 }
 
+// Returns `due`, which may be past.
+std::uint64_t WaitUntil(std::uint64_t due) {
+  const std::uint64_t now = bench::NowNs();
+  if (now < due) std::this_thread::sleep_for(std::chrono::nanoseconds(due - now));
+  return due;
+}
+
 Options Read(int count, char** words) {
   Options options;
   options.post = count > 1 && std::string_view(words[1]) == "post";
@@ -73,6 +83,7 @@ Options Read(int count, char** words) {
     if (name == "--seconds") options.seconds = std::atoi(words[i + 1]);
     if (name == "--keys") options.keys = std::atoi(words[i + 1]);
     if (name == "--body-bytes") options.body_bytes = std::atoi(words[i + 1]);
+    if (name == "--rate") options.rate = std::atoi(words[i + 1]);
     if (name == "--prefix") options.prefix = words[i + 1];
   }
   return options;
@@ -83,7 +94,7 @@ Options Read(int count, char** words) {
 int main(int count, char** words) {
   const Options options = Read(count, words);
   if (options.port == 0) {
-    std::fputs("usage: ask_loop get|post --port P [--seconds S] [--keys N] [--prefix TEXT] [--body-bytes N]\n", stderr);
+    std::fputs("usage: ask_loop get|post --port P [--seconds S] [--keys N] [--prefix TEXT] [--body-bytes N] [--rate N]\n", stderr);
     return 2;
   }
   std::vector<std::string> questions;
@@ -93,9 +104,10 @@ int main(int count, char** words) {
   std::vector<std::uint32_t> took_ns;
   took_ns.reserve(1 << 20);
   std::size_t hits = 0, bytes = 0;
-  const std::uint64_t end = bench::NowNs() + static_cast<std::uint64_t>(options.seconds) * 1'000'000'000;
+  const std::uint64_t start = bench::NowNs(), end = start + static_cast<std::uint64_t>(options.seconds) * 1'000'000'000;
   for (std::size_t i = 0; bench::NowNs() < end; ++i) {
-    const std::uint64_t began = bench::NowNs();
+    const std::uint64_t began =
+        options.rate == 0 ? bench::NowNs() : WaitUntil(start + i * 1'000'000'000 / static_cast<std::uint64_t>(options.rate));
     bytes = Ask(options, fd, questions[i % questions.size()], answer);
     if (bytes == 0) bench::Die("the server closed the connection");
     took_ns.push_back(static_cast<std::uint32_t>(bench::NowNs() - began));

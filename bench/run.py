@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs measurements. usage: run.py list | run.py NAME… [--rounds N] [--secs N] [--conns N] [--only SERVER] [--out FILE]
 
-NAME is a plan in bench/plans, `many`, `small`, `shared` or `micro` (the Google Benchmark programs), or `all`. Every figure is a ratio of two
+NAME is a plan in bench/plans, `many`, `small`, `shared`, `saving` or `micro` (the Google Benchmark programs), or `all`. Every figure is a ratio of two
 servers measured in turns in one run, since absolute times of a shared machine wander.
 """
 import argparse
@@ -17,6 +17,7 @@ SCRIPTS = {"many": "10,000 idle connections and 1,000 slow streams at once: drop
            "migrate": "a million entries into a Redis and back, killed in the middle: entries a second",
            "scaling": "what each part costs for one request: CPU, bytes on the wire, bytes an entry",
            "small": "memory when idle, time from start to the first 200 with an empty and a full store",
+           "saving": "what hits notice of a snapshot that is taken",
            "shared": "a store in Redis: what a hit costs, what the memory in front gives, a Redis that stands still",
            "micro": "the Google Benchmark programs"}
 

@@ -111,6 +111,31 @@ TEST_F(TroubleTest, AFullServerIsCountedAndReadsGoOn) {
   EXPECT_EQ(store->Health().degraded, "");
 }
 
+TEST_F(TroubleTest, TheServersPolicyBoundsTheStore) {
+  server_.Ask({"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"});
+  server_.Ask({"CONFIG", "SET", "maxmemory", "8mb"});
+  const auto store = Open();
+  constexpr std::uint64_t kEntries = 400;
+  for (std::uint64_t i = 0; i < kEntries; ++i) {
+    ASSERT_TRUE(store->Put(MakeEntry(i, 50'000)));
+    if (i % 20 == 19) {
+      ASSERT_TRUE(store->Flush(10s));
+    }
+  }
+  EXPECT_EQ(store->Stats().puts_dropped, 0u);
+  EXPECT_EQ(store->Health().degraded, "");
+  std::uint64_t found = 0;
+  for (std::uint64_t i = 0; i < kEntries; ++i) {
+    const auto entry = store->Find(KeyOf(i));
+    ASSERT_TRUE(entry.has_value());
+    if (*entry == nullptr) continue;
+    EXPECT_EQ((*entry)->key, KeyOf(i));
+    ++found;
+  }
+  EXPECT_GT(found, 20u);
+  EXPECT_LT(found, kEntries / 2);
+}
+
 TEST_F(TroubleTest, AQueueThatIsFullRefusesAndCounts) {
   server_.Kill();
   RedisStoreOptions options = StoreOptions(server_.url());
