@@ -64,7 +64,7 @@ def main():
         "REFLEX_L1_CAPACITY": "100", "REFLEX_SNAPSHOT_KEEP": "1"}}, upstream.port)
     try:
         token = pathlib.Path(folder / "admin.token").read_text().strip()
-        load(server.port, 2 * KEYS // RATE + 1)  # Stores what is asked.
+        load(server.port, 2 * KEYS // RATE + QUIET_S)  # Stores what is asked, and waits until the start's own work is done.
         rows = []
         for number in range(ROUNDS):
             before = load(server.port, QUIET_S)
