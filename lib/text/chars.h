@@ -31,8 +31,14 @@ constexpr bool Contains(std::string_view set, char c) { return set.find(c) != st
 template <std::size_t N>
 class WordSet {
  public:
-  explicit constexpr WordSet(std::array<std::string_view, N> words) : words_(words) { std::ranges::sort(words_); }
-  constexpr bool Has(std::string_view word) const { return std::ranges::binary_search(words_, word); }
+  explicit constexpr WordSet(std::array<std::string_view, N> words) : words_(words) {
+    std::ranges::sort(words_);
+    for (const std::string_view word : words_) lengths_[Letter(word)] |= Length(word);
+  }
+  constexpr bool Has(std::string_view word) const {
+    // Nearly every word is told apart by its first letter and its length.
+    return !word.empty() && (lengths_[Letter(word)] & Length(word)) != 0 && std::ranges::binary_search(words_, word);
+  }
   // The first word, in their order, that `is` accepts; empty when there is none.
   template <class Is>
   constexpr std::string_view Find(const Is& is) const {
@@ -41,7 +47,11 @@ class WordSet {
   }
 
  private:
+  static constexpr std::size_t Letter(std::string_view word) { return static_cast<unsigned char>(word.front()) % 32; }
+  static constexpr std::uint32_t Length(std::string_view word) { return 1u << std::min<std::size_t>(word.size(), 31); }
+
   std::array<std::string_view, N> words_;
+  std::array<std::uint32_t, 32> lengths_{};  // Those that occur, by first letter.
 };
 
 // FNV-1a, 64 bits: names words within one comparison; equal hashes are followed by a comparison of the bytes where it matters.

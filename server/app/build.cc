@@ -27,7 +27,7 @@ constexpr std::size_t kBackgroundQueueMax = 4096;
 // Maintenance runs one job at a time.
 constexpr std::size_t kMaintenanceQueueMax = 4;
 // Behind connections. Look-ups too: an exact hit of one caller goes before another's question in other words.
-constexpr int kBackgroundNice = 10;
+constexpr int kBackgroundNice = 10, kLookupNice = 15;
 constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
 // Threads that wait for services on other machines most of the time.
 constexpr std::size_t kRemoteLookupThreads = 16;
@@ -44,7 +44,7 @@ std::size_t LookupThreads(const Settings& settings) {
 // Without a model a look-up is all work of its own thread: what waits long is better asked of the provider.
 std::size_t LookupQueue(const Settings& settings) {
   if (settings.semantic_queue_max > 0) return settings.semantic_queue_max;
-  return settings.models.path.empty() ? 4 : 64;
+  return settings.models.path.empty() ? 2 : 64;
 }
 
 Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
@@ -159,7 +159,7 @@ Result<void> BuildSemantic(Program& program) {
   const Settings& settings = program.settings;
   if (!settings.gateway.canonical_tier || program.cache->store() == nullptr) return {};
   program.background = std::make_unique<base::WorkerPool>(1, kBackgroundQueueMax, kBackgroundNice);
-  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), LookupQueue(settings), kBackgroundNice);
+  program.lookups = std::make_unique<base::WorkerPool>(LookupThreads(settings), LookupQueue(settings), kLookupNice);
   const auto background = [pool = program.background.get()](std::function<void()> work) { return pool->Submit(std::move(work)); };
   Embedder& embedder = program.models->main();
   SemanticTier::Parts parts;

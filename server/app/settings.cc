@@ -355,7 +355,7 @@ constexpr Setting kTable[] = {
     {.key = "semantic.queue_max",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.semantic_queue_max; },
-     .help = "Look-ups that wait for such a thread; beyond, a question is a miss with reason busy. 0 for 4, with a model 64 (which "
+     .help = "Look-ups that wait for such a thread; beyond, a question is a miss with reason busy. 0 for 2, with a model 64 (which "
              "embeds together what waits).",
      .max = 100'000},
     {.key = "semantic.audit_share",
