@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from servers import BUILT, DRIVERS, ROOT, cpu_times, free_port, memory_bytes
+from servers import BUILT, DRIVERS, ROOT, cpu_times, filled_store, free_port, memory_bytes
 
 ENTRIES = int(os.environ.get("ENTRIES", 1_000_000))
 BYTES = int(os.environ.get("BYTES", 2_048))
@@ -101,14 +101,6 @@ class Migration:
         return self.steps[0][0], (last - first) / max(last_s - first_s, 1e-9)
 
 
-def fill(folder):
-    if not (folder / "filled").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        subprocess.run([str(DRIVERS / "fill_store"), str(folder), *SHAPE], check=True)
-        (folder / "filled").touch()
-
-
 def one_way(url, folder, to, redis):
     before = cpu_times([redis.process.pid])
     half = Migration(url, folder, to, until=0.5)
@@ -129,8 +121,7 @@ def one_way(url, folder, to, redis):
 
 def run():
     base = ROOT / "build" / "bench"
-    first, second = base / f"migrate-{ENTRIES}", base / "migrate-second"
-    fill(first)
+    first, second = filled_store(f"migrate-{ENTRIES}", *SHAPE), base / "migrate-second"
     shutil.rmtree(second, ignore_errors=True)
     redis = Redis()
     try:

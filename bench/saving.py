@@ -5,37 +5,21 @@ usage: saving.py, or run.py saving. ENTRIES and ROUNDS as elsewhere. The store i
 build/bench/store-ENTRIES-vectors. Memory holds few entries, so that hits come from the file.
 """
 import http.client
-import json
 import os
-import pathlib
 import shutil
 import statistics
-import subprocess
 import threading
 import time
 
-from servers import DRIVERS, ROOT, Server, machine, start_upstream
+from servers import ROOT, Server, ask_loop, filled_store, machine, start_upstream
 
 ENTRIES = int(os.environ.get("ENTRIES", 1_000_000))
 ROUNDS = int(os.environ.get("ROUNDS", 2))
 RATE, KEYS, QUIET_S, VECTOR_BYTES = 1000, 2000, 10, 832
 
 
-def full_store():
-    folder = ROOT / "build" / "bench" / f"store-{ENTRIES}-vectors"
-    if not (folder / "filled").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        print(f"filling {folder} with {ENTRIES} entries", flush=True)
-        subprocess.run([str(DRIVERS / "fill_store"), str(folder), str(ENTRIES), "2048", str(VECTOR_BYTES)], check=True)
-        (folder / "filled").touch()
-    return folder
-
-
 def load(port, seconds):
-    done = subprocess.run([str(DRIVERS / "ask_loop"), "post", "--port", str(port), "--keys", str(KEYS), "--rate", str(RATE),
-                           "--seconds", str(seconds)], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return ask_loop("post", port, keys=KEYS, rate=RATE, seconds=seconds)
 
 
 class Save(threading.Thread):
@@ -54,8 +38,8 @@ class Save(threading.Thread):
         self.seconds = time.monotonic() - began
 
 
-def main():
-    folder = full_store()
+def run():
+    folder = filled_store(f"store-{ENTRIES}-vectors", ENTRIES, 2048, VECTOR_BYTES)
     snapshots = ROOT / "build" / "bench" / "snapshots"
     shutil.rmtree(snapshots, ignore_errors=True)
     upstream = start_upstream({})
@@ -63,7 +47,7 @@ def main():
         "REFLEX_STORAGE_PATH": str(folder), "REFLEX_SNAPSHOT_PATH": str(snapshots), "REFLEX_TIERS": "l1,l2,l3",
         "REFLEX_L1_CAPACITY": "100", "REFLEX_SNAPSHOT_KEEP": "1"}}, upstream.port)
     try:
-        token = pathlib.Path(folder / "admin.token").read_text().strip()
+        token = (folder / "admin.token").read_text().strip()
         load(server.port, 2 * KEYS // RATE + QUIET_S)  # Stores what is asked, and waits until the start's own work is done.
         rows = []
         for number in range(ROUNDS):
@@ -92,4 +76,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -181,3 +181,23 @@ def upstream_requests(upstream):
         return 0
     with urllib.request.urlopen(f"http://127.0.0.1:{upstream.port}/stats", timeout=5) as reply:
         return json.load(reply)["requests"]
+
+
+def filled_store(name, *shape):
+    """A storage folder that fill_store made with ENTRIES, BYTES_EACH and perhaps VECTOR_BYTES; made once and kept in build/bench."""
+    folder = ROOT / "build" / "bench" / name
+    if not (folder / "filled").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        print(f"filling {folder} with {shape[0]} entries", flush=True)
+        subprocess.run([str(DRIVERS / "fill_store"), str(folder), *map(str, shape)], check=True)
+        (folder / "filled").touch()
+    return folder
+
+
+def ask_loop(kind, port, cpus=None, **options):
+    """What ask_loop measured; options are its flags."""
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    done = subprocess.run(pinned(cpus) + [str(DRIVERS / "ask_loop"), kind, "--port", str(port), *words],
+                          capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from servers import BUILT, DRIVERS, Server, machine, machine_busy_s, own_busy_s, pinned, start_upstream, upstream_requests
+from servers import BUILT, DRIVERS, Server, ask_loop, machine, machine_busy_s, own_busy_s, pinned, start_upstream, upstream_requests
 from wrk_plan import FOREIGN_MAX, measure_once, run_wrk
 
 ROUNDS = int(os.environ.get("ROUNDS", 5))
@@ -45,13 +45,6 @@ def start_reflex(name, upstream, redis=None, env=None):
 def redis_call(redis, *words):
     done = subprocess.run(["redis-cli", "-p", str(redis.port), *map(str, words)], capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def ask_loop(kind, port, **options):
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    done = subprocess.run(pinned(cpus(kind == "get")) + [str(DRIVERS / "ask_loop"), kind, "--port", str(port), *words],
-                          capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def quietly(pids, measure):
@@ -114,7 +107,7 @@ def run_latency():
     print(f"-- one connection, {ROUNDS} rounds of {SECS} s, programs {PIN}: microseconds, p50 (p99)")
     with Stage(("off", True, FRONT_OFF), ("on", True, {})) as stage:
         for name in stage.servers:
-            ask_loop("post", stage.servers[name].port, seconds=1)
+            ask_loop("post", stage.servers[name].port, cpus(False), seconds=1)
         time.sleep(0.2)  # The writer's.
         size = stored_bytes(stage.redis, "off")
         for number in range(64):
@@ -124,7 +117,7 @@ def run_latency():
             for name in ["get", *names]:
                 port = stage.redis.port if name == "get" else stage.servers[name].port
                 kind = "get" if name == "get" else "post"
-                result = quietly(stage.pids(), lambda: ask_loop(kind, port, seconds=SECS))
+                result = quietly(stage.pids(), lambda: ask_loop(kind, port, cpus(kind == "get"), seconds=SECS))
                 if result["hits"] != result["asked"]:
                     raise SystemExit(f"shared.py: {result['asked'] - result['hits']} of {result['asked']} answers of {name} were no hits")
                 results[name].append(result)

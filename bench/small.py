@@ -5,14 +5,13 @@ usage: small.py, or run.py small. The full store is made once by fill_store and 
 import http.client
 import os
 import pathlib
-import shutil
 import socket
 import statistics
 import subprocess
 import tempfile
 import time
 
-from servers import BUILT, DRIVERS, ROOT, free_port, memory_bytes
+from servers import BUILT, DRIVERS, filled_store, free_port, memory_bytes
 
 ENTRIES = int(os.environ.get("ENTRIES", 1_000_000))
 STARTS = int(os.environ.get("STARTS", 10))
@@ -62,21 +61,6 @@ class Start:
         self.process.wait(60)
 
 
-def full_store():
-    """Returns None where fill_store was not built."""
-    filler = DRIVERS / "fill_store"
-    if not filler.exists():
-        return None
-    folder = ROOT / "build" / "bench" / f"store-{ENTRIES}"
-    if not (folder / "filled").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        print(f"filling {folder} with {ENTRIES} entries", flush=True)
-        subprocess.run([str(filler), str(folder), str(ENTRIES), "2048"], check=True)
-        (folder / "filled").touch()
-    return folder
-
-
 def measure(label, make_folder):
     starts = []
     memory = None
@@ -97,8 +81,8 @@ def run():
     with tempfile.TemporaryDirectory(prefix="reflex-small-") as parent:
         numbers = iter(range(STARTS))
         results["empty"] = measure("empty", lambda: pathlib.Path(parent) / f"data-{next(numbers)}")
-    folder = full_store()
-    if folder:
+    if (DRIVERS / "fill_store").exists():
+        folder = filled_store(f"store-{ENTRIES}", ENTRIES, 2048)
         results["full"] = measure(f"{ENTRIES} entries of 2 KB", lambda: folder)
     return results
 
