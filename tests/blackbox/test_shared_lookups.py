@@ -1,42 +1,12 @@
 """Look-ups in a shared store: the memory in front, known requests, and a store that stands still under load."""
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import tempfile
 import threading
 
 from harness import ReflexTest, Wire, until
+from shared_store import RedisServer
 
 THREADS, QUESTIONS, PER_SECOND_EACH = 4, 20, 25
-
-
-class Redis:
-    """A real redis-server on loopback, gone with stop(). A test that finds none fails."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="reflex-redis-")
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(self.answers, "redis-server to answer")
-
-    def answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError(f"redis-server ended with {self.process.returncode}")
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as sock:
-                sock.sendall(b"PING\r\n")
-                return Wire(sock).line() == "+PONG"
-        except OSError:
-            return False
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def text_of_plain(reply):
@@ -81,12 +51,12 @@ def is_hit(answer):
 
 class SharedTest(ReflexTest):
     def setUp(self):
-        self.redis = Redis()
+        self.redis = RedisServer()
         self.addCleanup(self.redis.stop)
         super().setUp()
 
     def start(self, **settings):
-        return super().start(store_url=f"redis://127.0.0.1:{self.redis.port}", **settings)
+        return super().start(store_url=self.redis.url, **settings)
 
 
 class Front(SharedTest):

@@ -18,33 +18,41 @@ using namespace std::chrono_literals;
 using store::KeyOf;
 using store::MakeScoped;
 
-TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
+class Migrate : public testing::Test {
+ protected:
+  std::unique_ptr<store::LmdbStore> OpenLocal(const char* name) {
+    store::LmdbOptions options;
+    options.path = folder_.path() / name;
+    options.limit_bytes = 64 << 20;
+    return store::LmdbStore::Open(options, clock_, logger_).value();
+  }
+
+  RedisServer server_;
+  store::TempFolder folder_;
+  store::ManualClock clock_;
+  store::KeepingLogger logger_;
+};
+
+TEST_F(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
   constexpr std::uint64_t kEntries = 1'000;
-  RedisServer server;
-  store::TempFolder folder;
-  store::ManualClock clock;
-  store::KeepingLogger logger;
-  store::LmdbOptions options;
-  options.limit_bytes = 64 << 20;
-  options.path = folder.path() / "first";
-  const auto local = store::LmdbStore::Open(options, clock, logger).value();
-  const auto shared = RedisStore::Open(StoreOptions(server.url()), clock, logger).value();
+  const auto local = OpenLocal("first");
+  const auto shared = RedisStore::Open(StoreOptions(server_.url()), clock_, logger_).value();
   for (std::uint64_t i = 0; i < kEntries; ++i) ASSERT_TRUE(local->Put(MakeScoped(i, i % 5, 100 + i)));
-  ASSERT_TRUE(local->Put(store::MakeEntry(kEntries, 100, 0, clock.WallMs())));  // Expired.
+  ASSERT_TRUE(local->Put(store::MakeEntry(kEntries, 100, 0, clock_.WallMs())));  // Expired.
   ASSERT_TRUE(local->Flush(20s));
   for (std::uint64_t i = 0; i < kEntries; i += 10) ASSERT_TRUE(local->PutVector(KeyOf(i), "vector " + std::to_string(i)));
   ASSERT_TRUE(local->PutNote("pair", "never again"));
   ASSERT_TRUE(local->Flush(20s));
 
-  const auto cut = store::Migrate(*local, *shared, clock, [&](const store::Migration& now) {
-    clock.AdvanceMs(1'000);  // So that each slice is committed for itself.
+  const auto cut = store::Migrate(*local, *shared, clock_, [&](const store::Migration& now) {
+    clock_.AdvanceMs(1'000);  // So that each slice is committed for itself.
     return now.looked < 200;
   });
   ASSERT_TRUE(cut) << cut.error().message;
   EXPECT_LT(cut->copied, kEntries);
   int shown = 0;
-  const auto rest = store::Migrate(*local, *shared, clock, [&](const store::Migration& now) {
-    clock.AdvanceMs(1'000);
+  const auto rest = store::Migrate(*local, *shared, clock_, [&](const store::Migration& now) {
+    clock_.AdvanceMs(1'000);
     EXPECT_EQ(now.looked, now.copied + now.present + now.gone + now.too_large);
     return ++shown > 0;
   });
@@ -55,9 +63,8 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
   EXPECT_LE(rest->gone, 1u) << "the expired one, unless the source has collected it";
   EXPECT_EQ(shared->Stats().entries, kEntries);
 
-  options.path = folder.path() / "second";
-  const auto back = store::LmdbStore::Open(options, clock, logger).value();
-  const auto home = store::Migrate(*shared, *back, clock, [](const store::Migration&) { return true; });
+  const auto back = OpenLocal("second");
+  const auto home = store::Migrate(*shared, *back, clock_, [](const store::Migration&) { return true; });
   ASSERT_TRUE(home) << home.error().message;
   EXPECT_EQ(home->copied, kEntries);
   for (std::uint64_t i = 0; i < kEntries; ++i) {
@@ -71,18 +78,11 @@ TEST(Migrate, BothWaysEveryEntryVectorAndNoteAndResumedWhereItWasCut) {
 }
 
 // A cut may come between an entry and its vector; and a store that takes no entry of some size takes the others.
-TEST(Migrate, MendsWhatACutLeftHalfAndCountsWhatIsTooLarge) {
-  RedisServer server;
-  store::TempFolder folder;
-  store::ManualClock clock;
-  store::KeepingLogger logger;
-  store::LmdbOptions options;
-  options.limit_bytes = 64 << 20;
-  options.path = folder.path();
-  const auto local = store::LmdbStore::Open(options, clock, logger).value();
-  RedisStoreOptions small = StoreOptions(server.url());
+TEST_F(Migrate, MendsWhatACutLeftHalfAndCountsWhatIsTooLarge) {
+  const auto local = OpenLocal("first");
+  RedisStoreOptions small = StoreOptions(server_.url());
   small.queue_bytes = 1 << 20;
-  const auto shared = RedisStore::Open(small, clock, logger).value();
+  const auto shared = RedisStore::Open(small, clock_, logger_).value();
   for (std::uint64_t i = 0; i < 20; ++i) ASSERT_TRUE(local->Put(MakeScoped(i, 1, 100)));
   ASSERT_TRUE(local->Put(MakeScoped(20, 1, 2 << 20)));
   ASSERT_TRUE(local->Flush(20s));
@@ -91,7 +91,7 @@ TEST(Migrate, MendsWhatACutLeftHalfAndCountsWhatIsTooLarge) {
   for (std::uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(shared->Put(MakeScoped(i, 1, 100)));
   ASSERT_TRUE(shared->Flush(20s));
 
-  const auto migrated = store::Migrate(*local, *shared, clock, [](const store::Migration&) { return true; });
+  const auto migrated = store::Migrate(*local, *shared, clock_, [](const store::Migration&) { return true; });
   ASSERT_TRUE(migrated) << migrated.error().message;
   EXPECT_EQ(migrated->total, 21u);
   EXPECT_EQ(migrated->present, 10u);
