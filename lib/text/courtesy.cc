@@ -54,8 +54,8 @@ constexpr WordSet kCore(std::to_array<std::string_view>(
      "curious", "asking",  "help",        "asap",     "urgent",  "btw",       "hope",      "hoping",    "wondered", "nice",
      "great",   "ok",      "okay",        "well",     "so",      "bother",    "bothering", "fyi",       "idea",     "ideas",
      "stuck",   "asked",   "remember",    "forgot",   "advance"}));
-// A sentence that says only that the answer is needed, and when ("I have to get this done before lunch."): it is said by one of the
-// first, about one of the second with one of the third, and holds no word but these, courtesy and the fourth. What is to be done
+// A sentence that says only that the answer is needed, and when ("I have to get this done before lunch."): it has a
+// speaker, a need and behind it an object, and holds no word but these, courtesy and the rest. What is to be done
 // with a text ("I need to fix this.") is no such sentence.
 constexpr WordSet kSpeaker(std::to_array<std::string_view>({"i", "i'm", "i've", "i'd", "im", "we", "we're", "we've", "me", "us"}));
 constexpr WordSet kObject(std::to_array<std::string_view>({"this", "it", "that"}));
@@ -116,6 +116,8 @@ bool IsNeed(std::string_view segment) {
   return plain && speaker && object && end != std::string_view::npos && (Contains(".!", segment[end]) || segment.contains('\n'));
 }
 
+bool IsSmallTalk(std::string_view segment) { return IsCourtesy(segment) || IsNeed(segment); }
+
 bool IsAboutWording(std::string_view text) {
   bool found = false;
   std::string word;
@@ -158,8 +160,7 @@ std::string_view DropLeadingSegments(std::string_view text) {
   std::size_t reach = 0;
   while (reach < kReachBytes) {
     const std::size_t end = SegmentEnd(text, 0);
-    const std::string_view segment = text.substr(0, end);
-    if (end >= text.size() || !(IsCourtesy(segment) || IsNeed(segment))) break;
+    if (end >= text.size() || !IsSmallTalk(text.substr(0, end))) break;
     text.remove_prefix(end);
     reach += end;
   }
@@ -177,7 +178,7 @@ std::string_view DropTrailingSegments(std::string_view text) {
   }
   while (begins.size() > (floor == 0 ? 1u : 0u)) {
     const std::size_t begin = begins.back();
-    if (!(IsCourtesy(text.substr(begin)) || IsNeed(text.substr(begin))) || TrimSpace(text.substr(0, begin)).ends_with(':')) break;
+    if (!IsSmallTalk(text.substr(begin)) || TrimSpace(text.substr(0, begin)).ends_with(':')) break;
     text = text.substr(0, begin);
     begins.pop_back();
     // The full stop that parted code from the thanks.

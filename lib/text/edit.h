@@ -13,23 +13,25 @@ bool OneEditApart(std::string_view a, std::string_view b);
 // Whether `word` may be `name` with a typing error: one edit apart, letters only, at least four, and no English word itself.
 bool MayBeTypoOf(std::string_view word, std::string_view name);
 
-// Calls `take` with each text that is one edit away from `word` behind its first letter; with some of them more than once.
+// Calls `take` with each text that is one edit away from `word` behind its first letter, with some of them more than once, until it
+// answers true. Whether it did.
 template <class Take>
-void ForEachNeighbour(std::string_view word, const Take& take) {
+bool AnyNeighbour(std::string_view word, const Take& take) {
   std::string next;
   for (std::size_t at = 1; at <= word.size(); ++at) {
     const std::string_view head = word.substr(0, at), tail = word.substr(at);
-    if (!tail.empty()) take(next.assign(head).append(tail.substr(1)));
+    if (!tail.empty() && take(next.assign(head).append(tail.substr(1)))) return true;
     if (tail.size() > 1) {
       next.assign(head).append(tail);
       std::swap(next[at], next[at + 1]);
-      take(next);
+      if (take(next)) return true;
     }
     for (char letter = 'a'; letter <= 'z'; ++letter) {
-      take((next.assign(head) += letter).append(tail));
-      if (!tail.empty()) take((next.assign(head) += letter).append(tail.substr(1)));
+      if (take((next.assign(head) += letter).append(tail))) return true;
+      if (!tail.empty() && take((next.assign(head) += letter).append(tail.substr(1)))) return true;
     }
   }
+  return false;
 }
 
 }  // namespace reflex::text

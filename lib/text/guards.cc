@@ -182,20 +182,17 @@ Found Identifiers(const Reading& a, const Reading& b) {
 }
 
 Found Quantifiers(const Reading& a, const Reading& b) {
-  constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 5> kOpposites = {
-      {{kAtLeast, kAtMost}, {kFirst, kLast}, {kAll, kOnlyOne}, {kMoreThan, kLessThan}, {kAll, kFirst}}};
+  constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 6> kOpposites = {
+      {{kAtLeast, kAtMost}, {kFirst, kLast}, {kAll, kOnlyOne}, {kMoreThan, kLessThan}, {kAll, kFirst}, {kAll, kSome}}};
   constexpr std::array<std::string_view, 9> kNames = {"at least", "at most",   "first",     "last",        "all",
                                                       "only one", "more than", "less than", "at least one"};
   const std::uint32_t only_a = a.facts.quantifiers & ~b.facts.quantifiers, only_b = b.facts.quantifiers & ~a.facts.quantifiers;
   const auto name = [&](std::uint32_t bit) { return std::string(kNames[static_cast<std::size_t>(std::countr_zero(bit))]); };
+  const bool denied = !a.facts.negations.empty() || !b.facts.negations.empty();
   for (const auto& [x, y] : kOpposites) {
+    if (y == kSome && denied) continue;  // "Not all" is "at least one is not".
     if ((only_a & x) && (only_b & y)) return Conflict{"quantifier", name(x), name(y)};
     if ((only_a & y) && (only_b & x)) return Conflict{"quantifier", name(y), name(x)};
-  }
-  // Denied, one is the other: "not all" is "at least one is not".
-  if (a.facts.negations.empty() && b.facts.negations.empty()) {
-    if ((only_a & kAll) && (only_b & kSome)) return Conflict{"quantifier", name(kAll), name(kSome)};
-    if ((only_a & kSome) && (only_b & kAll)) return Conflict{"quantifier", name(kSome), name(kAll)};
   }
   return std::nullopt;
 }

@@ -283,23 +283,19 @@ bool Lexicon::IsFormOfKnown(std::string_view word) const {
 
 bool Lexicon::IsCompound(std::string_view word) const {
   // Short words that compounds often begin or end with; others of three letters make a compound of many a mistyped word.
-  constexpr auto kShortFirst =
+  constexpr WordSet kShortFirst(
       std::to_array<std::string_view>({"end", "key", "web", "out", "off", "log", "net", "sun", "day", "air",
-                                       "eye", "ear", "sea", "bed", "car", "dog", "cat", "ice", "low", "mid"});
-  constexpr auto kShortLast =
-      std::to_array<std::string_view>({"box", "map", "set", "day", "way", "man", "men", "log", "out", "off"});
-  const auto is_one_of = [](const auto& list, std::string_view part) { return std::ranges::find(list, part) != list.end(); };
+                                       "eye", "ear", "sea", "bed", "car", "dog", "cat", "ice", "low", "mid"}));
+  constexpr WordSet kShortLast(
+      std::to_array<std::string_view>({"box", "map", "set", "day", "way", "man", "men", "log", "out", "off"}));
   bool found = false;
   for (std::size_t at = 3; at + 3 <= word.size() && !found; ++at) {
     const std::string_view first = word.substr(0, at), last = word.substr(at);
-    if (!(first.size() == 3 ? is_one_of(kShortFirst, first) : InKnownList(first))) continue;
-    found = last.size() == 3 ? first.size() > 3 && is_one_of(kShortLast, last) : InKnownList(last) || IsFormOfKnown(last);
+    if (!(first.size() == 3 ? kShortFirst.Has(first) : InKnownList(first))) continue;
+    found = last.size() == 3 ? first.size() > 3 && kShortLast.Has(last) : InKnownList(last) || IsFormOfKnown(last);
   }
-  if (!found) return false;
   // "dolllars" is "dollars" mistyped, not a doll and Lars.
-  bool mistyped = false;
-  ForEachNeighbour(word, [&](const std::string& next) { mistyped = mistyped || InKnownList(next) || IsFormOfKnown(next); });
-  return !mistyped;
+  return found && !AnyNeighbour(word, [&](const std::string& next) { return InKnownList(next) || IsFormOfKnown(next); });
 }
 
 std::string_view Stem(std::string_view canonical) {

@@ -42,12 +42,11 @@ void ForEachPlainWord(std::string_view text, const Take& take) {
 // The known word that both unknown ones are one edit away from, if there is exactly one; else empty. The same in either order.
 std::string CommonOrigin(std::string_view a, std::string_view b) {
   std::string origin;
-  bool several = false;
-  ForEachNeighbour(a, [&](const std::string& word) {
-    if (several || word == origin || word.front() != b.front() || !OneEditApart(word, b) || !Lexicon::Get().KnownOrListed(word))
-      return;
-    several = !origin.empty();
+  const bool several = AnyNeighbour(a, [&](const std::string& word) {
+    if (word == origin || !OneEditApart(word, b) || !Lexicon::Get().KnownOrListed(word)) return false;
+    const bool second = !origin.empty();
     origin = word;
+    return second;
   });
   return several ? std::string() : origin;
 }
@@ -69,19 +68,6 @@ bool DifferByMistyping(std::string_view a, std::string_view b) {
   if (a.size() < b.size()) return b[at] == b[at - 1] || b.size() >= kLeftOutLettersMin;
   return at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at];
 }
-
-}  // namespace
-
-std::vector<PlainWord> FindUnknown(std::string_view lower) {
-  std::vector<PlainWord> unknown;
-  ForEachPlainWord(lower, [&](std::size_t begin, std::string_view word) {
-    if (!Lexicon::Get().KnownOrListed(word))
-      unknown.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(word.size())});
-  });
-  return unknown;
-}
-
-namespace {
 
 bool IsCapital(const Reading& text, const PlainWord& word) { return word.begin > 0 && IsUpper(text.prepared[word.begin]); }
 
@@ -105,6 +91,15 @@ std::string RightSpelling(const Reading& text, const PlainWord& place, const std
 
 }  // namespace
 
+std::vector<PlainWord> FindUnknown(std::string_view lower) {
+  std::vector<PlainWord> unknown;
+  ForEachPlainWord(lower, [&](std::size_t begin, std::string_view word) {
+    if (!Lexicon::Get().KnownOrListed(word))
+      unknown.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(word.size())});
+  });
+  return unknown;
+}
+
 std::optional<std::string> Respell(const Reading& text, const Reading& other) {
   // Only words that the other text lacks; those it may be about are looked for when there are any.
   std::vector<PlainWord> left;
@@ -119,11 +114,10 @@ std::optional<std::string> Respell(const Reading& text, const Reading& other) {
   std::string mended = text.prepared;
   bool changed = false;
   for (std::size_t i = left.size(); i-- > 0;) {  // From the end, so that places stay.
-    const std::string_view word = std::string_view(text.lower).substr(left[i].begin, left[i].size);
     const std::string right = RightSpelling(text, left[i], there, other);
     if (right.empty()) continue;
     // The first letter is the same, and with it its case.
-    mended.replace(left[i].begin + 1, word.size() - 1, right.substr(1));
+    mended.replace(left[i].begin + 1, left[i].size - 1, right.substr(1));
     changed = true;
   }
   if (!changed) return std::nullopt;

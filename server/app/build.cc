@@ -139,9 +139,9 @@ void AddSnapshotCalls(Program& program, gateway::GatewayParts& parts) {
 }
 
 // An index in this process. Its vectors lie in the store; where that is a network away those in use are kept here as well.
-std::unique_ptr<VectorIndex> OpenLocalIndex(EntryStore& store, const Embedder& embedder, const Settings& settings,
+std::unique_ptr<VectorIndex> OpenLocalIndex(EntryStore& store, const Embedder& embedder,
                                             const vector::LocalIndex::Background& background) {
-  if (settings.store_url.empty()) {
+  if (!store.IsShared()) {
     return vector::LocalIndex::Create(embedder.dimension(), {}, StoredVectors(store, embedder.model_id(), embedder.dimension()),
                                       background);
   }
@@ -169,7 +169,7 @@ Result<void> BuildSemantic(Program& program) {
     REFLEX_TRY(parts.index, program.remote->OpenIndex(embedder, background));
   }
   if (settings.semantic.verify && parts.index == nullptr) {
-    parts.index = OpenLocalIndex(*parts.store, embedder, settings, background);
+    parts.index = OpenLocalIndex(*parts.store, embedder, background);
   }
   parts.words = &program.models->words;
   parts.model = program.models->model.get();
