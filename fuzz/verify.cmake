@@ -1,3 +1,4 @@
 reflex_fuzzer(verifier_model reflex_verify)
+reflex_fuzzer(pair_net reflex_verify)
 reflex_fuzzer(pair_features reflex_verify)
 reflex_fuzzer(budget_note reflex_verify)

@@ -29,7 +29,8 @@ DATA, LEXICON = ROOT / "models" / "data", ROOT / "models" / "lexicon"
 PACKAGES = ["numpy==2.4.6", "scikit-learn==1.9.1", "scipy==1.17.1"]
 BUILTIN = "static-minilm-128-v1"
 FOLDS, SEEDS, PERTURBED, CONTROLS, LONG_SHARE = 5, (1, 2, 3), 6000, 8000, 0.06
-HAND_WEIGHT, GROUP_WEIGHT, MADE_WEIGHT = 5.0, 0.5, 0.7
+# What a pair counts in training: topics little, as many of their paraphrases share no words, which the features cannot tell.
+WEIGHTS, MADE_WEIGHT = {"public": 5.0, "written": 5.0, "group": 0.5, "topic": 0.5}, 0.7
 TREES = {"max_iter": 150, "learning_rate": 0.07, "max_leaf_nodes": 12, "max_features": 0.3, "max_bins": 64, "l2_regularization": 5,
          "min_samples_leaf": 15, "early_stopping": False}
 # What must not count against a pair (for it) the more there is of it, whatever the few examples of a leaf say.
@@ -40,9 +41,9 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
            "contrast_share", "names_left", "ctx_loss", "ctx_contrast", "mutual_contrast", "sub_names", "sub_numbers", "kind_differs",
            "neg_parity", "frame_quantity", "frame_time", "conflicts", "left_weight", "relation_share"]
 # How many close questions with another answer a served hit stands beside: wrong hits by hits over FHR. On the stream
-# models/data/public/b2_code_stream.jsonl it is 0.16 to 0.36, measured with a verifier that had seen none of its questions
-# (docs/quality.md); the rest is margin. With all-MiniLM-L6-v2 it is 0.56, measured with questions of the stream in its training.
-TRAPS_PER_HIT, TRAPS_PER_HIT_OF_MODEL = 0.5, 0.6
+# models/data/public/b2_code_stream.jsonl it is 0.35 at the default limit, measured with a verifier that had seen none of
+# its questions (docs/quality.md). With all-MiniLM-L6-v2 it is 0.28 to 0.43, measured with questions of the stream in its training.
+TRAPS_PER_HIT, TRAPS_PER_HIT_OF_MODEL = 0.5, 0.4
 
 
 def in_own_environment():
@@ -74,6 +75,28 @@ def read_groups(path):
         for i, (a, part_a) in enumerate(texts):
             for b, part_b in texts[i + 1:]:
                 rows.append({"a": a, "b": b, "same": part_a == part_b, "category": "group", "contrast": topic})
+    return rows
+
+
+def read_topics(path):
+    """Pairs from a file of topics: "# name", "= question", then lines "+ category | the same in other words" and "- category | a
+    question with another answer"; an empty line between topics. Pairs with the first question, and of a same one with any."""
+    rows = []
+    for block in path.read_text(encoding="utf-8").strip().split("\n\n"):
+        head, first, *lines = block.strip().split("\n")
+        texts = [("=", "", first[2:].strip())]
+        for line in lines:
+            mark, category, text = re.fullmatch(r"([+-]) ([a-z]+) \| (\S.*)", line).groups()
+            texts.append((mark, category, text))
+        for i, (mark_a, category_a, a) in enumerate(texts):
+            for mark_b, category_b, b in texts[i + 1:]:
+                if mark_a == mark_b == "-":
+                    continue
+                same = "-" not in (mark_a, mark_b)
+                category = category_b if mark_b == "-" or mark_a == "=" else category_a
+                pair = (b, a) if hashlib.md5((a + b).encode()).digest()[-1] % 2 else (a, b)
+                rows.append({"a": pair[0], "b": pair[1], "same": same, "category": ("para_" if same else "") + category,
+                             "contrast": f"{path.stem}-{head[2:]}", "cross": mark_a != "="})
     return rows
 
 
@@ -124,6 +147,26 @@ def features(program, model, rows, folder):
     return names, matrix
 
 
+def hand_rows(without_public=False):
+    """All pairs written by hand, `source` public, written, group or topic."""
+    public = [] if without_public else [DATA / "public" / f"{name}.jsonl" for name in ("c_code_pairs", "c_control_pairs")]
+    sources = [("public", public, read_rows), ("written", sorted((DATA / "pairs").glob("*.jsonl")), read_rows),
+               ("group", sorted((DATA / "groups").glob("*.txt")), read_groups), ("topic", sorted((DATA / "topics").glob("*.txt")), read_topics)]
+    return [{**row, "source": source} for source, paths, read in sources for path in paths for row in read(path)]
+
+
+def made_rows(rows):
+    """Pairs made by rule from those: perturbed questions, and controls. `folds` are those where they must not be trained with."""
+    import verifier_perturb
+    folds = [fold_of(row) for row in rows]
+    sources = {}
+    for row, fold in zip(rows, folds):
+        for text in (row["a"], row["b"]):
+            sources.setdefault(text, set()).add(int(fold))
+    perturbed = verifier_perturb.make([(t, sorted(f)) for t, f in sorted(sources.items())], PERTURBED, LEXICON, 11)
+    return perturbed + controls(rows, folds, random.Random(12))
+
+
 class Ensemble:
     """Logistic regression and boosted trees; `parts` gives both logits, `calibration` what joins them."""
 
@@ -170,22 +213,24 @@ class Calibration:
 
 
 class Beside:
-    """How much a model's verifier listens to the built-in one: a logistic regression on both logits, out of fold."""
+    """How much a model's verifier listens to others: a logistic regression on its logit, the built-in one's and, where there is one, a
+    pair net's, out of fold."""
 
-    def __init__(self, score, builtin, y):
+    def __init__(self, score, builtin, net, y, weight):
         from sklearn.linear_model import LogisticRegression
-        fit = LogisticRegression(C=10).fit(self.logits(score, builtin), y)
-        (self.scale, self.weight), self.offset = fit.coef_[0], float(fit.intercept_[0])
+        fit = LogisticRegression(C=10).fit(self.logits(score, builtin, net), y, sample_weight=weight)
+        self.weights, self.offset = fit.coef_[0], float(fit.intercept_[0])
 
     @staticmethod
-    def logits(*scores):
+    def logits(score, builtin, net):
         import numpy as np
-        clipped = np.clip(np.stack(scores, axis=1), 1e-9, 1 - 1e-9)
-        return np.log(clipped / (1 - clipped))
+        clipped = np.clip(np.stack([score, builtin], axis=1), 1e-9, 1 - 1e-9)
+        logit = np.log(clipped / (1 - clipped))
+        return logit if net is None else np.column_stack([logit, net])
 
-    def score(self, score, builtin):
+    def score(self, score, builtin, net):
         import numpy as np
-        return 1 / (1 + np.exp(-(self.logits(score, builtin) @ [self.scale, self.weight] + self.offset)))
+        return 1 / (1 + np.exp(-(self.logits(score, builtin, net) @ self.weights + self.offset)))
 
 
 def write_model(path, names, ensemble, calibration, beside, table, embedder):
@@ -197,7 +242,9 @@ def write_model(path, names, ensemble, calibration, beside, table, embedder):
     lines.append(f"intercept {shift + weights[0] * float(ensemble.linear.intercept_[0]) + weights[1] * base:.9g}")
     lines.append(f"bend technical {calibration.slope:.7g} {calibration.offset:.7g}")
     if beside:
-        lines.append(f"builtin {beside.scale:.7g} {beside.weight:.7g} {beside.offset:.7g}")
+        lines.append(f"builtin {beside.weights[0]:.7g} {beside.weights[1]:.7g} {beside.offset:.7g}")
+        if len(beside.weights) == 3:
+            lines.append(f"net {beside.weights[2]:.7g}")
     for trees in ensemble.trees:
         for (predictor,) in trees._predictors:
             lines.append(f"tree {len(predictor.nodes)}")
@@ -240,61 +287,58 @@ def main():
     parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--embedder", default=BUILTIN)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "models" / "builtin" / "verifier.txt")
+    parser.add_argument("--pair-net", action="store_true", help="join the net that tools/train_pair_net.py trained for the model")
     parser.add_argument("--without-public", action="store_true", help="leave the public half out of training, to test on its stream")
     options = parser.parse_args()
     in_own_environment()
     import numpy as np
-    import verifier_perturb
 
-    public = read_rows(DATA / "public" / "c_code_pairs.jsonl") + read_rows(DATA / "public" / "c_control_pairs.jsonl")
-    written = [row for path in sorted((DATA / "pairs").glob("*.jsonl")) for row in read_rows(path)]
-    groups = [row for path in sorted((DATA / "groups").glob("*.txt")) for row in read_groups(path)]
-    rows = ([] if options.without_public else public) + written + groups
+    rows = [row for row in hand_rows(options.without_public) if not row.get("cross")]
+    made = made_rows([row for row in rows if row["source"] != "topic"])
     folds = np.array([fold_of(row) for row in rows])
     same = np.array([bool(row["same"]) for row in rows])
     near = np.array([row["category"] == "near_repeat" for row in rows])
-    is_group = np.arange(len(rows)) >= len(rows) - len(groups)
-    is_public = np.arange(len(rows)) < len(rows) - len(written) - len(groups)
-    is_written = ~is_public & ~is_group
-    sources = {}
-    for row, fold in zip(rows, folds):
-        for text in (row["a"], row["b"]):
-            sources.setdefault(text, set()).add(int(fold))
-    perturbed = verifier_perturb.make([(t, sorted(f)) for t, f in sorted(sources.items())], PERTURBED, LEXICON, 11)
-    made = perturbed + controls(rows, folds, random.Random(12))
-    print(f"{len(rows) - len(groups)} hand-written pairs ({int(same[~is_group].sum())} the same), {len(groups)} in groups, "
-          f"{len(perturbed)} perturbed, {len(made) - len(perturbed)} controls", flush=True)
-    folder = ROOT / "build" / "train" / (options.embedder + ("-without-public" if options.without_public else ""))
+    of = {source: np.array([row["source"] == source for row in rows]) for source in WEIGHTS}
+    judged, row_weight = ~of["group"], sum(WEIGHTS[source] * of[source] for source in WEIGHTS)
+    print(", ".join(f"{int(of[source].sum())} pairs {source}" for source in WEIGHTS) + f"; {len(made)} made", flush=True)
+    suffix = "-without-public" if options.without_public else ""
+    folder = ROOT / "build" / "train" / (options.embedder + suffix)
     folder.mkdir(parents=True, exist_ok=True)
     names, x = features(options.program, options.model, rows, folder)
     _, more = features(options.program, options.model, made, folder)
     more_same = np.array([bool(row["same"]) for row in made])
 
     def fit(take, take_more):
-        weight = np.concatenate([np.where(is_group, GROUP_WEIGHT, HAND_WEIGHT)[take], np.full(take_more.sum(), MADE_WEIGHT)])
+        take = take & (row_weight > 0)
+        weight = np.concatenate([row_weight[take], np.full(take_more.sum(), MADE_WEIGHT)])
         return Ensemble(np.vstack([x[take], more[take_more]]), np.concatenate([same[take], more_same[take_more]]), weight, names)
 
     out_of_fold = np.zeros((len(rows), 2))
     for fold in range(FOLDS):
         test = folds == fold
         out_of_fold[test] = fit(~test, np.array([fold not in row["folds"] for row in made])).parts(x[test])
+    trained = judged & ~of["topic"]
     technical, veto = x[:, names.index("technical")], x[:, names.index("conflicts")] > 0
-    calibration = Calibration(out_of_fold[~is_group], technical[~is_group], same[~is_group])
+    calibration = Calibration(out_of_fold[trained], technical[trained], same[trained])
     score = np.where(veto, 0, calibration.score(out_of_fold, technical))
     beside = None
     if options.model:
-        known = {(row["a"], row["b"]): row["score"] for row in read_rows(folder.parent / BUILTIN / "out_of_fold.jsonl")}
+        known = {(row["a"], row["b"]): row["score"] for row in read_rows(folder.parent / (BUILTIN + suffix) / "out_of_fold.jsonl")}
         builtin = np.array([known[row["a"], row["b"]] for row in rows])
-        judged = ~is_group & ~veto
-        beside = Beside(score[judged], builtin[judged], same[judged])
-        score = np.where(veto, 0, beside.score(score, builtin))
-    for title, part in (("all", ~is_group), ("written", is_written), ("public", is_public)):
-        if part.any():
-            report(title, score[part], same[part], near[part])
+        net = None
+        if options.pair_net:
+            known = {(row["a"], row["b"]): row["logit"] for row in read_rows(folder / "pair_net.jsonl")}
+            net = np.array([known[row["a"], row["b"]] for row in rows])
+        heard = judged & ~veto
+        beside = Beside(score[heard], builtin[heard], None if net is None else net[heard], same[heard], row_weight[heard])
+        score = np.where(veto, 0, beside.score(score, builtin, net))
+    for title in WEIGHTS:
+        if of[title].any():
+            report(title, score[of[title]], same[of[title]], near[of[title]])
     with open(folder / "out_of_fold.jsonl", "w", encoding="utf-8") as file:
         for row, value in zip(rows, score):
             file.write(json.dumps({**row, "score": float(value)}) + "\n")
-    table = table_of(score, ~same & ~is_group, TRAPS_PER_HIT_OF_MODEL if options.model else TRAPS_PER_HIT)
+    table = table_of(score, ~same & trained, TRAPS_PER_HIT_OF_MODEL if options.model else TRAPS_PER_HIT)
     write_model(options.out, names, fit(np.ones(len(rows), bool), np.ones(len(made), bool)), calibration, beside, table, options.embedder)
     print(f"{options.out}: {options.out.stat().st_size} bytes, {len(table)} thresholds")
 

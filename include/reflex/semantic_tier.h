@@ -161,6 +161,10 @@ class SemanticTier {
     /// A verifier trained with the word vectors of `model`, in the text form of docs/canonical.md; must name the model's id. Empty:
     /// all pairs are judged with the built-in word vectors and weights. Copied.
     std::string_view model_verifier;
+    /// What `model_verifier` may listen to as well: the bytes of a pair net (docs/pair-net.md) and the quick embedder that holds
+    /// its lexical table. Given together or not at all. Copied, but for the embedder.
+    std::string_view pair_net;
+    Embedder* lexical = nullptr;
     PairScorer* reranker = nullptr;  ///< May be null.
     Clock* clock = nullptr;
     Logger* logger = nullptr;
@@ -169,8 +173,9 @@ class SemanticTier {
   };
   /// Takes over the store's SetOnRemoved: call it before the store's first use. The destructor waits for the background job that
   /// runs, if any; jobs that have not begun by then do nothing, whenever they run.
-  /// Returns: kInvalidArgument for an option, a missing part, a `model_verifier` that cannot be read or is of another model, or an
-  /// index whose dimension is not the embedder's; kNewerFormat; kCorrupt when the program's own verifier cannot be read.
+  /// Returns: kInvalidArgument for an option, a missing part, a `model_verifier` or `pair_net` that cannot be read, is of another
+  /// model or does not belong to the other, or an index whose dimension is not the embedder's; kNewerFormat; kCorrupt when the
+  /// program's own verifier cannot be read.
   static Result<std::unique_ptr<SemanticTier>> Create(const SemanticOptions& options, Parts parts);
   virtual ~SemanticTier() = default;
 

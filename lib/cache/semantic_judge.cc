@@ -43,8 +43,7 @@ class Mended {
 
 }  // namespace
 
-PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin,
-                     std::optional<verify::Verifier> own)
+PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<Own> own)
     : store_(store),
       words_(words),
       model_(model),
@@ -52,18 +51,34 @@ PairJudge::PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify
       own_(std::move(own)),
       maker_(VectorMaker::Of(embedder().model_id(), embedder().dimension())) {}
 
-Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model, std::string_view model_verifier) {
+Result<PairJudge::Own> PairJudge::OpenOwn(Embedder* model, const ModelVerifier& of_model) {
+  if (model == nullptr) return Fail(ErrorCode::kInvalidArgument, "a verifier for a model is given, but no model");
+  REFLEX_TRY(auto weights, verify::Model::Parse(of_model.weights));
+  if (weights.embedder() != model->model_id()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the verifier was trained with the model \"" + weights.embedder() + "\", not with \"" + model->model_id() + "\"");
+  }
+  std::optional<verify::PairNet> net;
+  if (!of_model.net.empty()) {
+    REFLEX_TRY(net, verify::PairNet::Parse(of_model.net));
+    if (of_model.lexical == nullptr || of_model.lexical->dimension() != net->width() || model->dimension() != net->context()) {
+      return Fail(ErrorCode::kInvalidArgument, "a pair net of width " + std::to_string(net->width()) + " over " +
+                                                   std::to_string(net->context()) +
+                                                   " dimensions needs a lexical table and a model of those sizes");
+    }
+  }
+  if (weights.listens_to_net() && !net) {
+    return Fail(ErrorCode::kInvalidArgument, "the verifier listens to a pair net (its line \"net\"), and there is none");
+  }
+  return Own{verify::Verifier(std::move(weights)), std::move(net), of_model.lexical};
+}
+
+Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model, const ModelVerifier& of_model) {
   const auto& builtin = verify::Model::Builtin();
   if (!builtin) return Fail(ErrorCode::kCorrupt, "the program's verifier cannot be read: " + builtin.error().message);
-  std::optional<verify::Verifier> own;
-  if (!model_verifier.empty()) {
-    if (model == nullptr) return Fail(ErrorCode::kInvalidArgument, "a verifier for a model is given, but no model");
-    REFLEX_TRY(auto weights, verify::Model::Parse(model_verifier));
-    if (weights.embedder() != model->model_id()) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "the verifier was trained with the model \"" + weights.embedder() + "\", not with \"" + model->model_id() + "\"");
-    }
-    own.emplace(std::move(weights));
+  std::optional<Own> own;
+  if (!of_model.weights.empty()) {
+    REFLEX_TRY(own, OpenOwn(model, of_model));
   }
   return PairJudge(store, words, model, verify::Verifier(*builtin), std::move(own));
 }
@@ -133,15 +148,28 @@ Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached,
   judgement.by_model = true;
   judgement.similarity = Cosine(*question.by_model, vectors);
   verify::Verdict& verdict = judgement.verdict;
-  verdict = own_->Judge(question.reading, cached, *question.by_model, vectors);
-  if (!own_->model().listens() || !verdict.competent || !verdict.conflicts.empty()) return judgement;
+  const verify::Model& model = own_->verifier.model();
+  verdict = own_->verifier.Judge(question.reading, cached, *question.by_model, vectors);
+  if (!model.listens() || !verdict.competent || !verdict.conflicts.empty()) return judgement;
+  const double own_score = std::exchange(verdict.score, 0);  // Half a judgement is none.
   const auto words = words_.Embed(cached.prepared, spans, kQuickLimit);
-  if (!words || !EmbedWords(question)) {
-    verdict.score = 0;  // Half a judgement is none.
-    return judgement;
-  }
-  verdict.score = own_->model().Join(verdict.score, builtin_.Judge(question.reading, cached, *question.by_words, *words).score);
+  if (!words || !EmbedWords(question)) return judgement;
+  const std::optional<double> net = model.listens_to_net() ? AskNet(question, cached, spans, vectors) : 0;
+  if (!net) return judgement;
+  verdict.score = model.Join(own_score, builtin_.Judge(question.reading, cached, *question.by_words, *words).score, *net);
   return judgement;
+}
+
+std::optional<double> PairJudge::AskNet(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+                                        const Embedding& vectors) const {
+  if (!question.lexical) {
+    auto embedding = own_->lexical->Embed(question.reading.prepared, question.spans, kQuickLimit);
+    if (!embedding) return std::nullopt;
+    question.lexical = std::move(*embedding);
+  }
+  const auto lexical = own_->lexical->Embed(cached.prepared, spans, kQuickLimit);
+  if (!lexical) return std::nullopt;
+  return own_->net->Score({question.lexical->words, question.by_model->words}, {lexical->words, vectors.words});
 }
 
 Judgement PairJudge::JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const {

@@ -9,6 +9,7 @@
 #include "reflex/embedder.h"
 #include "reflex/entry_store.h"
 #include "reflex/result.h"
+#include "verify/pair_net.h"
 #include "verify/reading.h"
 #include "verify/verifier.h"
 
@@ -22,6 +23,14 @@ struct Question {
   std::vector<TextSpan> spans;
   std::optional<Embedding> by_words;  // Of the quick embedder.
   std::optional<Embedding> by_model;
+  std::optional<Embedding> lexical;  // Of the pair net's table.
+};
+
+// What judges pairs by the word vectors of a model, as SemanticTier::Parts has it.
+struct ModelVerifier {
+  std::string_view weights;  // Empty: nothing does.
+  std::string_view net;
+  Embedder* lexical = nullptr;
 };
 
 struct Judgement {
@@ -34,15 +43,15 @@ struct Judgement {
 // them, else with the built-in ones. Thread-safe, immutable.
 class PairJudge {
  public:
-  // `model` may be null, `model_verifier` empty. The references outlive the object. Returns: kCorrupt for a built-in verifier that
-  // cannot be read; kInvalidArgument, kNewerFormat for the model's.
-  static Result<PairJudge> Create(EntryStore& store, Embedder& words, Embedder* model, std::string_view model_verifier);
+  // `model` may be null. The references outlive the object. Returns: kCorrupt for a built-in verifier that cannot be read;
+  // kInvalidArgument, kNewerFormat for the model's.
+  static Result<PairJudge> Create(EntryStore& store, Embedder& words, Embedder* model, const ModelVerifier& of_model);
 
   // The embedder whose vectors the index has.
   Embedder& embedder() const { return model_ != nullptr ? *model_ : words_; }
   // Whether pairs can be judged with the model's word vectors.
   bool has_own() const { return own_.has_value(); }
-  const verify::Verifier& verifier(bool by_model) const { return by_model ? *own_ : builtin_; }
+  const verify::Verifier& verifier(bool by_model) const { return by_model ? own_->verifier : builtin_; }
 
   // Fills question.by_words. False when the text cannot be embedded (it is not UTF-8, for example).
   bool EmbedWords(Question& question) const;
@@ -65,19 +74,29 @@ class PairJudge {
                                  std::chrono::nanoseconds limit) const;
 
  private:
-  // REQUIRES: has_own(), question.by_model. Joined with what the built-in verifier says where the weights want that.
+  // A verifier of the model's word vectors and what it listens to.
+  struct Own {
+    verify::Verifier verifier;
+    std::optional<verify::PairNet> net;
+    Embedder* lexical = nullptr;
+  };
+  static Result<Own> OpenOwn(Embedder* model, const ModelVerifier& of_model);
+  // What the net says of a pair, as a logit; nothing where a text has no lexical vectors.
+  std::optional<double> AskNet(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+                               const Embedding& vectors) const;
+  // REQUIRES: has_own(), question.by_model. Joined with what the built-in verifier and the net say where the weights want that.
   Judgement JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
                      const Embedding& vectors) const;
   Judgement JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
                         std::optional<float> similarity) const;
   Judgement JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const;
-  PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<verify::Verifier> own);
+  PairJudge(EntryStore& store, Embedder& words, Embedder* model, verify::Verifier builtin, std::optional<Own> own);
 
   EntryStore& store_;
   Embedder& words_;
   Embedder* model_;
   verify::Verifier builtin_;
-  std::optional<verify::Verifier> own_;
+  std::optional<Own> own_;
   VectorMaker maker_;
 };
 

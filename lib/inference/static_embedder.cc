@@ -84,13 +84,17 @@ Result<std::unique_ptr<StaticEmbedder>> StaticEmbedder::Open(std::string_view ta
   return embedder;
 }
 
+std::string_view StaticEmbedder::Vocabulary() {
+  return {reflex_data_static_vocabulary_begin,
+          static_cast<std::size_t>(reflex_data_static_vocabulary_end - reflex_data_static_vocabulary_begin)};
+}
+
 const StaticEmbedder::Table& StaticEmbedder::Loaded() const {
   if (own_ != nullptr) return *own_;
   // Once a process and never freed: what reads it may run until the very end.
   static const Table& built_in = *new Table(
       {reflex_data_static_table_begin, static_cast<std::size_t>(reflex_data_static_table_end - reflex_data_static_table_begin)},
-      {reflex_data_static_vocabulary_begin,
-       static_cast<std::size_t>(reflex_data_static_vocabulary_end - reflex_data_static_vocabulary_begin)});
+      Vocabulary());
   return built_in;
 }
 

@@ -23,6 +23,9 @@ class StaticEmbedder final : public Embedder {
   StaticEmbedder();
   ~StaticEmbedder() override;
 
+  // The word pieces of the table inside the program, one a line: those of uncased BERT models.
+  static std::string_view Vocabulary();
+
   // A table and vocabulary of the caller's, which outlive the embedder. Returns: kInvalidArgument, naming what is wrong.
   static Result<std::unique_ptr<StaticEmbedder>> Open(std::string_view table, std::string_view vocabulary);
 

@@ -58,6 +58,8 @@ class ModelParser {
         done = ReadBend(line);
       } else if (keyword == "builtin") {
         done = ReadBeside(line);
+      } else if (keyword == "net") {
+        done = ReadNet(line);
       } else if (keyword == "tree") {
         done = ReadTree(line);
       } else if (keyword == "threshold") {
@@ -68,8 +70,8 @@ class ModelParser {
       } else if (keyword == "end") {
         return Finish();
       } else {
-        done =
-            Wrong("\"" + std::string(keyword) + "\" is none of feature, intercept, bend, builtin, tree, threshold, embedder, end");
+        done = Wrong("\"" + std::string(keyword) +
+                     "\" is none of feature, intercept, bend, builtin, net, tree, threshold, embedder, end");
       }
       REFLEX_CHECK(done);
     }
@@ -152,7 +154,16 @@ class ModelParser {
     if (!scale || !weight || !offset || !TakeWord(line).empty() || model_.listens())
       return Wrong("builtin needs SCALE WEIGHT OFFSET, three finite numbers, once");
     if (*scale <= 0 || *weight <= 0) return Wrong("scale and weight must be above 0");
-    model_.beside_ = {*scale, *weight, *offset};
+    model_.beside_ = {.scale = *scale, .weight = *weight, .offset = *offset};
+    return {};
+  }
+
+  // net WEIGHT, after builtin
+  Result<void> ReadNet(std::string_view line) {
+    const auto weight = TakeNumber<double>(line);
+    if (!weight || *weight <= 0 || !TakeWord(line).empty() || !model_.listens() || model_.listens_to_net())
+      return Wrong("net needs a WEIGHT above 0, once, after the line builtin");
+    model_.beside_.net = *weight;
     return {};
   }
 
@@ -239,12 +250,13 @@ double Model::Score(const Features& features) const {
   return std::isnan(score) ? 0 : score;
 }
 
-double Model::Join(double own_score, double builtin_score) const {
+double Model::Join(double own_score, double builtin_score, double net_logit) const {
   const auto logit = [](double score) {
     const double p = std::clamp(score, 1e-9, 1 - 1e-9);
     return std::log(p / (1 - p));
   };
-  return 1 / (1 + std::exp(-(beside_.scale * logit(own_score) + beside_.weight * logit(builtin_score) + beside_.offset)));
+  const double sum = beside_.scale * logit(own_score) + beside_.weight * logit(builtin_score) + beside_.offset;
+  return 1 / (1 + std::exp(-(sum + beside_.net * net_logit)));
 }
 
 double Model::ThresholdFor(double max_wrong_hits) const {

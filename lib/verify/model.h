@@ -27,9 +27,11 @@ class Model {
   // The probability that one answer serves both texts, 0 to 1, as far as training tells.
   double Score(const Features& features) const;
 
-  // Whether a score of this model is to be joined with that of the built-in one for the same pair, and the result: a probability.
+  // Whether a score of this model is to be joined with that of the built-in one for the same pair, whether with the logit of a pair
+  // net as well, and the result: a probability.
   bool listens() const { return beside_.weight != 0; }
-  double Join(double own_score, double builtin_score) const;
+  bool listens_to_net() const { return beside_.net != 0; }
+  double Join(double own_score, double builtin_score, double net_logit = 0) const;
 
   // The lowest score that keeps the share of wrong hits at or below the given one, from the table of the model; above 1, that is
   // never, where the table has no row as strict.
@@ -62,7 +64,7 @@ class Model {
   };
 
   struct Beside {
-    double scale = 1, weight = 0, offset = 0;
+    double scale = 1, weight = 0, offset = 0, net = 0;
   };
 
   std::vector<Weight> weights_;

@@ -161,7 +161,10 @@ class Parser {
     eval->add_option("--model", line_.eval.model);
     eval->add_option("--reranker", line_.eval.reranker);
     eval->add_flag("--json", line_.eval.json);
-    if (kind == EvalKind::kPairs) eval->add_option("--features", line_.eval.features);
+    if (kind == EvalKind::kPairs) {
+      eval->add_option("--features", line_.eval.features);
+      eval->add_option("--words", line_.eval.words);
+    }
     if (kind != EvalKind::kRequests) eval->add_option("--scores", line_.eval.scores);
   }
 

@@ -259,6 +259,9 @@ Result<void> Evaluate(const EvalRequest& request, const Settings& settings) {
   if (!request.features.empty()) {
     REFLEX_CHECK(WriteFeatures(request.features, rows, models->main()));
   }
+  if (!request.words.empty()) {
+    REFLEX_CHECK(WriteWords(request.words, rows, models->main()));
+  }
   const bool semantic = settings.gateway.canonical_tier;
   REFLEX_TRY(const std::unique_ptr<EvalTier> tier, EvalTier::Create(settings.semantic, semantic, *models, rows.size(), logger));
 

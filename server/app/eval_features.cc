@@ -1,14 +1,21 @@
 #include "app/eval_features.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include "base/files.h"
+#include "inference/static_embedder.h"
+#include "inference/word_piece.h"
 #include "text/respell.h"
 #include "verify/features.h"
 #include "verify/reading.h"
@@ -70,7 +77,52 @@ std::string Names() {
   return line + "\n";
 }
 
+void AppendNumber(std::uint64_t value, int bytes, std::string& out) {
+  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+void AppendWords(const Known& known, std::uint32_t dimension, const inference::WordPiece& splitter, std::string& out) {
+  const auto spans = verify::WordSpans(known.reading);
+  const std::size_t words = known.embedding.words.size() / dimension;
+  AppendNumber(words, 4, out);
+  std::vector<std::uint16_t> pieces;
+  for (std::size_t i = 0; i < words; ++i) {
+    pieces.clear();
+    splitter.Split(std::string_view(known.reading.prepared).substr(spans[i].begin, spans[i].end - spans[i].begin), pieces);
+    pieces.resize(std::min<std::size_t>(pieces.size(), 0xff));
+    AppendNumber(pieces.size(), 1, out);
+    for (const std::uint16_t piece : pieces) AppendNumber(piece, 2, out);
+    const std::span row(known.embedding.words.data() + i * dimension, dimension);
+    float largest = 0;
+    for (const float x : row) largest = std::max(largest, std::abs(x));
+    const float factor = largest > 0 ? 127 / largest : 0;
+    for (const float x : row) out += static_cast<char>(static_cast<std::int8_t>(std::round(x * factor)));
+  }
+}
+
 }  // namespace
+
+Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"), std::fclose);
+  if (!file) return std::unexpected(base::FileError("cannot write", path, errno));
+  const inference::WordPiece splitter(inference::StaticEmbedder::Vocabulary());
+  Texts texts(embedder);
+  std::unordered_set<std::string_view> seen;
+  std::string record;
+  for (const EvalRow& row : rows) {
+    for (const std::string* text : {&row.a, &row.b}) {
+      if (!seen.insert(*text).second) continue;
+      REFLEX_TRY(const std::shared_ptr<const Known> known, texts.Get(*text));
+      record.clear();
+      AppendWords(*known, embedder.dimension(), splitter, record);
+      std::fwrite(record.data(), 1, record.size(), file.get());
+    }
+  }
+  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0) {
+    return std::unexpected(base::FileError("cannot write", path, errno));
+  }
+  return {};
+}
 
 Result<void> WriteFeatures(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"), std::fclose);

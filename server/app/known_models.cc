@@ -4,10 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 extern "C" const char reflex_data_minilm_verifier_begin[];
 extern "C" const char reflex_data_minilm_verifier_end[];
+extern "C" const char reflex_data_minilm_pair_net_begin[];
+extern "C" const char reflex_data_minilm_pair_net_end[];
+extern "C" const char reflex_data_minilm_lexical_begin[];
+extern "C" const char reflex_data_minilm_lexical_end[];
 
 namespace reflex::app {
 namespace {
@@ -21,6 +26,8 @@ constexpr auto kTexts = std::to_array<std::string_view>({"copper wires carry ele
 constexpr auto kCosines =
     std::to_array<float>({0.450f, -0.055f, 0.072f, 0.066f, 0.073f, 0.055f, -0.008f, -0.020f, -0.093f, 0.015f});
 constexpr float kTolerance = 0.02f;
+
+std::string_view Between(const char* begin, const char* end) { return {begin, static_cast<std::size_t>(end - begin)}; }
 
 bool IsMiniLm(Embedder& model) {
   if (model.dimension() != kDimension) return false;
@@ -41,16 +48,20 @@ bool IsMiniLm(Embedder& model) {
 
 }  // namespace
 
-std::string ShippedVerifier(Embedder& model) {
-  if (!IsMiniLm(model)) return "";
-  const std::string_view shipped(reflex_data_minilm_verifier_begin,
-                                 static_cast<std::size_t>(reflex_data_minilm_verifier_end - reflex_data_minilm_verifier_begin));
+KnownVerifier ShippedVerifier(Embedder& model) {
+  if (!IsMiniLm(model)) return {};
+  const std::string_view shipped = Between(reflex_data_minilm_verifier_begin, reflex_data_minilm_verifier_end);
   // The weights name the model, the tier wants the id of this conversion.
   constexpr std::string_view kLine = "\nembedder ";
   const std::size_t begin = shipped.find(kLine);
-  if (begin == std::string_view::npos) return "";
+  if (begin == std::string_view::npos) return {};
   const std::size_t end = shipped.find('\n', begin + 1);
-  return std::string(shipped.substr(0, begin + kLine.size())) + model.model_id() + std::string(shipped.substr(end));
+  auto lexical = inference::StaticEmbedder::Open(Between(reflex_data_minilm_lexical_begin, reflex_data_minilm_lexical_end),
+                                                 inference::StaticEmbedder::Vocabulary());
+  if (!lexical) return {};
+  return {.weights = std::string(shipped.substr(0, begin + kLine.size())) + model.model_id() + std::string(shipped.substr(end)),
+          .pair_net = Between(reflex_data_minilm_pair_net_begin, reflex_data_minilm_pair_net_end),
+          .lexical = std::move(*lexical)};
 }
 
 }  // namespace reflex::app

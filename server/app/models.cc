@@ -49,7 +49,7 @@ Result<void> Check(std::string_view setting, const std::filesystem::path& path, 
 }
 
 // The one a setting names, the one beside the model, the program's own.
-Result<std::string> ReadVerifier(const ModelSettings& settings, Embedder& model) {
+Result<KnownVerifier> ReadVerifier(const ModelSettings& settings, Embedder& model) {
   std::filesystem::path path = settings.verifier_path;
   if (path.empty()) {
     path = settings.path;
@@ -59,7 +59,9 @@ Result<std::string> ReadVerifier(const ModelSettings& settings, Embedder& model)
   }
   Result<std::string> text = base::ReadFile(path, kVerifierBytesMax);
   if (!text) return Refuse("model.verifier", text.error());
-  return text;
+  KnownVerifier verifier;
+  verifier.weights = std::move(*text);
+  return verifier;
 }
 
 Result<void> OpenEmbedder(const ModelSettings& settings, Models& models) {

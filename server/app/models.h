@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/known_models.h"
 #include "inference/static_embedder.h"
 #include "reflex/embedder.h"
 #include "reflex/result.h"
@@ -34,7 +35,7 @@ inline constexpr std::string_view kProbeCommand = "model-probe";
 struct Models {
   inference::StaticEmbedder words;
   std::unique_ptr<Embedder> model;       // Null without a file.
-  std::string verifier;                  // For the word vectors of `model`, as SemanticTier::Parts takes it; empty: none.
+  KnownVerifier verifier;                // For the word vectors of `model`.
   std::unique_ptr<PairScorer> reranker;  // Null without a file.
 
   // The one whose vectors the index holds.

@@ -93,6 +93,8 @@ class SemanticTest : public ::testing::Test {
     parts.words = &words_;
     parts.model = model_;
     parts.model_verifier = model_verifier_;
+    parts.pair_net = pair_net_;
+    parts.lexical = pair_net_.empty() ? nullptr : &words_;
     parts.reranker = reranker_;
     parts.clock = &clock_;
     parts.logger = &logger_;
@@ -164,7 +166,7 @@ class SemanticTest : public ::testing::Test {
   Jobs jobs_;
   inference::StaticEmbedder words_;
   SlowEmbedder* model_ = nullptr;
-  std::string model_verifier_;
+  std::string model_verifier_, pair_net_;
   PairScorer* reranker_ = nullptr;
   std::unique_ptr<Cache> cache_;
   EntryStore* store_ = nullptr;

@@ -351,6 +351,51 @@ TEST_F(SemanticVectors, WeightsThatListenAreJoinedWithTheBuiltInOnes) {
   EXPECT_NEAR(std::log(joined / (1 - joined)), 2 * logit - 0.5f, 0.3f);
 }
 
+// A pair net over 128 dimensions, as wide, that says 3 of every pair: all weights are zero but the last offset.
+std::string SaysThree(std::uint32_t dimension) {
+  const std::size_t w = dimension, values = w * w + w + 2 * w + 3 + w * (4 * w + 4) + w + w * w + w + w + 1 + w * 6 * w + w + w + 1;
+  std::string bytes("RSPN1\0\0\0", 8);
+  for (int twice = 0; twice < 2; ++twice) bytes += {static_cast<char>(dimension), 0, 0, 0};
+  bytes.resize(bytes.size() + 2 * values);
+  bytes[bytes.size() - 1] = 0x42;  // 3 as a half-precision float.
+  return bytes;
+}
+
+TEST_F(SemanticVectors, APairNetIsListenedToWhereTheWeightsSaySo) {
+  SlowEmbedder model;
+  model_ = &model;
+  pair_net_ = SaysThree(model.dimension());
+  const auto logit = [&](std::string_view lines) {
+    model_verifier_ = VerifierFor("slow-1");
+    model_verifier_.insert(model_verifier_.find("intercept "), lines);
+    Start();
+    Fill(30);
+    Store(kCached);
+    jobs_.Run();
+    const float score = tier_->Explain(Ask("What is the way to reverse a singly linked list with Python?")).candidates.at(0).score;
+    return std::log(score / (1 - score));
+  };
+  const float without = logit("builtin 0.5 0.5 0\n");
+  EXPECT_NEAR(logit("builtin 0.5 0.5 0\nnet 0.25\n"), without + 0.75f, 0.01f);
+  EXPECT_NEAR(logit("builtin 0.5 0.5 0\nnet 0.5\n"), without + 1.5f, 0.01f);
+}
+
+TEST_F(SemanticVectors, APairNetThatIsMissingOrOfAnotherSizeIsRefused) {
+  SlowEmbedder model;
+  model_ = &model;
+  model_verifier_ = VerifierFor("slow-1");
+  model_verifier_.insert(model_verifier_.find("intercept "), "builtin 1 1 0\nnet 1\n");
+  const auto refusal = [&] {
+    const auto made = SemanticTier::Create({}, PartsOf());
+    return made ? "" : made.error().message;
+  };
+  EXPECT_EQ(refusal(), "the verifier listens to a pair net (its line \"net\"), and there is none");
+  pair_net_ = SaysThree(64);
+  EXPECT_EQ(refusal(), "a pair net of width 64 over 64 dimensions needs a lexical table and a model of those sizes");
+  pair_net_ = "none";
+  EXPECT_EQ(refusal(), "not a pair net: it does not begin with RSPN1");
+}
+
 TEST_F(SemanticVectors, WeightsOfAnotherModelAreRefused) {
   SlowEmbedder model;
   model_ = &model;

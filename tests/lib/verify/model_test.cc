@@ -67,6 +67,18 @@ TEST(Model, ListensToTheBuiltInOneWhereItSaysSo) {
   }
 }
 
+TEST(Model, ListensToAPairNetAfterTheBuiltInOne) {
+  const auto model = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 0.5 0.25 1\nnet 0.5\n"));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_TRUE(model->listens_to_net());
+  const double logit = 0.5 * std::log(0.8 / 0.2) + 0.25 * std::log(0.3 / 0.7) + 1 + 0.5 * 3;
+  EXPECT_NEAR(model->Join(0.8, 0.3, 3), 1 / (1 + std::exp(-logit)), 1e-9);
+  EXPECT_EQ(Message(Replaced("intercept 0.5\n", "intercept 0.5\nnet 0.5\n")),
+            "verifier model, line 7: net needs a WEIGHT above 0, once, after the line builtin");
+  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 1 1 0\nnet 0\n")), "");
+  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 1 1 0\nnet 1\nnet 1\n")), "");
+}
+
 TEST(Model, ThresholdKeepsThePromiseOfItsRow) {
   const auto model = Model::Parse(kSmall);
   ASSERT_TRUE(model);

@@ -1,6 +1,8 @@
 // `reflex eval`, `explain` and `models` as commands.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
 
 #include "server/app/process.h"
@@ -36,6 +38,23 @@ TEST_F(EvalCommand, PairsGivePredictionsAndAReport) {
   const std::string table = ReadText(features);
   EXPECT_TRUE(table.starts_with("id\tcos\t")) << table.substr(0, 60);
   EXPECT_TRUE(Mentions(table, "\np1\t") && Mentions(table, "\np2\t"));
+}
+
+// Of the texts in the order of their first coming, the words' pieces and vectors: what a pair net is trained with.
+TEST_F(EvalCommand, WordsAreWrittenForTraining) {
+  const std::string words = (folder_ / "words").string();
+  const std::string pairs =
+      File("pairs", "{\"id\":1,\"a\":\"boil eggs\",\"b\":\"Boil\"}\n{\"id\":2,\"a\":\"Boil\",\"b\":\"boil eggs\"}\n");
+  const Finished run = RunProgram({"eval", "pairs", pairs, "--words", words});
+  EXPECT_EQ(run.status, 0) << run.err;
+  const std::string bytes = ReadText(words);
+  constexpr std::size_t kWord = 1 + 2 + 128;  // Each of one piece.
+  ASSERT_EQ(bytes.size(), 4 + 2 * kWord + 4 + kWord);
+  EXPECT_EQ(bytes.substr(0, 4), std::string("\2\0\0\0", 4));
+  EXPECT_EQ(bytes.substr(4 + 2 * kWord, 4), std::string("\1\0\0\0", 4));
+  EXPECT_EQ(bytes.substr(4, kWord), bytes.substr(4 + 2 * kWord + 4, kWord));
+  const auto largest = std::ranges::max(bytes.substr(7, 128), {}, [](char x) { return std::abs(static_cast<int>(x)); });
+  EXPECT_EQ(std::abs(static_cast<int>(largest)), 127);
 }
 
 TEST_F(EvalCommand, StreamsNameTheRowThatWasServed) {

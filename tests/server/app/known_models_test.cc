@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "verify/model.h"
+#include "verify/pair_net.h"
 
 namespace reflex::app {
 namespace {
@@ -54,8 +55,15 @@ class Recorded final : public Embedder {
 
 TEST(KnownModels, MiniLmIsKnownByItsVectorsAndHasWeights) {
   Recorded model(384);
-  const auto verifier = verify::Model::Parse(ShippedVerifier(model));
+  const KnownVerifier known = ShippedVerifier(model);
+  const auto verifier = verify::Model::Parse(known.weights);
   ASSERT_TRUE(verifier) << verifier.error().message;
+  const auto net = verify::PairNet::Parse(known.pair_net);
+  ASSERT_TRUE(net) << net.error().message;
+  EXPECT_TRUE(verifier->listens_to_net());
+  EXPECT_EQ(net->context(), model.dimension());
+  ASSERT_NE(known.lexical, nullptr);
+  EXPECT_EQ(net->width(), known.lexical->dimension());
   EXPECT_EQ(verifier->embedder(), model.model_id());
   EXPECT_FALSE(verifier->table().empty());
   EXPECT_LE(verifier->ThresholdFor(0.003), 1);
@@ -63,10 +71,10 @@ TEST(KnownModels, MiniLmIsKnownByItsVectorsAndHasWeights) {
 
 TEST(KnownModels, OthersHaveNone) {
   Recorded longer(768), other(384, 0.03f), broken(384);
-  EXPECT_EQ(ShippedVerifier(longer), "");
-  EXPECT_EQ(ShippedVerifier(other), "");
+  EXPECT_EQ(ShippedVerifier(longer).weights, "");
+  EXPECT_EQ(ShippedVerifier(other).weights, "");
   broken.fails_at = 3;
-  EXPECT_EQ(ShippedVerifier(broken), "");
+  EXPECT_EQ(ShippedVerifier(broken).weights, "");
 }
 
 }  // namespace
