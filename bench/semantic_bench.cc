@@ -1,6 +1,7 @@
-// The time of one decision of the semantic tier with the built-in embedder, on one thread, in one large scope.
+// The time of one decision of the semantic tier, on one thread, in one large scope: with the built-in embedder, or with a file of
+// all-MiniLM-L6-v2 beside the time of its embedding alone.
 //
-//   semantic_bench [--entries=N] [--queries=N] [--words=MIN-MAX] [--memory] [--lexicon=FILE]
+//   semantic_bench [--entries=N] [--queries=N] [--words=MIN-MAX] [--memory] [--lexicon=FILE] [--model=FILE.gguf]
 //
 // Questions are made of listed words by their frequency, MIN to MAX words long, in families: nine in ten are another question of
 // the family with some words changed, so that the index finds candidates that are alike and the verifier has work to do. What is
@@ -17,6 +18,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <thread>
@@ -24,6 +26,7 @@
 
 #include "base/digest.h"
 #include "base/worker_pool.h"
+#include "inference/gguf_embedder.h"
 #include "inference/static_embedder.h"
 #include "reflex/cache.h"
 #include "reflex/lmdb_store.h"
@@ -42,7 +45,13 @@ struct Settings {
   std::size_t entries = 100'000, queries = 5'000, words_min = 12, words_max = 150;
   bool memory = false;
   std::string lexicon = "models/lexicon/idf.txt";
+  std::string model;  // Judged with the weights in models/minilm.
 };
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 // Time this thread has had on a processor.
 double ThreadMicroseconds() {
@@ -140,14 +149,16 @@ class Bench {
     if (!cache) Die(cache.error().message);
     cache_ = std::move(*cache);
     SemanticTier::Parts parts;
+    if (!settings.model.empty()) OpenModel(parts);
     parts.cache = cache_.get();
     parts.store = store_;
     parts.words = &words_;
     parts.clock = &clock_;
     parts.logger = &logger_;
     parts.background = [this](std::function<void()> job) { return pool_.Submit(std::move(job)); };
-    parts.index = vector::LocalIndex::Create(words_.dimension(), {}, StoredVectors(*store_, words_.model_id(), words_.dimension()),
-                                             parts.background);
+    const Embedder& embedder = model_ != nullptr ? *model_ : static_cast<const Embedder&>(words_);
+    parts.index = vector::LocalIndex::Create(embedder.dimension(), {},
+                                             StoredVectors(*store_, embedder.model_id(), embedder.dimension()), parts.background);
     auto tier = SemanticTier::Create({}, std::move(parts));
     if (!tier) Die(tier.error().message);
     tier_ = std::move(*tier);
@@ -238,7 +249,7 @@ class Bench {
 
   // What a decision consists of.
   void AskParts() {
-    std::vector<double> canonical, read, embed;
+    std::vector<double> canonical, read, embed, by_model;
     for (std::size_t i = 0; i < std::min<std::size_t>(settings_.queries, 2000); ++i) {
       const std::string question = questions_.Make(3'000'000 + i, 0);
       auto start = Steady::now();
@@ -248,6 +259,11 @@ class Bench {
       const verify::Reading reading = verify::Read(question);
       read.push_back(Microseconds(start));
       const auto spans = verify::WordSpans(reading);
+      if (model_ != nullptr) {
+        const double before = ThreadMicroseconds();
+        if (!model_->Embed(reading.prepared, spans, std::chrono::seconds(10))) Die("no vector of the model");
+        by_model.push_back(ThreadMicroseconds() - before);
+      }
       start = Steady::now();
       if (!words_.Embed(reading.prepared, spans, std::chrono::seconds(1)) || text.empty()) Die("no vector");
       embed.push_back(Microseconds(start));
@@ -255,14 +271,38 @@ class Bench {
     Print("part: canonical text", canonical);
     Print("part: reading", read);
     Print("part: words embedded", embed);
+    Print("part: embedded by the model", by_model);
   }
 
  private:
+  void OpenModel(SemanticTier::Parts& parts) {
+    auto model = inference::OpenGguf(settings_.model, {});
+    if (!model) Die(model.error().message);
+    model_ = std::move(*model);
+    verifier_ = ReadAll("models/minilm/verifier.txt");
+    pair_net_ = ReadAll("models/minilm/pair_net.bin");
+    table_ = ReadAll("models/minilm/lexical.bin");
+    constexpr std::string_view kName = "all-MiniLM-L6-v2";
+    const std::size_t name = verifier_.find("embedder " + std::string(kName));
+    if (name == std::string::npos) Die("no weights in models/minilm");
+    verifier_.replace(name + std::string_view("embedder ").size(), kName.size(), model_->model_id());
+    auto lexical = inference::StaticEmbedder::Open(table_, inference::StaticEmbedder::Vocabulary());
+    if (!lexical) Die(lexical.error().message);
+    lexical_ = std::move(*lexical);
+    parts.model = model_.get();
+    parts.model_verifier = verifier_;
+    parts.pair_net = pair_net_;
+    parts.lexical = lexical_.get();
+  }
+
   const Settings& settings_;
   Questions questions_;
   SystemClock clock_;
   NullLogger logger_;
   inference::StaticEmbedder words_;
+  std::string verifier_, pair_net_, table_;
+  std::unique_ptr<Embedder> model_;
+  std::unique_ptr<inference::StaticEmbedder> lexical_;
   EntryStore* store_ = nullptr;
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<SemanticTier> tier_;
@@ -284,6 +324,8 @@ Settings Parse(int argc, char** argv) {
       settings.words_max = std::strtoull(value.c_str() + value.find('-') + 1, nullptr, 10);
     } else if (argument == "--memory") {
       settings.memory = true;
+    } else if (argument.starts_with("--model=")) {
+      settings.model = value;
     } else if (argument.starts_with("--lexicon=")) {
       settings.lexicon = value;
     } else {
