@@ -5,13 +5,15 @@ usage: tools/train_verifier.py [--program build/release/reflex] [--model FILE.gg
 
 One command, seeds fixed: it makes a Python environment of its own in build/, takes features from `reflex eval pairs --features`, so
 that training and serving cannot drift, and prints what docs/quality.md quotes. With --model the word vectors come from that model and
-the result is a verifier for it, which listens to the built-in one as well: train that first.
+the result is a verifier for it, which listens to the built-in one as well, and with --pair-net to the net of
+tools/train_pair_net.py: train those first.
 
 Method: logistic regression and boosted trees over the features, three seeds of trees, their logits averaged and calibrated by a
 logistic regression on scores out of fold, with a slope and an offset of its own, fitted above one half, for pairs that both speak of
 computing. The trees are monotonic in the features that FOR and AGAINST name. Folds go by `contrast`, so that no topic is in training and test; a perturbed
-question is left out where its source is tested. Pairs of groups (models/data/groups) are only trained with: they share their texts, so
-they say less about the rate of errors. A conflict named by a guard is a veto and scores nothing. The table gives, for each threshold,
+question is left out where its source is tested. Pairs of groups (models/data/groups) and of topics (models/data/topics, those with the
+first question) are trained with and reported, but not in the table: the former share their texts, the latter are denser in traps
+than what people ask. A conflict named by a guard is a veto and scores nothing. The table gives, for each threshold,
 the share of wrong hits to expect: (n FHR + 1) / (n + 1) out of fold, times TRAPS_PER_HIT.
 """
 import argparse
