@@ -36,19 +36,6 @@ GROUP_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, MADE_SHARE = 0.3, 0.5, 0.3, 0.3
 WORDS_MAX = 100
 
 
-def in_own_environment():
-    """Starts this file again with the Python that has the packages."""
-    folder = ROOT / "build" / "train-net-python"
-    python = folder / "bin" / "python"
-    if pathlib.Path(sys.prefix) == folder:
-        return
-    if not python.exists() or not (folder / "packages").exists() or (folder / "packages").read_text() != " ".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "-q", "install", *PACKAGES], check=True)
-        (folder / "packages").write_text(" ".join(PACKAGES))
-    os.execve(python, [str(python), *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1"})
-
-
 def words_of(program, model, texts, folder):
     """{text: (lexical, context)}: of each word the mean of its pieces' input embeddings and the model's vector, unit length."""
     import minilm
@@ -214,7 +201,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "models" / "minilm")
     parser.add_argument("--without-public", action="store_true", help="leave the public half out of training, to test on its stream")
     options = parser.parse_args()
-    in_own_environment()
+    verifier.in_own_environment("train-net-python", PACKAGES)
     rows = verifier.hand_rows(options.without_public)
     made = verifier.made_rows(rows)
     folder = ROOT / "build" / "train" / (EMBEDDER + ("-without-public" if options.without_public else ""))

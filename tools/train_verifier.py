@@ -48,16 +48,16 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
 TRAPS_PER_HIT, TRAPS_PER_HIT_OF_MODEL = 0.5, 0.4
 
 
-def in_own_environment():
-    """Starts this file again with the Python that has the packages."""
-    folder = ROOT / "build" / "train-python"
+def in_own_environment(name="train-python", packages=PACKAGES):
+    """Starts the running file again with the Python in build/`name`, which has the packages."""
+    folder = ROOT / "build" / name
     python = folder / "bin" / "python"
     if pathlib.Path(sys.prefix) == folder:
         return
-    if not python.exists() or (folder / "packages").read_text() != " ".join(PACKAGES):
+    if not python.exists() or not (folder / "packages").exists() or (folder / "packages").read_text() != " ".join(packages):
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "-q", "install", *PACKAGES], check=True)
-        (folder / "packages").write_text(" ".join(PACKAGES))
+        subprocess.run([str(python), "-m", "pip", "-q", "install", *packages], check=True)
+        (folder / "packages").write_text(" ".join(packages))
     # Threads of the tree builder wait by spinning; one each is as fast and leaves the machine usable.
     os.execve(python, [str(python), *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1"})
 

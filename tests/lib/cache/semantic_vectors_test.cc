@@ -333,22 +333,29 @@ TEST_F(SemanticVectors, ASmallScopeIsJudgedByTheModelWhereTheBuiltInOneRefuses) 
   EXPECT_EQ(Find(kOther).miss, SimilarMiss::kScore);
 }
 
-TEST_F(SemanticVectors, WeightsThatListenAreJoinedWithTheBuiltInOnes) {
-  SlowEmbedder model;
-  model_ = &model;
-  const auto score = [&](std::string_view line) {
+class JoinedVerifiers : public SemanticVectors {
+ protected:
+  JoinedVerifiers() { model_ = &slow_; }
+
+  // Of a question in other words, with these lines in the weights of the model.
+  float Logit(std::string_view lines) {
     model_verifier_ = VerifierFor("slow-1");
-    model_verifier_.insert(model_verifier_.find("intercept "), line);
+    model_verifier_.insert(model_verifier_.find("intercept "), lines);
     Start();
     Fill(30);
     Store(kCached);
     jobs_.Run();
-    return tier_->Explain(Ask("What is the way to reverse a singly linked list with Python?")).candidates.at(0).score;
-  };
-  const float alone = score("");
+    const float score = tier_->Explain(Ask("What is the way to reverse a singly linked list with Python?")).candidates.at(0).score;
+    return std::log(score / (1 - score));
+  }
+
+  SlowEmbedder slow_;
+};
+
+TEST_F(JoinedVerifiers, WeightsThatListenAreJoinedWithTheBuiltInOnes) {
   // Both say about the same, as their vectors are the same: joined they are twice as sure, less the offset.
-  const float logit = std::log(alone / (1 - alone)), joined = score("builtin 1 1 -0.5\n");
-  EXPECT_NEAR(std::log(joined / (1 - joined)), 2 * logit - 0.5f, 0.3f);
+  const float alone = Logit("");
+  EXPECT_NEAR(Logit("builtin 1 1 -0.5\n"), 2 * alone - 0.5f, 0.3f);
 }
 
 // A pair net over 128 dimensions, as wide, that says 3 of every pair: all weights are zero but the last offset.
@@ -361,23 +368,11 @@ std::string SaysThree(std::uint32_t dimension) {
   return bytes;
 }
 
-TEST_F(SemanticVectors, APairNetIsListenedToWhereTheWeightsSaySo) {
-  SlowEmbedder model;
-  model_ = &model;
-  pair_net_ = SaysThree(model.dimension());
-  const auto logit = [&](std::string_view lines) {
-    model_verifier_ = VerifierFor("slow-1");
-    model_verifier_.insert(model_verifier_.find("intercept "), lines);
-    Start();
-    Fill(30);
-    Store(kCached);
-    jobs_.Run();
-    const float score = tier_->Explain(Ask("What is the way to reverse a singly linked list with Python?")).candidates.at(0).score;
-    return std::log(score / (1 - score));
-  };
-  const float without = logit("builtin 0.5 0.5 0\n");
-  EXPECT_NEAR(logit("builtin 0.5 0.5 0\nnet 0.25\n"), without + 0.75f, 0.01f);
-  EXPECT_NEAR(logit("builtin 0.5 0.5 0\nnet 0.5\n"), without + 1.5f, 0.01f);
+TEST_F(JoinedVerifiers, APairNetIsListenedToWhereTheWeightsSaySo) {
+  pair_net_ = SaysThree(slow_.dimension());
+  const float without = Logit("builtin 0.5 0.5 0\n");
+  EXPECT_NEAR(Logit("builtin 0.5 0.5 0\nnet 0.25\n"), without + 0.75f, 0.01f);
+  EXPECT_NEAR(Logit("builtin 0.5 0.5 0\nnet 0.5\n"), without + 1.5f, 0.01f);
 }
 
 TEST_F(SemanticVectors, APairNetThatIsMissingOrOfAnotherSizeIsRefused) {
