@@ -27,6 +27,21 @@ constexpr std::chrono::seconds kEmbedLimit{60};
 // Texts that are kept: pairs that share one stand near each other.
 constexpr std::size_t kKeptMax = 20'000;
 
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+Result<File> Create(const std::filesystem::path& path) {
+  File file(std::fopen(path.c_str(), "w"), std::fclose);
+  if (!file) return std::unexpected(base::FileError("cannot write", path, errno));
+  return file;
+}
+
+Result<void> Finish(const File& file, const std::filesystem::path& path) {
+  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0) {
+    return std::unexpected(base::FileError("cannot write", path, errno));
+  }
+  return {};
+}
+
 struct Known {
   verify::Reading reading;
   Embedding embedding;
@@ -103,8 +118,7 @@ void AppendWords(const Known& known, std::uint32_t dimension, const inference::W
 }  // namespace
 
 Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"), std::fclose);
-  if (!file) return std::unexpected(base::FileError("cannot write", path, errno));
+  REFLEX_TRY(const File file, Create(path));
   const inference::WordPiece splitter(inference::StaticEmbedder::Vocabulary());
   Texts texts(embedder);
   std::unordered_set<std::string_view> seen;
@@ -118,15 +132,11 @@ Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalR
       std::fwrite(record.data(), 1, record.size(), file.get());
     }
   }
-  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0) {
-    return std::unexpected(base::FileError("cannot write", path, errno));
-  }
-  return {};
+  return Finish(file, path);
 }
 
 Result<void> WriteFeatures(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"), std::fclose);
-  if (!file) return std::unexpected(base::FileError("cannot write", path, errno));
+  REFLEX_TRY(const File file, Create(path));
   Texts texts(embedder);
   std::string line = Names();
   std::fwrite(line.data(), 1, line.size(), file.get());
@@ -144,10 +154,7 @@ Result<void> WriteFeatures(const std::filesystem::path& path, std::span<const Ev
     AppendLine(row, verify::Compare(question->reading, cached->reading, question->embedding, cached->embedding), line);
     std::fwrite(line.data(), 1, line.size(), file.get());
   }
-  if (std::fflush(file.get()) != 0 || std::ferror(file.get()) != 0) {
-    return std::unexpected(base::FileError("cannot write", path, errno));
-  }
-  return {};
+  return Finish(file, path);
 }
 
 }  // namespace reflex::app
