@@ -261,7 +261,7 @@ class Bench {
       const auto spans = verify::WordSpans(reading);
       if (model_ != nullptr) {
         const double before = ThreadMicroseconds();
-        if (!model_->Embed(reading.prepared, spans, std::chrono::seconds(10))) Die("no vector of the model");
+        if (!model_->Embed(reading.prepared, verify::TokenSpans(reading), std::chrono::seconds(10))) Die("no vector of the model");
         by_model.push_back(ThreadMicroseconds() - before);
       }
       start = Steady::now();
@@ -281,18 +281,13 @@ class Bench {
     model_ = std::move(*model);
     verifier_ = ReadAll("models/minilm/verifier.txt");
     pair_net_ = ReadAll("models/minilm/pair_net.bin");
-    table_ = ReadAll("models/minilm/lexical.bin");
     constexpr std::string_view kName = "all-MiniLM-L6-v2";
     const std::size_t name = verifier_.find("embedder " + std::string(kName));
     if (name == std::string::npos) Die("no weights in models/minilm");
     verifier_.replace(name + std::string_view("embedder ").size(), kName.size(), model_->model_id());
-    auto lexical = inference::StaticEmbedder::Open(table_, inference::StaticEmbedder::Vocabulary());
-    if (!lexical) Die(lexical.error().message);
-    lexical_ = std::move(*lexical);
     parts.model = model_.get();
     parts.model_verifier = verifier_;
     parts.pair_net = pair_net_;
-    parts.lexical = lexical_.get();
   }
 
   const Settings& settings_;
@@ -300,9 +295,8 @@ class Bench {
   SystemClock clock_;
   NullLogger logger_;
   inference::StaticEmbedder words_;
-  std::string verifier_, pair_net_, table_;
+  std::string verifier_, pair_net_;
   std::unique_ptr<Embedder> model_;
-  std::unique_ptr<inference::StaticEmbedder> lexical_;
   EntryStore* store_ = nullptr;
   std::unique_ptr<Cache> cache_;
   std::unique_ptr<SemanticTier> tier_;

@@ -14,8 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   for (const float value : {0.f, 0.5f, -1.f}) {
-    const std::vector<float> lexical(2 * net->width(), value), context(2 * net->context(), value);
-    const double score = net->Score({lexical, context}, {lexical, context});
+    const std::vector<float> input(2 * net->input(), value), context(2 * net->context(), value);
+    const reflex::verify::PairNet::Text text = net->Enter({input, context});
+    const double score = net->Score(text, text);
     if (!(score >= -50 && score <= 50)) std::abort();
   }
   return 0;

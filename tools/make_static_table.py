@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the built-in table of word-piece vectors. usage: make_static_table.py [--check] [FOLDER]
 
-Writes static128.bin and vocab.txt into FOLDER (default models/builtin); with --check it compares with what is there instead, and fails
+Writes static128.bin, input256.bin and vocab.txt into FOLDER (default models/builtin); with --check it compares with what is there instead, and fails
 where they differ by more than rounding. Two minutes and a half on one core.
 
 Each piece goes alone through all-MiniLM-L6-v2 as "[CLS] piece [SEP]", and the mean of its three positions is taken. The mean over all
@@ -9,6 +9,9 @@ pieces is subtracted; of what is left the first 128 principal axes of the real p
 them stand marks and unused places) are kept. A row is weighted with log(1 + rank): the vocabulary is sorted by frequency, so the rank
 is the line, counted from the first real piece. All is divided by its largest number. Rows are kept as signed bytes with one
 half-precision scale each.
+
+input256.bin, for the pair net (docs/pair-net.md), is made of the model's input embeddings: brought to unit length, and of those of the
+real pieces the first 256 principal axes, about zero, are kept.
 """
 import math
 import pathlib
@@ -17,7 +20,7 @@ import sys
 
 import minilm
 
-DIMENSION = 128
+DIMENSION, INPUT_DIMENSION = 128, 256
 BATCH = 128
 FIRST_REAL = 999
 # Of each axis either direction would do. Stored vectors hold on to those of version 1: a bit for each axis, the first one highest, that
@@ -85,6 +88,15 @@ def vectors(settings, pieces, tensors):
     return table / np.abs(table).max()
 
 
+def inputs(tensors):
+    import numpy as np
+    table = tensors["embeddings.word_embeddings.weight"].astype(np.float64)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
+    _, axes = np.linalg.eigh(table[FIRST_REAL:].T @ table[FIRST_REAL:])
+    axes = axes[:, ::-1][:, :INPUT_DIMENSION]
+    return table @ (axes * np.sign(axes[np.abs(axes).argmax(0), range(INPUT_DIMENSION)]))
+
+
 def encode(table):
     import numpy as np
     scales = (np.abs(table).max(1) / 127).astype("<f2")
@@ -118,14 +130,18 @@ def main():
     minilm.in_venv()
     folder = pathlib.Path(arguments[0]) if arguments else minilm.ROOT / "models" / "builtin"
     settings, vocabulary, pieces, tensors = minilm.load()
-    table = encode(vectors(settings, pieces, tensors))
+    tables = {"static128.bin": encode(vectors(settings, pieces, tensors)), "input256.bin": encode(inputs(tensors))}
     if "--check" in sys.argv:
-        same, sentence = compare(table, (folder / "static128.bin").read_bytes())
-        same_pieces = vocabulary == (folder / "vocab.txt").read_bytes()
-        print(f"{sentence}; the vocabulary is {'the same' if same_pieces else 'another one'}")
-        raise SystemExit(0 if same and same_pieces else 1)
+        same = vocabulary == (folder / "vocab.txt").read_bytes()
+        print(f"the vocabulary is {'the same' if same else 'another one'}")
+        for name, table in tables.items():
+            alike, sentence = compare(table, (folder / name).read_bytes())
+            print(f"{name}: {sentence}")
+            same = same and alike
+        raise SystemExit(0 if same else 1)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "static128.bin").write_bytes(table)
+    for name, table in tables.items():
+        (folder / name).write_bytes(table)
     (folder / "vocab.txt").write_bytes(vocabulary)
 
 

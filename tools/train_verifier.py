@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Trains the built-in verifier from the data in models/data and writes models/builtin/verifier.txt.
 
-usage: tools/train_verifier.py [--program build/release/reflex] [--model FILE.gguf --embedder ID --out FILE]
+usage: tools/train_verifier.py --pair-net [--program build/release/reflex] [--model FILE.gguf --embedder ID --out FILE]
 
 One command, seeds fixed: it makes a Python environment of its own in build/, takes features from `reflex eval pairs --features`, so
 that training and serving cannot drift, and prints what docs/quality.md quotes. With --model the word vectors come from that model and
-the result is a verifier for it, which listens to the built-in one as well, and with --pair-net to the net of
-tools/train_pair_net.py: train those first.
+the result is a verifier for it, which listens to the built-in one as well; with --pair-net either listens to its net of
+tools/train_pair_net.py. Train those first.
 
 Method: logistic regression and boosted trees over the features, three seeds of trees, their logits averaged and calibrated by a
 logistic regression on scores out of fold, with a slope and an offset of its own, fitted above one half, for pairs that both speak of
@@ -30,9 +30,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA, LEXICON = ROOT / "models" / "data", ROOT / "models" / "lexicon"
 PACKAGES = ["numpy==2.4.6", "scikit-learn==1.9.1", "scipy==1.17.1"]
 BUILTIN = "static-minilm-128-v1"
+# The lowest score that is joined with others: kNetScoreMin of lib/cache/semantic_judge.cc.
+JOIN_MIN = 0.5
+# What a pair counts where verifier and net are joined: the net knows the topics.
+JOIN_WEIGHTS = {"public": 5.0, "written": 5.0, "group": 0, "topic": 0.5}
+# With a model features are taken of one topic in so many.
+MODEL_TOPICS = 4
 FOLDS, SEEDS, PERTURBED, CONTROLS, LONG_SHARE = 5, (1, 2, 3), 6000, 8000, 0.06
 # What a pair counts in training: topics little, as many of their paraphrases share no words, which the features cannot tell.
-WEIGHTS, MADE_WEIGHT = {"public": 5.0, "written": 5.0, "group": 0.5, "topic": 0.5}, 0.7
+WEIGHTS, MADE_WEIGHT = {"public": 5.0, "written": 5.0, "group": 0.5, "topic": 0.15}, 0.7
 TREES = {"max_iter": 150, "learning_rate": 0.07, "max_leaf_nodes": 12, "max_features": 0.3, "max_bins": 64, "l2_regularization": 5,
          "min_samples_leaf": 15, "early_stopping": False}
 # What must not count against a pair (for it) the more there is of it, whatever the few examples of a leaf say.
@@ -43,9 +49,9 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
            "contrast_share", "names_left", "ctx_loss", "ctx_contrast", "mutual_contrast", "sub_names", "sub_numbers", "kind_differs",
            "neg_parity", "frame_quantity", "frame_time", "conflicts", "left_weight", "relation_share"]
 # How many close questions with another answer a served hit stands beside: wrong hits by hits over FHR. On the stream
-# models/data/public/b2_code_stream.jsonl it is 0.35 at the default limit, measured with a verifier that had seen none of
-# its questions (docs/quality.md). With all-MiniLM-L6-v2 it is 0.28 to 0.43, measured with questions of the stream in its training.
-TRAPS_PER_HIT, TRAPS_PER_HIT_OF_MODEL = 0.5, 0.4
+# models/data/public/b2_code_stream.jsonl it is 0.35 at the default limit (with all-MiniLM-L6-v2 0.3), measured with questions of the
+# stream in training; without them it was 0.35 before there was a net.
+TRAPS_PER_HIT, TRAPS_PER_HIT_OF_MODEL = 0.45, 0.33
 
 
 def in_own_environment(name="train-python", packages=PACKAGES):
@@ -107,6 +113,11 @@ def fold_of(row):
     return int(hashlib.md5(name.encode()).hexdigest(), 16) % FOLDS
 
 
+def is_measured(row):
+    """Whether the features of a pair are taken with a model: of the topics only of some, as every text is embedded for them."""
+    return row["source"] != "topic" or int(hashlib.md5(row["contrast"].encode()).hexdigest(), 16) // FOLDS % MODEL_TOPICS == 0
+
+
 def controls(rows, folds, random):
     """Pairs of questions about different things, as a cache meets them most: half at random, half with words in common; in a few
     one side has several sentences, and in some of those the other's question is one of them. Not the same."""
@@ -139,7 +150,7 @@ def features(program, model, rows, folder):
     with open(pairs, "w", encoding="utf-8") as file:
         for i, row in enumerate(rows):
             file.write(json.dumps({"id": str(i), "a": row["a"], "b": row["b"]}) + "\n")
-    command = [str(program), "eval", "pairs", str(pairs), "--features", str(table), "--out", str(folder / "scores.jsonl")]
+    command = [str(program), "eval", "pairs", str(pairs), "--features", str(table)]
     subprocess.run(command + (["--model", str(model)] if model else []), check=True, stdout=subprocess.DEVNULL)
     with open(table, encoding="utf-8") as file:
         names = file.readline().rstrip("\n").split("\t")[1:]
@@ -214,28 +225,29 @@ class Calibration:
         return 1 / (1 + np.exp(-(logit + technical * (self.slope * logit + self.offset))))
 
 
-class Beside:
-    """How much a model's verifier listens to others: a logistic regression on its logit, the built-in one's and, where there is one, a
-    pair net's, out of fold."""
+class Join:
+    """How much a verifier listens to others: a logistic regression on its logit, for a model's the built-in one's, and where there is one
+    a pair net's, out of fold. Below JOIN_MIN a score stands: the program asks no net then."""
 
-    def __init__(self, score, builtin, net, y, weight):
+    def __init__(self, score, builtin, net, y, weight, heard):
         from sklearn.linear_model import LogisticRegression
-        fit = LogisticRegression(C=10).fit(self.logits(score, builtin, net), y, sample_weight=weight)
+        self.names = [name for name, values in (("builtin", builtin), ("net", net)) if values is not None]
+        heard = heard & (score >= JOIN_MIN)
+        fit = LogisticRegression(C=10).fit(self.logits(score, builtin, net)[heard], y[heard], sample_weight=weight[heard])
         self.weights, self.offset = fit.coef_[0], float(fit.intercept_[0])
 
     @staticmethod
     def logits(score, builtin, net):
         import numpy as np
-        clipped = np.clip(np.stack([score, builtin], axis=1), 1e-9, 1 - 1e-9)
-        logit = np.log(clipped / (1 - clipped))
-        return logit if net is None else np.column_stack([logit, net])
+        columns = [np.log(p / (1 - p)) for p in (np.clip(values, 1e-9, 1 - 1e-9) for values in (score, builtin) if values is not None)]
+        return np.column_stack(columns + ([] if net is None else [net]))
 
     def score(self, score, builtin, net):
         import numpy as np
-        return 1 / (1 + np.exp(-(self.logits(score, builtin, net) @ self.weights + self.offset)))
+        return np.where(score < JOIN_MIN, score, 1 / (1 + np.exp(-(self.logits(score, builtin, net) @ self.weights + self.offset))))
 
 
-def write_model(path, names, ensemble, calibration, beside, table, embedder):
+def write_model(path, names, ensemble, calibration, join, table, embedder):
     weights, shift = calibration.weights(), calibration.intercept()
     lines = ["reflex-verifier 1", "# Made by tools/train_verifier.py. Form: docs/canonical.md.", f"embedder {embedder}"]
     for name, mean, scale, coefficient in zip(names, ensemble.scaler.mean_, ensemble.scaler.scale_, ensemble.linear.coef_[0]):
@@ -243,10 +255,9 @@ def write_model(path, names, ensemble, calibration, beside, table, embedder):
     base = sum(float(trees._baseline_prediction.ravel()[0]) for trees in ensemble.trees) / len(SEEDS)
     lines.append(f"intercept {shift + weights[0] * float(ensemble.linear.intercept_[0]) + weights[1] * base:.9g}")
     lines.append(f"bend technical {calibration.slope:.7g} {calibration.offset:.7g}")
-    if beside:
-        lines.append(f"builtin {beside.weights[0]:.7g} {beside.weights[1]:.7g} {beside.offset:.7g}")
-        if len(beside.weights) == 3:
-            lines.append(f"net {beside.weights[2]:.7g}")
+    if join:
+        lines.append(f"join {join.weights[0]:.7g} {join.offset:.7g}")
+        lines += [f"{name} {weight:.7g}" for name, weight in zip(join.names, join.weights[1:])]
     for trees in ensemble.trees:
         for (predictor,) in trees._predictors:
             lines.append(f"tree {len(predictor.nodes)}")
@@ -289,13 +300,13 @@ def main():
     parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--embedder", default=BUILTIN)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "models" / "builtin" / "verifier.txt")
-    parser.add_argument("--pair-net", action="store_true", help="join the net that tools/train_pair_net.py trained for the model")
+    parser.add_argument("--pair-net", action="store_true", help="join the net that tools/train_pair_net.py trained")
     parser.add_argument("--without-public", action="store_true", help="leave the public half out of training, to test on its stream")
     options = parser.parse_args()
     in_own_environment()
     import numpy as np
 
-    rows = [row for row in hand_rows(options.without_public) if not row.get("cross")]
+    rows = [row for row in hand_rows(options.without_public) if not row.get("cross") and (not options.model or is_measured(row))]
     made = made_rows([row for row in rows if row["source"] != "topic"])
     folds = np.array([fold_of(row) for row in rows])
     same = np.array([bool(row["same"]) for row in rows])
@@ -323,25 +334,28 @@ def main():
     technical, veto = x[:, names.index("technical")], x[:, names.index("conflicts")] > 0
     calibration = Calibration(out_of_fold[trained], technical[trained], same[trained])
     score = np.where(veto, 0, calibration.score(out_of_fold, technical))
-    beside = None
-    if options.model:
-        known = {(row["a"], row["b"]): row["score"] for row in read_rows(folder.parent / (BUILTIN + suffix) / "out_of_fold.jsonl")}
-        builtin = np.array([known[row["a"], row["b"]] for row in rows])
-        net = None
+    alone, join = score, None
+    if options.model or options.pair_net:
+        builtin, net = None, None
+        if options.model:
+            known = {(row["a"], row["b"]): row["alone"] for row in read_rows(folder.parent / (BUILTIN + suffix) / "out_of_fold.jsonl")}
+            builtin = np.array([known[row["a"], row["b"]] for row in rows])
         if options.pair_net:
             known = {(row["a"], row["b"]): row["logit"] for row in read_rows(folder / "pair_net.jsonl")}
             net = np.array([known[row["a"], row["b"]] for row in rows])
-        heard = judged & ~veto
-        beside = Beside(score[heard], builtin[heard], None if net is None else net[heard], same[heard], row_weight[heard])
-        score = np.where(veto, 0, beside.score(score, builtin, net))
+        # Pairs that both speak of computing are not joined: with the nets more of the stream's hits were wrong.
+        heard = technical == 0
+        join_weight = sum(JOIN_WEIGHTS[source] * of[source] for source in JOIN_WEIGHTS)
+        join = Join(alone, builtin, net, same, join_weight, judged & ~veto & heard)
+        score = np.where(veto, 0, np.where(heard, join.score(alone, builtin, net), alone))
     for title in WEIGHTS:
         if of[title].any():
             report(title, score[of[title]], same[of[title]], near[of[title]])
     with open(folder / "out_of_fold.jsonl", "w", encoding="utf-8") as file:
-        for row, value in zip(rows, score):
-            file.write(json.dumps({**row, "score": float(value)}) + "\n")
+        for row, own, value in zip(rows, alone, score):
+            file.write(json.dumps({**row, "alone": float(own), "score": float(value)}) + "\n")
     table = table_of(score, ~same & trained, TRAPS_PER_HIT_OF_MODEL if options.model else TRAPS_PER_HIT)
-    write_model(options.out, names, fit(np.ones(len(rows), bool), np.ones(len(made), bool)), calibration, beside, table, options.embedder)
+    write_model(options.out, names, fit(np.ones(len(rows), bool), np.ones(len(made), bool)), calibration, join, table, options.embedder)
     print(f"{options.out}: {options.out.stat().st_size} bytes, {len(table)} thresholds")
 
 

@@ -50,6 +50,12 @@ class Embedder {
   /// UTF-8; kBusy when the queue is full; kTimeout when `limit` passed; kInternal when the model failed or gave NaN; kUnavailable,
   /// kProtocol, kClosed, kCancelled from a remote one.
   virtual Result<Embedding> Embed(std::string_view text, std::span<const TextSpan> words, std::chrono::nanoseconds limit) = 0;
+
+  /// Floats in a row of InputRows; 0 where there are none.
+  virtual std::uint32_t input_dimension() const { return 0; }
+  /// What the given words (as of Embed) mean by themselves: of each the mean of its pieces' vectors before any context,
+  /// `input_dimension` floats a word, unit length or all zero. Microseconds. Empty for a text that Embed refuses.
+  virtual std::vector<float> InputRows(std::string_view /*text*/, std::span<const TextSpan> /*words*/) { return {}; }
 };
 
 /// A pair of texts to one score: a cross-encoder. Thread-safe; synchronous, milliseconds.

@@ -161,10 +161,8 @@ class SemanticTier {
     /// A verifier trained with the word vectors of `model`, in the text form of docs/canonical.md; must name the model's id. Empty:
     /// all pairs are judged with the built-in word vectors and weights. Copied.
     std::string_view model_verifier;
-    /// What `model_verifier` may listen to as well: the bytes of a pair net (docs/pair-net.md) and the quick embedder that holds
-    /// its lexical table. Given together or not at all. Copied, but for the embedder.
+    /// What `model_verifier` may listen to as well: the bytes of a pair net (docs/pair-net.md). Copied.
     std::string_view pair_net;
-    Embedder* lexical = nullptr;
     PairScorer* reranker = nullptr;  ///< May be null.
     Clock* clock = nullptr;
     Logger* logger = nullptr;

@@ -214,7 +214,7 @@ VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const D
   }
   const verify::Reading reading = verify::Read((*head)->question);
   const bool with_words = !parts.embedder.quick() && parts.embedder.has_words();
-  const auto spans = with_words ? verify::WordSpans(reading) : std::vector<TextSpan>();
+  const auto spans = with_words ? verify::TokenSpans(reading) : std::vector<TextSpan>();
   const auto embedding = parts.embedder.Embed(reading.prepared, spans, kEmbedLimit);
   if (!embedding) {
     return AfterFailure(embedding.error().code);

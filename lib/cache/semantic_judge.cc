@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "text/respell.h"
+#include "verify/measures.h"
 #include "verify/model.h"
 #include "verify/vectors.h"
 
@@ -14,6 +15,24 @@ namespace {
 
 // Quick embedders take microseconds: the limit is only a form.
 constexpr std::chrono::seconds kQuickLimit{1};
+
+// A lower score of a verifier is not joined with others: a net that was trained with close questions alone may believe in any pair.
+constexpr double kNetScoreMin = 0.5;
+// The built-in net is not asked for longer texts: its time grows with them, and hits among them come from the verifier.
+constexpr std::size_t kNetTokensMax = 96;
+
+// Pairs that both speak of computing are what the verifiers know best: with the nets more of their hits were wrong.
+bool MayJoin(const verify::Verdict& verdict) {
+  return verdict.score >= kNetScoreMin && verdict.features[verify::kFeature<"technical">] <= 0;
+}
+
+// Nothing where a text has no vectors.
+std::optional<NetSide> EnterNet(const verify::PairNet& net, std::vector<float> input, std::vector<float> context) {
+  if (input.empty()) return std::nullopt;
+  NetSide side{std::move(input), std::move(context), {}};
+  side.text = net.Enter({side.input, side.context});
+  return side;
+}
 
 // A hair below zero and above one is rounding.
 float Cosine(const Embedding& a, const Embedding& b) {
@@ -61,16 +80,17 @@ Result<PairJudge::Own> PairJudge::OpenOwn(Embedder* model, const ModelVerifier& 
   std::optional<verify::PairNet> net;
   if (!of_model.net.empty()) {
     REFLEX_TRY(net, verify::PairNet::Parse(of_model.net));
-    if (of_model.lexical == nullptr || of_model.lexical->dimension() != net->width() || model->dimension() != net->context()) {
-      return Fail(ErrorCode::kInvalidArgument, "a pair net of width " + std::to_string(net->width()) + " over " +
-                                                   std::to_string(net->context()) +
-                                                   " dimensions needs a lexical table and a model of those sizes");
+    if (model->input_dimension() != net->input() || model->dimension() != net->context()) {
+      return Fail(ErrorCode::kInvalidArgument, "a pair net over " + std::to_string(net->input()) + " and " +
+                                                   std::to_string(net->context()) + " dimensions, and a model whose vectors have " +
+                                                   std::to_string(model->input_dimension()) + " before and " +
+                                                   std::to_string(model->dimension()) + " after reading a text");
     }
   }
   if (weights.listens_to_net() && !net) {
     return Fail(ErrorCode::kInvalidArgument, "the verifier listens to a pair net (its line \"net\"), and there is none");
   }
-  return Own{verify::Verifier(std::move(weights)), std::move(net), of_model.lexical};
+  return Own{verify::Verifier(std::move(weights)), std::move(net)};
 }
 
 Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder* model, const ModelVerifier& of_model) {
@@ -85,7 +105,7 @@ Result<PairJudge> PairJudge::Create(EntryStore& store, Embedder& words, Embedder
 
 bool PairJudge::EmbedWords(Question& question) const {
   if (question.by_words) return true;
-  auto embedding = words_.Embed(question.reading.prepared, question.spans, kQuickLimit);
+  auto embedding = words_.Embed(question.reading.prepared, question.words, kQuickLimit);
   if (!embedding) return false;
   question.by_words = std::move(*embedding);
   return true;
@@ -100,15 +120,15 @@ float PairJudge::QuickSimilarity(Question& question, std::string_view text) cons
 Result<const Embedding*> PairJudge::EmbedForIndex(Question& question, std::chrono::nanoseconds limit) const {
   std::optional<Embedding>& held = model_ != nullptr ? question.by_model : question.by_words;
   if (!held) {
-    REFLEX_TRY(held, embedder().Embed(question.reading.prepared, question.spans, limit));
+    REFLEX_TRY(held, embedder().Embed(question.reading.prepared, model_ != nullptr ? question.tokens : question.words, limit));
   }
   return &*held;
 }
 
-std::optional<Embedding> PairJudge::OwnVectors(const Digest& key, const std::vector<TextSpan>& spans) const {
+std::optional<Embedding> PairJudge::OwnVectors(const Digest& key, const std::vector<TextSpan>& tokens) const {
   if (!own_) return std::nullopt;
   const auto bytes = store_.FindVector(key);
-  return bytes && !bytes->empty() ? ReadRecord(*bytes, maker_, spans) : std::nullopt;
+  return bytes && !bytes->empty() ? ReadRecord(*bytes, maker_, tokens) : std::nullopt;
 }
 
 Judgement PairJudge::Judge(Question& question, const Digest& key, const verify::Reading& cached,
@@ -133,57 +153,79 @@ Result<Judgement> PairJudge::JudgeByModel(Question& question, const Digest& key,
                                           std::chrono::nanoseconds limit) const {
   Mended pair(question, cached);
   REFLEX_CHECK(EmbedForIndex(pair.question(), limit));
-  const auto spans = verify::WordSpans(pair.cached());
+  const auto tokens = verify::TokenSpans(pair.cached());
   std::optional<Embedding> vectors;
-  if (pair.cached_as_stored()) vectors = OwnVectors(key, spans);
+  if (pair.cached_as_stored()) vectors = OwnVectors(key, tokens);
   if (!vectors) {
-    REFLEX_TRY(vectors, model_->Embed(pair.cached().prepared, spans, limit));
+    REFLEX_TRY(vectors, model_->Embed(pair.cached().prepared, tokens, limit));
   }
-  return JudgeOwn(pair.question(), pair.cached(), spans, *vectors);
+  return JudgeOwn(pair.question(), pair.cached(), tokens, *vectors);
 }
 
-Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+verify::Verdict PairJudge::JudgeByWords(Question& question, const verify::Reading& cached, const Embedding& vectors,
+                                        bool alone) const {
+  verify::Verdict verdict = builtin_.Judge(question.reading, cached, *question.by_words, vectors);
+  const verify::Model& model = builtin_.model();
+  if (alone || !model.listens_to_net() || !MayJoin(verdict)) return verdict;
+  const auto& net = verify::PairNet::Builtin();
+  const auto tokens = verify::TokenSpans(cached);
+  const bool fits = net && words_.input_dimension() == net->input() && words_.dimension() == net->context();
+  if (!fits || std::max(tokens.size(), question.tokens.size()) > kNetTokensMax) return verdict;
+  const auto enter = [&](const verify::Reading& reading, const std::vector<TextSpan>& spans) -> std::optional<NetSide> {
+    auto context = words_.Embed(reading.prepared, spans, kQuickLimit);
+    if (!context) return std::nullopt;
+    return EnterNet(*net, words_.InputRows(reading.prepared, spans), std::move(context->words));
+  };
+  if (!question.in_builtin_net) question.in_builtin_net = enter(question.reading, question.tokens);
+  const auto other = enter(cached, tokens);
+  if (question.in_builtin_net && other) {
+    verdict.score = model.Join(verdict.score, 0, net->Score(question.in_builtin_net->text, other->text));
+  }
+  return verdict;
+}
+
+Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& tokens,
                               const Embedding& vectors) const {
   Judgement judgement;
   judgement.by_model = true;
   judgement.similarity = Cosine(*question.by_model, vectors);
   verify::Verdict& verdict = judgement.verdict;
   const verify::Model& model = own_->verifier.model();
-  verdict = own_->verifier.Judge(question.reading, cached, *question.by_model, vectors);
-  if (!model.listens() || !verdict.competent || !verdict.conflicts.empty()) return judgement;
+  const Embedding words{question.by_model->text, verify::WordRows(question.reading, question.tokens, question.by_model->words)};
+  const Embedding cached_words{vectors.text, verify::WordRows(cached, tokens, vectors.words)};
+  verdict = own_->verifier.Judge(question.reading, cached, words, cached_words);
+  const bool joins = model.listens_to_builtin() || model.listens_to_net();
+  if (!joins || !MayJoin(verdict)) return judgement;
   const double own_score = std::exchange(verdict.score, 0);  // Half a judgement is none.
-  const auto words = words_.Embed(cached.prepared, spans, kQuickLimit);
-  if (!words || !EmbedWords(question)) return judgement;
-  const std::optional<double> net = model.listens_to_net() ? AskNet(question, cached, spans, vectors) : 0;
-  if (!net) return judgement;
-  verdict.score = model.Join(own_score, builtin_.Judge(question.reading, cached, *question.by_words, *words).score, *net);
+  double builtin_score = 0, net_logit = 0;
+  if (model.listens_to_builtin()) {
+    const auto quick = words_.Embed(cached.prepared, verify::WordSpans(cached), kQuickLimit);
+    if (!quick || !EmbedWords(question)) return judgement;
+    builtin_score = JudgeByWords(question, cached, *quick, true).score;
+  }
+  if (model.listens_to_net()) {
+    const verify::PairNet& net = *own_->net;
+    if (!question.in_own_net) {
+      question.in_own_net = EnterNet(net, model_->InputRows(question.reading.prepared, question.tokens), question.by_model->words);
+    }
+    const auto other = EnterNet(net, model_->InputRows(cached.prepared, tokens), vectors.words);
+    if (!question.in_own_net || !other) return judgement;
+    net_logit = net.Score(question.in_own_net->text, other->text);
+  }
+  verdict.score = model.Join(own_score, builtin_score, net_logit);
   return judgement;
 }
 
-std::optional<double> PairJudge::AskNet(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
-                                        const Embedding& vectors) const {
-  if (!question.lexical) {
-    auto embedding = own_->lexical->Embed(question.reading.prepared, question.spans, kQuickLimit);
-    if (!embedding) return std::nullopt;
-    question.lexical = std::move(*embedding);
-  }
-  const auto lexical = own_->lexical->Embed(cached.prepared, spans, kQuickLimit);
-  if (!lexical) return std::nullopt;
-  return own_->net->Score({question.lexical->words, question.by_model->words}, {lexical->words, vectors.words});
-}
-
 Judgement PairJudge::JudgeWithVectors(Question& question, const Digest& key, const verify::Reading& cached) const {
-  const auto spans = verify::WordSpans(cached);
   if (question.by_model) {
-    if (const auto vectors = OwnVectors(key, spans)) {
-      return JudgeOwn(question, cached, spans, *vectors);
-    }
+    const auto tokens = verify::TokenSpans(cached);
+    if (const auto vectors = OwnVectors(key, tokens)) return JudgeOwn(question, cached, tokens, *vectors);
   }
   Judgement judgement;
-  const auto vectors = words_.Embed(cached.prepared, spans, kQuickLimit);
+  const auto vectors = words_.Embed(cached.prepared, verify::WordSpans(cached), kQuickLimit);
   if (!vectors || !EmbedWords(question)) return judgement;
   judgement.similarity = Cosine(*question.by_words, *vectors);
-  judgement.verdict = builtin_.Judge(question.reading, cached, *question.by_words, *vectors);
+  judgement.verdict = JudgeByWords(question, cached, *vectors, false);
   return judgement;
 }
 

@@ -15,22 +15,28 @@
 
 namespace reflex::cache {
 
+// A text inside a pair net and what it was made from.
+struct NetSide {
+  std::vector<float> input, context;
+  verify::PairNet::Text text;
+};
+
 // A question as the verifiers see it. The parts below the reading are made when they are first needed.
 struct Question {
-  explicit Question(std::string_view text) : reading(verify::Read(text)), spans(verify::WordSpans(reading)) {}
+  explicit Question(std::string_view text)
+      : reading(verify::Read(text)), words(verify::WordSpans(reading)), tokens(verify::TokenSpans(reading)) {}
 
   verify::Reading reading;
-  std::vector<TextSpan> spans;
-  std::optional<Embedding> by_words;  // Of the quick embedder.
-  std::optional<Embedding> by_model;
-  std::optional<Embedding> lexical;  // Of the pair net's table.
+  std::vector<TextSpan> words, tokens;
+  std::optional<Embedding> by_words;  // Of the quick embedder, by words.
+  std::optional<Embedding> by_model;  // By tokens.
+  std::optional<NetSide> in_builtin_net, in_own_net;
 };
 
 // What judges pairs by the word vectors of a model, as SemanticTier::Parts has it.
 struct ModelVerifier {
   std::string_view weights;  // Empty: nothing does.
   std::string_view net;
-  Embedder* lexical = nullptr;
 };
 
 struct Judgement {
@@ -61,8 +67,8 @@ class PairJudge {
   // Fills question.by_model, or by_words where there is no model; what the index is asked with. Errors as Embedder::Embed.
   Result<const Embedding*> EmbedForIndex(Question& question, std::chrono::nanoseconds limit) const;
 
-  // The model's word vectors of a cached question, from the store; nothing where there are none that fit.
-  std::optional<Embedding> OwnVectors(const Digest& key, const std::vector<TextSpan>& spans) const;
+  // The model's vectors of a cached question's tokens, from the store; nothing where there are none that fit.
+  std::optional<Embedding> OwnVectors(const Digest& key, const std::vector<TextSpan>& tokens) const;
 
   // Judges one candidate, typing errors mended as the other text spells the words. Reads its stored vectors when question.by_model
   // is there. With a known similarity a candidate that a guard vetoes is not embedded at all.
@@ -74,18 +80,16 @@ class PairJudge {
                                  std::chrono::nanoseconds limit) const;
 
  private:
-  // A verifier of the model's word vectors and what it listens to.
+  // A verifier of the model's token vectors and what it listens to.
   struct Own {
     verify::Verifier verifier;
     std::optional<verify::PairNet> net;
-    Embedder* lexical = nullptr;
   };
   static Result<Own> OpenOwn(Embedder* model, const ModelVerifier& of_model);
-  // What the net says of a pair, as a logit; nothing where a text has no lexical vectors.
-  std::optional<double> AskNet(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
-                               const Embedding& vectors) const;
+  // The built-in verifier alone, then joined with what its pair net says. REQUIRES: question.by_words.
+  verify::Verdict JudgeByWords(Question& question, const verify::Reading& cached, const Embedding& vectors, bool alone) const;
   // REQUIRES: has_own(), question.by_model. Joined with what the built-in verifier and the net say where the weights want that.
-  Judgement JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& spans,
+  Judgement JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& tokens,
                      const Embedding& vectors) const;
   Judgement JudgeAsRead(Question& question, const Digest& key, const verify::Reading& cached,
                         std::optional<float> similarity) const;

@@ -168,7 +168,7 @@ bool Lookup::EmbedForIndex() {
   auto vector = std::make_shared<SimilarVector>();
   const bool with_words = !parts_.judge.embedder().quick() && parts_.judge.embedder().has_words();
   vector->text = (*embedding)->text;
-  vector->record = WriteRecord(parts_.filing->maker(), **embedding, question_->spans, with_words);
+  vector->record = WriteRecord(parts_.filing->maker(), **embedding, question_->tokens, with_words);
   found_.vector = std::move(vector);
   return InTime();
 }

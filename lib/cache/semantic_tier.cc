@@ -171,8 +171,7 @@ class Tier final : public SemanticTier {
 Result<std::unique_ptr<SemanticTier>> SemanticTier::Create(const SemanticOptions& options, Parts parts) {
   REFLEX_CHECK(Check(options));
   REFLEX_CHECK(Check(parts));
-  REFLEX_TRY(auto judge, cache::PairJudge::Create(*parts.store, *parts.words, parts.model,
-                                                  {parts.model_verifier, parts.pair_net, parts.lexical}));
+  REFLEX_TRY(auto judge, cache::PairJudge::Create(*parts.store, *parts.words, parts.model, {parts.model_verifier, parts.pair_net}));
   REFLEX_TRY(auto budgets, cache::NamespaceBudgets::Create(options, judge.verifier(judge.has_own()).model(), *parts.store,
                                                            *parts.clock, *parts.logger));
   return std::make_unique<Tier>(options, std::move(parts), std::move(judge), std::move(budgets));

@@ -55,8 +55,21 @@ class GgufEmbedder final : public Embedder {
     REFLEX_TRY(const std::vector<float> rows, lanes_->Run(std::move(job), limit));
     Embedding embedding;
     embedding.text = Pool(rows);
-    embedding.words = Words(rows, pieces.spans, words);
+    embedding.words = Words(rows, pieces.spans, words, static_cast<std::uint32_t>(options_.prefix.size()));
     return embedding;
+  }
+
+  std::uint32_t input_dimension() const override { return model_->has_input_rows() ? model_->dimension() : 0; }
+
+  std::vector<float> InputRows(std::string_view text, std::span<const TextSpan> words) override {
+    if (!model_->has_input_rows()) return {};
+    const auto pieces = model_->Split(text, lanes_->tokens_max(), true);
+    if (!pieces) return {};
+    std::vector<float> rows(pieces->tokens.size() * dimension());
+    for (std::size_t i = 0; i < pieces->tokens.size(); ++i) {
+      model_->FirstRow(pieces->tokens[i], std::span(rows).subspan(i * dimension(), dimension()));
+    }
+    return Words(rows, pieces->spans, words, 0);
   }
 
  private:
@@ -73,9 +86,10 @@ class GgufEmbedder final : public Embedder {
   }
 
   // The mean of the pieces that overlap a word; both lists ascend. Several words may share a piece.
-  std::vector<float> Words(std::span<const float> rows, std::span<const TextSpan> pieces, std::span<const TextSpan> words) const {
+  // `shift`: bytes before the text in what the pieces' places are of.
+  std::vector<float> Words(std::span<const float> rows, std::span<const TextSpan> pieces, std::span<const TextSpan> words,
+                           std::uint32_t shift) const {
     const std::size_t size = dimension();
-    const auto shift = static_cast<std::uint32_t>(options_.prefix.size());
     std::vector<float> vectors(words.size() * size);
     std::size_t first = 0;
     for (std::size_t w = 0; w < words.size(); ++w) {

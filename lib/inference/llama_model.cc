@@ -60,6 +60,7 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::Open(const std::filesystem::path
   std::unique_ptr<LlamaModel> model(new LlamaModel(std::move(file), std::move(*head)));
   model->sha256_ = base::ToHex(base::HashBytes(model->file_.bytes()));
   REFLEX_CHECK(model->Load(path));
+  model->CheckInputRows();
   model->ReadSegments();
   return model;
 }
@@ -92,16 +93,20 @@ Result<void> LlamaModel::Load(const std::filesystem::path& path) {
   return {};
 }
 
+void LlamaModel::CheckInputRows() {
+  const GgufTensor* rows = head_.Tensor("token_embd.weight");
+  // All rows are of one size, so the last one shows that each can be read.
+  const auto last = static_cast<std::uint64_t>(llama_vocab_n_tokens(vocabulary_)) - 1;
+  std::vector<float> row(dimension());
+  has_input_rows_ = rows != nullptr && ReadRow(file_.bytes(), *rows, last, row);
+}
+
 void LlamaModel::ReadSegments() {
   const GgufTensor* types = head_.Tensor("token_types.weight");
-  const GgufTensor* rows = head_.Tensor("token_embd.weight");
   const std::size_t size = dimension();
-  if (!types || !rows || types->dimensions.size() != 2 || types->dimensions[1] < 2) return;
-  std::vector<float> first(size), second(size), row(size);
+  if (!types || !has_input_rows_ || types->dimensions.size() != 2 || types->dimensions[1] < 2) return;
+  std::vector<float> first(size), second(size);
   if (!ReadRow(file_.bytes(), *types, 0, first) || !ReadRow(file_.bytes(), *types, 1, second)) return;
-  // All token rows are of one size, so the last one shows that each can be read.
-  const auto last = static_cast<std::uint64_t>(llama_vocab_n_tokens(vocabulary_)) - 1;
-  if (!ReadRow(file_.bytes(), *rows, last, row)) return;
   for (std::size_t i = 0; i < size; ++i) second[i] -= first[i];
   segment_difference_ = std::move(second);
 }

@@ -44,9 +44,12 @@ class LlamaModel {
   // The row that stands for a piece of the second text of a pair: its embedding, moved by the difference of the two segments.
   // REQUIRES: has_segments() and a token of the vocabulary.
   void SecondRow(std::int32_t token, std::span<float> row) const;
+  // The row that stands for a piece before any context. REQUIRES: has_input_rows(), a token of the vocabulary, dimension() floats.
   void FirstRow(std::int32_t token, std::span<float> row) const;
   // Whether the file has vectors for two segments and token rows that can be read.
   bool has_segments() const { return !segment_difference_.empty(); }
+  // Whether FirstRow can read the row of every token.
+  bool has_input_rows() const { return has_input_rows_; }
 
   llama_model* get() const { return model_.get(); }
   const GgufHead& head() const { return head_; }
@@ -62,6 +65,7 @@ class LlamaModel {
   };
   LlamaModel(MappedFile file, GgufHead head);
   Result<void> Load(const std::filesystem::path& path);
+  void CheckInputRows();
   void ReadSegments();
   Result<std::vector<std::int32_t>> Tokens(std::string_view text, bool marks, bool parse_marks) const;
   std::vector<TextSpan> Spans(std::string_view text, std::span<const std::int32_t> tokens) const;
@@ -72,6 +76,7 @@ class LlamaModel {
   std::unique_ptr<llama_model, Free> model_;
   const llama_vocab* vocabulary_ = nullptr;
   std::vector<float> segment_difference_;
+  bool has_input_rows_ = false;
 };
 
 // What a context computes.

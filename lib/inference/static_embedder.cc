@@ -12,6 +12,7 @@
 #include "inference/word_piece.h"
 
 extern "C" const char reflex_data_static_table_begin[], reflex_data_static_table_end[];
+extern "C" const char reflex_data_static_input_begin[], reflex_data_static_input_end[];
 extern "C" const char reflex_data_static_vocabulary_begin[], reflex_data_static_vocabulary_end[];
 
 namespace reflex::inference {
@@ -20,7 +21,7 @@ namespace {
 // The file: magic, rows and columns as 4 little-endian bytes each, one half a row (its scale), then the rows as signed bytes.
 constexpr std::string_view kMagic{"RSTV1\0\0\0", 8};
 constexpr std::size_t kHeadBytes = 16;
-constexpr std::uint32_t kBuiltInDimension = 128;
+constexpr std::uint32_t kBuiltInDimension = 128, kInputDimension = 256;
 constexpr std::string_view kBuiltInId = "static-minilm-128-v1";
 
 std::uint32_t ReadU32(std::string_view bytes, std::size_t at) {
@@ -98,6 +99,13 @@ const StaticEmbedder::Table& StaticEmbedder::Loaded() const {
   return built_in;
 }
 
+const StaticEmbedder::Table& StaticEmbedder::InputTable() {
+  static const Table& input = *new Table(
+      {reflex_data_static_input_begin, static_cast<std::size_t>(reflex_data_static_input_end - reflex_data_static_input_begin)},
+      Vocabulary());
+  return input;
+}
+
 const std::string& StaticEmbedder::model_id() const { return model_id_; }
 std::uint32_t StaticEmbedder::dimension() const { return dimension_; }
 
@@ -114,15 +122,29 @@ Result<Embedding> StaticEmbedder::Embed(std::string_view text, std::span<const T
   embedding.text.resize(dimension_);
   for (const std::uint16_t piece : pieces) table.AddRow(piece, embedding.text);
   MakeUnit(embedding.text);
-  embedding.words.resize(words.size() * dimension_);
+  embedding.words = Rows(table, text, words);
+  return embedding;
+}
+
+std::vector<float> StaticEmbedder::Rows(const Table& table, std::string_view text, std::span<const TextSpan> words) {
+  const std::size_t size = table.dimension;
+  std::vector<float> rows(words.size() * size);
+  std::vector<std::uint16_t> pieces;
   for (std::size_t i = 0; i < words.size(); ++i) {
     pieces.clear();
     table.pieces.Split(text.substr(words[i].begin, words[i].end - words[i].begin), pieces);
-    const std::span<float> row(embedding.words.data() + i * dimension_, dimension_);
+    const std::span<float> row(rows.data() + i * size, size);
     for (const std::uint16_t piece : pieces) table.AddRow(piece, row);
     MakeUnit(row);
   }
-  return embedding;
+  return rows;
+}
+
+std::uint32_t StaticEmbedder::input_dimension() const { return own_ == nullptr ? kInputDimension : 0; }
+
+std::vector<float> StaticEmbedder::InputRows(std::string_view text, std::span<const TextSpan> words) {
+  if (own_ != nullptr || text.size() > kTextBytesMax || !base::IsUtf8(text)) return {};
+  return Rows(InputTable(), text, words);
 }
 
 }  // namespace reflex::inference

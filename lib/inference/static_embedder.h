@@ -33,9 +33,15 @@ class StaticEmbedder final : public Embedder {
   std::uint32_t dimension() const override;
   bool quick() const override { return true; }
   Result<Embedding> Embed(std::string_view text, std::span<const TextSpan> words, std::chrono::nanoseconds limit) override;
+  // From the second table inside the program: the input embeddings of the model the first was distilled from, reduced to 256
+  // principal components. 0 and nothing for an embedder that was opened.
+  std::uint32_t input_dimension() const override;
+  std::vector<float> InputRows(std::string_view text, std::span<const TextSpan> words) override;
 
  private:
   struct Table;
+  static std::vector<float> Rows(const Table& table, std::string_view text, std::span<const TextSpan> words);
+  static const Table& InputTable();
   explicit StaticEmbedder(std::unique_ptr<Table> table);
   const Table& Loaded() const;
 

@@ -183,6 +183,23 @@ void FindRoles(const std::vector<Word>& words, Facts& facts) {
   facts.to.push_back(words[target].stem);
 }
 
+// A line of code without the sentence before it: "What does this print? x = 1" is asked of "x = 1".
+std::string_view WithoutLead(std::string_view line) {
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < line.size();) {
+    std::size_t end = at;
+    while (end < line.size() && !IsSpace(line[end])) ++end;
+    std::string_view word = line.substr(at, end - at);
+    while (end < line.size() && IsSpace(line[end])) ++end;
+    const bool ends = !word.empty() && Contains(".:?!", word.back());
+    if (ends || word.ends_with(',')) word.remove_suffix(1);
+    if (!std::ranges::all_of(word, [](char c) { return IsAlpha(c) || c == '\'' || c == '-'; })) break;
+    if (ends) begin = end;
+    at = end;
+  }
+  return begin < line.size() ? line.substr(begin) : line;
+}
+
 void FindQuoted(std::string_view text, Facts& facts) {
   for (const Zone& zone : SplitZones(text)) {
     if (!zone.verbatim) continue;
@@ -198,7 +215,7 @@ void FindQuoted(std::string_view text, Facts& facts) {
       facts.quotes.push_back(std::string(bytes));
       continue;
     }
-    if (!strip("```", "```")) strip("`", "`");
+    if (!strip("```", "```") && !strip("`", "`")) bytes = WithoutLead(bytes);
     std::string code;
     std::ranges::copy_if(bytes, std::back_inserter(code), [](char c) { return !IsSpace(c); });
     // The end of the sentence or statement that the code stands at.

@@ -197,9 +197,35 @@ Found Quantifiers(const Reading& a, const Reading& b) {
   return std::nullopt;
 }
 
+// A quoted string is in the other text too where that writes it without marks, or begins or ends the quoted sentence otherwise.
 Found Quotes(const Reading& a, const Reading& b) {
   if (a.facts.quotes.empty() || b.facts.quotes.empty() || a.facts.quotes == b.facts.quotes) return std::nullopt;
+  const auto written = [](std::string_view quote, const Reading& other) {
+    while (!quote.empty() && Contains(".,;:!?", quote.back())) quote.remove_suffix(1);
+    const bool sentence = Contains(quote, ' ') && quote.size() > 1 && !IsUpper(quote[1]);
+    const std::string_view rest = quote.substr(sentence ? 1 : 0);
+    for (std::size_t at = other.prepared.find(rest); at != std::string::npos; at = other.prepared.find(rest, at + 1)) {
+      const std::size_t begin = at - (sentence ? 1 : 0), end = at + rest.size();
+      if (sentence && (at == 0 || ToLower(other.prepared[begin]) != ToLower(quote.front()))) continue;
+      const bool alone =
+          (begin == 0 || !IsAlnum(other.prepared[begin - 1])) && (end == other.prepared.size() || !IsAlnum(other.prepared[end]));
+      if (alone) return true;
+    }
+    return false;
+  };
+  const bool same = std::ranges::all_of(a.facts.quotes, [&](const std::string& quote) { return written(quote, b); }) &&
+                    std::ranges::all_of(b.facts.quotes, [&](const std::string& quote) { return written(quote, a); });
+  if (same) return std::nullopt;
   return Conflict{"quotation", Join(a.facts.quotes), Join(b.facts.quotes)};
+}
+
+// Whether the longer is the shorter with nothing but prose around it.
+bool IsCodeInProse(std::string_view shorter, std::string_view longer) {
+  if (shorter.size() > longer.size()) std::swap(shorter, longer);
+  const std::size_t at = longer.find(shorter);
+  if (at == std::string_view::npos) return false;
+  const auto prose = [](char c) { return IsAlpha(c) || Contains(",?!'", c); };
+  return std::ranges::all_of(longer.substr(0, at), prose) && std::ranges::all_of(longer.substr(at + shorter.size()), prose);
 }
 
 // Code is compared without its spaces; inline spans that the other text writes without ticks are no difference.
@@ -210,7 +236,7 @@ Found Code(const Reading& a, const Reading& b) {
     return joined;
   };
   const std::string code_a = whole(a), code_b = whole(b);
-  if (code_a == code_b || code_a.empty() || code_b.empty()) return std::nullopt;
+  if (code_a.empty() || code_b.empty() || IsCodeInProse(code_a, code_b)) return std::nullopt;
   constexpr std::size_t kSaidMax = 60;
   return Conflict{"code", code_a.substr(0, kSaidMax), code_b.substr(0, kSaidMax)};
 }

@@ -100,6 +100,7 @@ class Finder {
   bool TakeVersion(std::string_view word);
   void NoteMonth();
   bool TakeWords();
+  double TakeFurtherWords(double value, std::size_t& used);
   bool TakeUnitAlone();
   void TakeInner();
 
@@ -262,6 +263,44 @@ bool Finder::TakeDigits() {
   return true;
 }
 
+// "twenty-five", "nine"; -1 for any other word.
+double WordValueBelowHundred(std::string_view word) {
+  const std::size_t hyphen = word.find('-');
+  const double high = NumberWordValue(word.substr(0, hyphen));
+  if (hyphen == std::string_view::npos) return high < 100 ? high : -1;
+  const double low = NumberWordValue(word.substr(hyphen + 1));
+  return high >= 20 && high < 100 && low > 0 && low < 10 ? high + low : -1;
+}
+
+// What the words behind a number word make of it: "hundred", "five", "hundred and one", "thousand two hundred".
+double Finder::TakeFurtherWords(double value, std::size_t& used) {
+  double total = 0;
+  const auto to_total = [&] {
+    total += value;
+    value = 0;
+  };
+  if (value >= 1000) to_total();
+  while (used < 10) {
+    const bool joined = (total > 0 || value >= 100) && Lower(used) == "and";
+    const std::string_view word = Lower(used + (joined ? 1 : 0));
+    const double next = NumberWordValue(word), small = WordValueBelowHundred(word);
+    if (!joined && next >= 1000 && value > 0) {
+      value *= next;
+      to_total();
+    } else if (!joined && next == 100 && value > 0 && value < 100) {
+      value *= next;
+    } else if (small > 0 && std::fmod(value, 100) == 0 && (total > 0 || value >= 100)) {
+      value += small;
+    } else if (!joined && std::fmod(value, 100) >= 20 && next > 0 && next < 10 && std::fmod(value, 10) == 0) {
+      value += next;
+    } else {
+      break;
+    }
+    used += joined ? 2 : 1;
+  }
+  return total + value;
+}
+
 // "twenty five", "two hundred", "a dozen", "half an hour", "once".
 bool Finder::TakeWords() {
   const std::string_view word = Lower(0);
@@ -301,16 +340,7 @@ bool Finder::TakeWords() {
       }
       value += low;
     }
-    for (double next = NumberWordValue(Lower(used)); next >= 0 && used < 6; next = NumberWordValue(Lower(used))) {
-      if (next >= 100) {
-        value = std::max(value, 1.) * next;
-      } else if (value >= 20 && next < 10 && std::fmod(value, 10) == 0) {
-        value += next;
-      } else {
-        break;
-      }
-      ++used;
-    }
+    value = TakeFurtherWords(value, used);
     if (Lower(used) == "and" && Lower(used + 1) == "a" && Lower(used + 2) == "half") {
       value += .5;
       used += 3;
@@ -359,6 +389,19 @@ void Finder::TakeInner() {
 // Equal but for what converting units rounds: two neighbouring order numbers are two numbers.
 bool Near(double a, double b) { return std::abs(a - b) <= 1e-13 * std::max({1e-6, std::abs(a), std::abs(b)}); }
 
+// One amount in two units, rounded as people round: "26.2 miles" and "42.195 km", "101 °F" and "38.3 °C".
+bool NearInOtherUnit(const Quantity& a, const Quantity& b) {
+  constexpr double kShareMax = 0.003, kDegreesMax = 0.1;
+  if (a.measure == Measure::kCelsius && b.measure == Measure::kFahrenheit) {
+    return std::abs(a.value - (b.value - 32) / 1.8) <= kDegreesMax;
+  }
+  if (a.measure == Measure::kFahrenheit && b.measure == Measure::kCelsius) return NearInOtherUnit(b, a);
+  const bool physical = a.measure == Measure::kMetres || a.measure == Measure::kGrams || a.measure == Measure::kLitres;
+  // Of one unit, value and number as written have one ratio.
+  if (!physical || a.measure != b.measure || Near(a.value * b.written, b.value * a.written)) return false;
+  return std::abs(a.value - b.value) <= kShareMax * std::max(std::abs(a.value), std::abs(b.value));
+}
+
 }  // namespace
 
 std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vector<Word>& words) {
@@ -367,6 +410,7 @@ std::vector<Quantity> FindQuantities(std::string_view prepared, const std::vecto
 
 bool SameQuantity(const Quantity& a, const Quantity& b) {
   if (a.measure == b.measure && a.currency == b.currency && a.percent == b.percent && Near(a.value, b.value)) return true;
+  if (NearInOtherUnit(a, b)) return true;
   if (a.percent != b.percent && a.measure == b.measure)
     return Near(a.percent ? a.value / 100 : a.value, b.percent ? b.value / 100 : b.value);
   if (a.measure == Measure::kClock || b.measure == Measure::kClock) return false;

@@ -56,10 +56,12 @@ class ModelParser {
         done = ReadIntercept(line);
       } else if (keyword == "bend") {
         done = ReadBend(line);
+      } else if (keyword == "join") {
+        done = ReadJoin(line);
       } else if (keyword == "builtin") {
-        done = ReadBeside(line);
+        done = ReadShare(keyword, line, model_.join_.builtin);
       } else if (keyword == "net") {
-        done = ReadNet(line);
+        done = ReadShare(keyword, line, model_.join_.net);
       } else if (keyword == "tree") {
         done = ReadTree(line);
       } else if (keyword == "threshold") {
@@ -71,7 +73,7 @@ class ModelParser {
         return Finish();
       } else {
         done = Wrong("\"" + std::string(keyword) +
-                     "\" is none of feature, intercept, bend, builtin, net, tree, threshold, embedder, end");
+                     "\" is none of feature, intercept, bend, join, builtin, net, tree, threshold, embedder, end");
       }
       REFLEX_CHECK(done);
     }
@@ -148,22 +150,22 @@ class ModelParser {
     return {};
   }
 
-  // builtin SCALE WEIGHT OFFSET
-  Result<void> ReadBeside(std::string_view line) {
-    const auto scale = TakeNumber<double>(line), weight = TakeNumber<double>(line), offset = TakeNumber<double>(line);
-    if (!scale || !weight || !offset || !TakeWord(line).empty() || model_.listens())
-      return Wrong("builtin needs SCALE WEIGHT OFFSET, three finite numbers, once");
-    if (*scale <= 0 || *weight <= 0) return Wrong("scale and weight must be above 0");
-    model_.beside_ = {.scale = *scale, .weight = *weight, .offset = *offset};
+  // join SCALE OFFSET
+  Result<void> ReadJoin(std::string_view line) {
+    const auto scale = TakeNumber<double>(line), offset = TakeNumber<double>(line);
+    if (!scale || !offset || *scale <= 0 || !TakeWord(line).empty() || model_.join_.scale > 0)
+      return Wrong("join needs SCALE OFFSET, two finite numbers, SCALE above 0, once");
+    model_.join_.scale = *scale;
+    model_.join_.offset = *offset;
     return {};
   }
 
-  // net WEIGHT, after builtin
-  Result<void> ReadNet(std::string_view line) {
+  // builtin WEIGHT, net WEIGHT, after join
+  Result<void> ReadShare(std::string_view keyword, std::string_view line, double& share) {
     const auto weight = TakeNumber<double>(line);
-    if (!weight || *weight <= 0 || !TakeWord(line).empty() || !model_.listens() || model_.listens_to_net())
-      return Wrong("net needs a WEIGHT above 0, once, after the line builtin");
-    model_.beside_.net = *weight;
+    if (!weight || *weight <= 0 || !TakeWord(line).empty() || model_.join_.scale <= 0 || share > 0)
+      return Wrong(std::string(keyword) + " needs a WEIGHT above 0, once, after the line join");
+    share = *weight;
     return {};
   }
 
@@ -255,8 +257,8 @@ double Model::Join(double own_score, double builtin_score, double net_logit) con
     const double p = std::clamp(score, 1e-9, 1 - 1e-9);
     return std::log(p / (1 - p));
   };
-  const double sum = beside_.scale * logit(own_score) + beside_.weight * logit(builtin_score) + beside_.offset;
-  return 1 / (1 + std::exp(-(sum + beside_.net * net_logit)));
+  const double sum = join_.scale * logit(own_score) + join_.builtin * logit(builtin_score) + join_.net * net_logit + join_.offset;
+  return 1 / (1 + std::exp(-sum));
 }
 
 double Model::ThresholdFor(double max_wrong_hits) const {

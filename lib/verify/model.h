@@ -28,10 +28,10 @@ class Model {
   double Score(const Features& features) const;
 
   // Whether a score of this model is to be joined with that of the built-in one for the same pair, whether with the logit of a pair
-  // net as well, and the result: a probability.
-  bool listens() const { return beside_.weight != 0; }
-  bool listens_to_net() const { return beside_.net != 0; }
-  double Join(double own_score, double builtin_score, double net_logit = 0) const;
+  // net, and the result: a probability. What it does not listen to may be any number.
+  bool listens_to_builtin() const { return join_.builtin > 0; }
+  bool listens_to_net() const { return join_.net > 0; }
+  double Join(double own_score, double builtin_score, double net_logit) const;
 
   // The lowest score that keeps the share of wrong hits at or below the given one, from the table of the model; above 1, that is
   // never, where the table has no row as strict.
@@ -63,12 +63,12 @@ class Model {
     double slope = 0, offset = 0;
   };
 
-  struct Beside {
-    double scale = 1, weight = 0, offset = 0, net = 0;
+  struct Sum {
+    double scale = 0, offset = 0, builtin = 0, net = 0;
   };
 
   std::vector<Weight> weights_;
-  Beside beside_;
+  Sum join_;
   std::vector<Bend> bends_;
   double intercept_ = 0;
   std::vector<Node> nodes_;

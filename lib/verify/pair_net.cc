@@ -8,14 +8,14 @@
 #include "base/half.h"
 #include "verify/vectors.h"
 
+extern "C" const char reflex_data_pair_net_begin[], reflex_data_pair_net_end[];
+
 namespace reflex::verify {
 namespace {
 
-constexpr std::string_view kMagic{"RSPN1\0\0\0", 8};
-constexpr std::size_t kHeadBytes = 16;
-// Cosines that stand beside a word's comparison: the highest of both kinds, then their means by attention.
-constexpr std::size_t kCosines = 4;
-constexpr float kContextFactor = 16, kNormEpsilon = 1e-5f;
+constexpr std::string_view kMagic{"RSPN2\0\0\0", 8};
+constexpr std::size_t kHeadBytes = 20;
+constexpr float kInputFactor = 16, kNormEpsilon = 1e-5f;
 constexpr double kLogitMax = 50;
 
 std::uint32_t ReadU32(std::string_view bytes, std::size_t at) {
@@ -40,11 +40,6 @@ void AddScaled(std::span<const float> row, float factor, std::span<float> sum) {
   for (std::size_t k = 0; k < row.size(); ++k) sum[k] += factor * row[k];
 }
 
-void Apply(std::span<const float> weights, std::span<const float> bias, std::span<const float> in, std::span<float> out) {
-  DotRows(in, weights, out);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] += bias[i];
-}
-
 // Takes tensors off the front of the file's values.
 class Values {
  public:
@@ -64,58 +59,60 @@ class Values {
   bool finite_ = true;
 };
 
+// All dot products of a's rows with b's, the first row's first.
+std::vector<float> Products(std::span<const float> a, std::span<const float> b, std::size_t size, std::size_t count,
+                            std::size_t rows) {
+  std::vector<float> products(count * rows);
+  MultiplyRows(a, size, count, b, size, products);
+  return products;
+}
+
 }  // namespace
 
-// One text inside the net.
-struct PairNet::Side {
-  NetWords words;
-  std::vector<float> rows;  // width floats a word.
-  std::size_t count = 0;
-
-  std::span<const float> Row(std::size_t i, std::size_t width) const { return std::span(rows).subspan(i * width, width); }
-};
-
-// Room for one word beside the other text.
-struct PairNet::Beside {
-  std::vector<float> lexical, context, share;  // One a word of the other text.
-  std::vector<float> seen;                     // 4 * width and the cosines.
-};
+std::vector<float> PairNet::Layer::Apply(std::span<const float> vectors, std::size_t stride, std::size_t count) const {
+  std::vector<float> out(count * bias.size());
+  MultiplyRows(vectors, stride, count, weights, weights.size() / bias.size(), out);
+  for (std::size_t i = 0; i < count; ++i) AddRow(bias, std::span(out).subspan(i * bias.size(), bias.size()));
+  return out;
+}
 
 Result<PairNet> PairNet::Parse(std::string_view bytes) {
   if (bytes.size() < kHeadBytes || !bytes.starts_with(kMagic)) {
-    return Fail(ErrorCode::kInvalidArgument, "not a pair net: it does not begin with RSPN1");
+    return Fail(ErrorCode::kInvalidArgument, "not a pair net: it does not begin with RSPN2");
   }
-  const std::uint32_t width = ReadU32(bytes, 8), context = ReadU32(bytes, 12);
-  if (width == 0 || width > kWidthMax || context == 0 || context > kContextMax) {
-    return Fail(ErrorCode::kInvalidArgument, "a pair net of width " + std::to_string(width) + " over " + std::to_string(context) +
-                                                 " dimensions; at most " + std::to_string(kWidthMax) + " over " +
-                                                 std::to_string(kContextMax) + " are read");
+  PairNet net;
+  net.width_ = ReadU32(bytes, 8);
+  net.input_ = ReadU32(bytes, 12);
+  net.context_ = ReadU32(bytes, 16);
+  const std::string name = "a pair net of width " + std::to_string(net.width_) + " over " + std::to_string(net.input_) + " and " +
+                           std::to_string(net.context_) + " dimensions";
+  if (net.width_ == 0 || net.width_ > kWidthMax || net.input_ == 0 || net.input_ > kDimensionMax || net.context_ > kDimensionMax) {
+    return Fail(ErrorCode::kInvalidArgument, name + "; at most " + std::to_string(kWidthMax) + " over " +
+                                                 std::to_string(kDimensionMax) + " and as many are read");
   }
-  const std::size_t w = width, seen = 4 * w + kCosines;
-  const std::size_t count = w * context + w + 2 * w + 3 + w * seen + w + w * w + w + w + 1 + w * 6 * w + w + w + 1;
+  const std::size_t w = net.width_, entered = std::size_t{net.input_} + net.context_, seen = 4 * w + net.cosines();
+  const std::size_t count =
+      w * (entered + 1) + 2 * w + 3 + w * (seen + 1) + w * (w + 1) + w * (3 * w + 1) + w + 1 + w * (6 * w + 1) + w + 1;
   if (bytes.size() != kHeadBytes + 2 * count) {
-    return Fail(ErrorCode::kInvalidArgument, "a pair net of width " + std::to_string(width) + " over " + std::to_string(context) +
-                                                 " dimensions has " + std::to_string(kHeadBytes + 2 * count) + " bytes, not " +
-                                                 std::to_string(bytes.size()));
+    return Fail(ErrorCode::kInvalidArgument,
+                name + " has " + std::to_string(kHeadBytes + 2 * count) + " bytes, not " + std::to_string(bytes.size()));
   }
   Values values(bytes.substr(kHeadBytes));
-  PairNet net;
-  net.width_ = width;
-  net.context_ = context;
   const auto layer = [&](std::size_t outputs, std::size_t inputs) {
     Layer read;
     read.weights = values.Take(outputs * inputs);
     read.bias = values.Take(outputs);
     return read;
   };
-  net.enter_ = layer(w, context);
+  net.enter_ = layer(w, entered);
   net.norm_ = layer(w, 1);
   const std::vector<float> scales = values.Take(3);
-  net.lexical_scale_ = scales[0];
+  net.input_scale_ = scales[0];
   net.context_scale_ = scales[1];
-  net.dot_scale_ = scales[2] / std::sqrt(static_cast<float>(width));
+  net.dot_scale_ = scales[2] / std::sqrt(static_cast<float>(w));
   net.first_ = layer(w, seen);
   net.second_ = layer(w, w);
+  net.around_ = layer(w, 3 * w);
   net.weigh_ = layer(1, w);
   net.join_ = layer(w, 6 * w);
   net.out_ = layer(1, w);
@@ -123,68 +120,81 @@ Result<PairNet> PairNet::Parse(std::string_view bytes) {
   return net;
 }
 
-PairNet::Side PairNet::Enter(const NetWords& words) const {
-  Side side;
-  side.words = words;
-  side.count = words.context.size() / context_;
-  side.rows.resize(side.count * width_);
-  std::vector<float> scaled(context_);
-  const float lexical_factor = std::sqrt(static_cast<float>(width_));
-  for (std::size_t i = 0; i < side.count; ++i) {
-    const std::span<float> row(side.rows.data() + i * width_, width_);
-    for (std::size_t k = 0; k < context_; ++k) scaled[k] = kContextFactor * words.context[i * context_ + k];
-    Apply(enter_.weights, enter_.bias, scaled, row);
-    float mean = 0, spread = 0;
-    for (std::size_t k = 0; k < width_; ++k) mean += row[k] += lexical_factor * words.lexical[i * width_ + k];
-    mean /= static_cast<float>(width_);
-    for (const float x : row) spread += (x - mean) * (x - mean);
-    const float factor = 1 / std::sqrt(spread / static_cast<float>(width_) + kNormEpsilon);
-    for (std::size_t k = 0; k < width_; ++k) row[k] = (row[k] - mean) * factor * norm_.weights[k] + norm_.bias[k];
-  }
-  return side;
+const Result<PairNet>& PairNet::Builtin() {
+  static const Result<PairNet> net = Parse(std::string_view(reflex_data_pair_net_begin, reflex_data_pair_net_end));
+  return net;
 }
 
-// The i-th word of `own` beside all words of `other`, and what first_ is asked with: the word, its partner, how they differ, what
-// they share, and cosines.
-void PairNet::Align(const Side& own, std::size_t i, const Side& other, Beside& beside) const {
-  const std::size_t w = width_;
-  const std::span<const float> row = own.Row(i, w);
-  auto& [lexical, context, share, seen] = beside;
-  DotRows(own.words.lexical.subspan(i * w, w), other.words.lexical, lexical);
-  DotRows(own.words.context.subspan(i * context_, context_), other.words.context, context);
-  DotRows(row, other.rows, share);
-  for (std::size_t j = 0; j < other.count; ++j) {
-    share[j] = lexical_scale_ * lexical[j] + context_scale_ * context[j] + dot_scale_ * share[j];
-  }
-  Softmax(share);
-  const std::span<float> partner(seen.data() + w, w);
-  std::ranges::fill(partner, 0.f);
-  for (std::size_t j = 0; j < other.count; ++j) AddScaled(other.Row(j, w), share[j], partner);
-  for (std::size_t k = 0; k < w; ++k) {
-    seen[k] = row[k];
-    seen[2 * w + k] = std::abs(row[k] - partner[k]);
-    seen[3 * w + k] = row[k] * partner[k];
-  }
-  seen[4 * w] = std::ranges::max(lexical);
-  seen[4 * w + 1] = std::ranges::max(context);
-  seen[4 * w + 2] = Dot(share, lexical);
-  seen[4 * w + 3] = Dot(share, context);
+// [Ba, Kiros, Hinton 2016]
+void PairNet::Norm(std::span<float> row) const {
+  float mean = 0, spread = 0;
+  for (const float x : row) mean += x;
+  mean /= static_cast<float>(width_);
+  for (const float x : row) spread += (x - mean) * (x - mean);
+  const float factor = 1 / std::sqrt(spread / static_cast<float>(width_) + kNormEpsilon);
+  for (std::size_t k = 0; k < width_; ++k) row[k] = (row[k] - mean) * factor * norm_.weights[k] + norm_.bias[k];
 }
 
-std::vector<float> PairNet::Compare(const Side& own, const Side& other) const {
-  const std::size_t w = width_;
-  Beside beside{std::vector<float>(other.count), std::vector<float>(other.count), std::vector<float>(other.count),
-                std::vector<float>(4 * w + kCosines)};
-  std::vector<float> weights(own.count), wide(w), compared(own.count * w);
+PairNet::Text PairNet::Enter(const NetTokens& tokens) const {
+  const std::size_t w = width_, entered = std::size_t{input_} + context_, count = tokens.input.size() / input_;
+  std::vector<float> scaled(count * entered);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::span<float> row(scaled.data() + i * entered, entered);
+    AddScaled(tokens.input.subspan(i * input_, input_), kInputFactor, row.first(input_));
+    AddScaled(tokens.context.subspan(i * context_, context_), kInputFactor, row.subspan(input_));
+  }
+  Text text{.tokens = tokens, .count = count, .rows = enter_.Apply(scaled, entered, count)};
+  for (std::size_t i = 0; i < count; ++i) {
+    Norm(std::span(text.rows).subspan(i * w, w));
+  }
+  return text;
+}
+
+// Each token beside its partner: the token, the mean of the other text's by attention, how they differ, what they share; then of
+// each kind of vectors the highest cosine, and of each the mean by attention.
+std::vector<float> PairNet::Align(const Text& own, const Text& other) const {
+  const std::size_t w = width_, n = other.count, seen_size = 4 * w + cosines();
+  const std::vector<float> input = Products(own.tokens.input, other.tokens.input, input_, own.count, n);
+  const std::vector<float> context = Products(own.tokens.context, other.tokens.context, context_, own.count, n);
+  std::vector<float> shares = Products(own.rows, other.rows, w, own.count, n);
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    shares[i] = dot_scale_ * shares[i] + input_scale_ * input[i] + (context_ > 0 ? context_scale_ * context[i] : 0);
+  }
+  std::vector<float> seen(own.count * seen_size);
   for (std::size_t i = 0; i < own.count; ++i) {
-    weights[i] = Dot(weigh_.weights, own.Row(i, w));
-    Align(own, i, other, beside);
-    Apply(first_.weights, first_.bias, beside.seen, wide);
-    Gelu(wide);
-    const std::span<float> out(compared.data() + i * w, w);
-    Apply(second_.weights, second_.bias, wide, out);
-    Gelu(out);
+    const std::span<float> out(seen.data() + i * seen_size, seen_size), share(shares.data() + i * n, n),
+        partner = out.subspan(w, w);
+    Softmax(share);
+    for (std::size_t j = 0; j < n; ++j) AddScaled(std::span(other.rows).subspan(j * w, w), share[j], partner);
+    const float* const row = own.rows.data() + i * w;
+    for (std::size_t k = 0; k < w; ++k) {
+      out[k] = row[k];
+      out[2 * w + k] = std::abs(row[k] - partner[k]);
+      out[3 * w + k] = row[k] * partner[k];
+    }
+    std::size_t at = 4 * w;
+    const std::span<const float> mine_input(input.data() + i * n, n);
+    out[at++] = std::ranges::max(mine_input);
+    if (context_ > 0) out[at++] = std::ranges::max(std::span(context).subspan(i * n, n));
+    out[at++] = Dot(share, mine_input);
+    if (context_ > 0) out[at] = Dot(share, std::span(context).subspan(i * n, n));
   }
+  return seen;
+}
+
+std::vector<float> PairNet::Compare(const Text& own, const Text& other) const {
+  const std::size_t w = width_;
+  std::vector<float> wide = first_.Apply(Align(own, other), 4 * w + cosines(), own.count);
+  Gelu(wide);
+  std::vector<float> compared = second_.Apply(wide, w, own.count);
+  Gelu(compared);
+  // With those beside it, from a row of zeros to a row of zeros.
+  std::vector<float> padded((own.count + 2) * w);
+  std::ranges::copy(compared, padded.begin() + static_cast<std::ptrdiff_t>(w));
+  std::vector<float> around = around_.Apply(padded, w, own.count);
+  Gelu(around);
+  AddRow(around, compared);
+  std::vector<float> weights = weigh_.Apply(own.rows, w, own.count);
   Softmax(weights);
   std::vector<float> result(w, 0.f);
   result.insert(result.end(), compared.begin(), compared.begin() + static_cast<std::ptrdiff_t>(w));
@@ -196,19 +206,18 @@ std::vector<float> PairNet::Compare(const Side& own, const Side& other) const {
   return result;
 }
 
-double PairNet::Score(const NetWords& a, const NetWords& b) const {
-  const Side side_a = Enter(a), side_b = Enter(b);
-  const std::vector<float> seen_a = Compare(side_a, side_b), seen_b = Compare(side_b, side_a);
+double PairNet::Score(const Text& a, const Text& b) const {
+  const std::vector<float> seen_a = Compare(a, b), seen_b = Compare(b, a);
   const std::size_t n = seen_a.size();
-  std::vector<float> seen(3 * n), wide(width_);
+  std::vector<float> seen(3 * n);
   for (std::size_t k = 0; k < n; ++k) {
     seen[k] = seen_a[k] + seen_b[k];
     seen[n + k] = std::abs(seen_a[k] - seen_b[k]);
     seen[2 * n + k] = seen_a[k] * seen_b[k];
   }
-  Apply(join_.weights, join_.bias, seen, wide);
+  std::vector<float> wide = join_.Apply(seen, 3 * n, 1);
   Gelu(wide);
-  const auto logit = static_cast<double>(Dot(out_.weights, wide) + out_.bias[0]);
+  const auto logit = static_cast<double>(out_.Apply(wide, width_, 1).front());
   // Weights that overflow say nothing.
   return std::isnan(logit) ? -kLogitMax : std::clamp(logit, -kLogitMax, kLogitMax);
 }

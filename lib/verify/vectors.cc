@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -10,79 +11,100 @@ namespace reflex::verify {
 namespace {
 
 constexpr std::size_t kBytesMax = 1024;
-constexpr std::size_t kLanes = 8;
 
-float DotPlain(const float* a, const float* b, std::size_t n) {
-  std::array<float, kLanes> sums{};
-  std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  float sum = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-  for (; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-void RowsPlain(const float* vector, const float* rows, std::size_t n, std::size_t count, float* out) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = DotPlain(vector, rows + i * n, n);
-}
-
-#if defined(__x86_64__)
-using Lanes = float __attribute__((vector_size(32)));
-
-// Some rows side by side, enough of them to hide the latency of a multiplication.
-template <std::size_t kRows>
-__attribute__((target("avx2,fma"), always_inline)) inline void BlockWide(const float* vector, const float* rows, std::size_t n,
-                                                                         float* out) {
-  const std::size_t whole = n / kLanes * kLanes;
-  Lanes sums[kRows] = {};
-  for (std::size_t i = 0; i < whole; i += kLanes) {
-    Lanes x, y;
-    std::memcpy(&x, vector + i, sizeof(x));
+// Vectors of `V`'s lanes at a time: kVectors of them beside kRows rows, so that a row that was read serves several vectors, and
+// sums enough to hide the latency of a multiplication.
+template <class V, std::size_t kVectors, std::size_t kRows>
+[[gnu::always_inline]] inline void Block(const float* vectors, std::size_t stride, const float* rows, std::size_t n, float* out,
+                                         std::size_t outputs) {
+  constexpr std::size_t kWide = sizeof(V) / sizeof(float);
+  const std::size_t whole = n / kWide * kWide;
+  V sums[kVectors][kRows] = {};
+  for (std::size_t i = 0; i < whole; i += kWide) {
+    V x[kVectors], y;
+    for (std::size_t v = 0; v < kVectors; ++v) std::memcpy(&x[v], vectors + v * stride + i, sizeof(V));
     for (std::size_t r = 0; r < kRows; ++r) {
-      std::memcpy(&y, rows + r * n + i, sizeof(y));
-      sums[r] += x * y;
+      std::memcpy(&y, rows + r * n + i, sizeof(V));
+      for (std::size_t v = 0; v < kVectors; ++v) sums[v][r] += x[v] * y;
     }
   }
-  for (std::size_t r = 0; r < kRows; ++r) {
-    const Lanes s = sums[r];
-    float sum = ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
-    for (std::size_t i = whole; i < n; ++i) sum += vector[i] * rows[r * n + i];
-    out[r] = sum;
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    for (std::size_t r = 0; r < kRows; ++r) {
+      float sum = 0;
+      for (std::size_t lane = 0; lane < kWide; ++lane) sum += sums[v][r][lane];
+      for (std::size_t i = whole; i < n; ++i) sum += vectors[v * stride + i] * rows[r * n + i];
+      out[v * outputs + r] = sum;
+    }
   }
 }
 
-__attribute__((target("avx2,fma"))) void RowsWide(const float* vector, const float* rows, std::size_t n, std::size_t count,
-                                                  float* out) {
+template <class V, std::size_t kVectors>
+[[gnu::always_inline]] inline void AllRows(const float* vectors, std::size_t stride, const float* rows, std::size_t n, float* out,
+                                           std::size_t outputs) {
+  constexpr std::size_t kRows = kVectors == 1 ? 8 : 4;
   std::size_t at = 0;
-  for (; at + 8 <= count; at += 8) BlockWide<8>(vector, rows + at * n, n, out + at);
-  if (at + 4 <= count) {
-    BlockWide<4>(vector, rows + at * n, n, out + at);
-    at += 4;
-  }
-  for (; at < count; ++at) BlockWide<1>(vector, rows + at * n, n, out + at);
+  for (; at + kRows <= outputs; at += kRows) Block<V, kVectors, kRows>(vectors, stride, rows + at * n, n, out + at, outputs);
+  for (; at < outputs; ++at) Block<V, kVectors, 1>(vectors, stride, rows + at * n, n, out + at, outputs);
+}
+
+template <class V>
+[[gnu::always_inline]] inline void Product(const float* vectors, std::size_t stride, std::size_t count, const float* rows,
+                                           std::size_t n, float* out, std::size_t outputs) {
+  std::size_t at = 0;
+  for (; at + 4 <= count; at += 4) AllRows<V, 4>(vectors + at * stride, stride, rows, n, out + at * outputs, outputs);
+  for (; at < count; ++at) AllRows<V, 1>(vectors + at * stride, stride, rows, n, out + at * outputs, outputs);
+}
+
+using Function = void (*)(const float* vectors, std::size_t stride, std::size_t count, const float* rows, std::size_t n, float* out,
+                          std::size_t outputs);
+
+#if defined(__x86_64__)
+using Eight = float __attribute__((vector_size(32)));
+using Sixteen = float __attribute__((vector_size(64)));
+
+__attribute__((target("avx2,fma"))) void ProductAvx2(const float* vectors, std::size_t stride, std::size_t count, const float* rows,
+                                                     std::size_t n, float* out, std::size_t outputs) {
+  Product<Eight>(vectors, stride, count, rows, n, out, outputs);
+}
+
+__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))) void ProductAvx512(const float* vectors, std::size_t stride,
+                                                                                 std::size_t count, const float* rows,
+                                                                                 std::size_t n, float* out, std::size_t outputs) {
+  Product<Sixteen>(vectors, stride, count, rows, n, out, outputs);
 }
 #endif
 
-using RowsFunction = void (*)(const float*, const float*, std::size_t, std::size_t, float*);
+void ProductPlain(const float* vectors, std::size_t stride, std::size_t count, const float* rows, std::size_t n, float* out,
+                  std::size_t outputs) {
+  using Four = float __attribute__((vector_size(16)));
+  Product<Four>(vectors, stride, count, rows, n, out, outputs);
+}
 
-RowsFunction ChooseRows() {
+Function Choose() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return RowsWide;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+    return ProductAvx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return ProductAvx2;
 #endif
-  return RowsPlain;
+  return ProductPlain;
 }
 
 }  // namespace
 
+void MultiplyRows(std::span<const float> vectors, std::size_t stride, std::size_t count, std::span<const float> rows,
+                  std::size_t size, std::span<float> out) {
+  static const Function function = Choose();
+  if (count > 0) function(vectors.data(), stride, count, rows.data(), size, out.data(), out.size() / count);
+}
+
 void DotRows(std::span<const float> vector, std::span<const float> rows, std::span<float> out) {
-  static const RowsFunction rows_function = ChooseRows();
   if (vector.empty()) {
     std::ranges::fill(out, 0.f);
     return;
   }
   const std::size_t count = std::min(out.size(), rows.size() / vector.size());
-  rows_function(vector.data(), rows.data(), vector.size(), count, out.data());
+  if (count > 0) MultiplyRows(vector, vector.size(), 1, rows, vector.size(), out.first(count));
   std::ranges::fill(out.subspan(count), 0.f);
 }
 
@@ -91,6 +113,17 @@ float Dot(std::span<const float> a, std::span<const float> b) {
   const std::size_t n = std::min(a.size(), b.size());
   DotRows(a.first(n), b.first(n), std::span(&dot, 1));
   return dot;
+}
+
+void AddRow(std::span<const float> row, std::span<float> sum) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += row[i];
+}
+
+void Normalise(std::span<float> row) {
+  const float squares = Dot(row, row);
+  if (squares <= 0) return;
+  const float factor = 1 / std::sqrt(squares);
+  for (float& x : row) x *= factor;
 }
 
 float CommonBytes(std::string_view a, std::string_view b) {

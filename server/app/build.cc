@@ -175,7 +175,6 @@ Result<void> BuildSemantic(Program& program) {
   parts.model = program.models->model.get();
   parts.model_verifier = program.models->verifier.weights;
   parts.pair_net = program.models->verifier.pair_net;
-  parts.lexical = program.models->verifier.lexical.get();
   parts.reranker = program.models->reranker.get();
   parts.clock = &program.clock;
   parts.logger = program.logger.get();

@@ -163,7 +163,7 @@ class Parser {
     eval->add_flag("--json", line_.eval.json);
     if (kind == EvalKind::kPairs) {
       eval->add_option("--features", line_.eval.features);
-      eval->add_option("--words", line_.eval.words);
+      eval->add_option("--tokens", line_.eval.tokens);
     }
     if (kind != EvalKind::kRequests) eval->add_option("--scores", line_.eval.scores);
   }

@@ -50,7 +50,7 @@ struct EvalRequest {
   std::string file;
   std::string out;              // Predictions, a JSON line a row.
   std::string features;         // The verifier's features, tab-separated; pairs only.
-  std::string words;            // The words' pieces and vectors, for training; pairs only.
+  std::string tokens;           // The tokens' pieces and vectors, for training; pairs only.
   std::string scores;           // Scores and whether they were right, tab-separated.
   std::string model, reranker;  // In place of the settings'.
   bool json = false;            // The report as JSON.

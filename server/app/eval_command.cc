@@ -259,9 +259,11 @@ Result<void> Evaluate(const EvalRequest& request, const Settings& settings) {
   if (!request.features.empty()) {
     REFLEX_CHECK(WriteFeatures(request.features, rows, models->main()));
   }
-  if (!request.words.empty()) {
-    REFLEX_CHECK(WriteWords(request.words, rows, models->main()));
+  if (!request.tokens.empty()) {
+    REFLEX_CHECK(WriteTokens(request.tokens, rows, models->main()));
   }
+  // For training; judging the pairs as well would embed them once more.
+  if ((!request.features.empty() || !request.tokens.empty()) && request.out.empty() && request.scores.empty()) return {};
   const bool semantic = settings.gateway.canonical_tier;
   REFLEX_TRY(const std::unique_ptr<EvalTier> tier, EvalTier::Create(settings.semantic, semantic, *models, rows.size(), logger));
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -44,29 +45,36 @@ Result<void> Finish(const File& file, const std::filesystem::path& path) {
 
 struct Known {
   verify::Reading reading;
-  Embedding embedding;
+  std::vector<TextSpan> tokens;  // Where they were asked for.
+  std::vector<float> token_rows;
+  Embedding embedding;  // By words.
 };
 
 class Texts {
  public:
-  explicit Texts(Embedder& embedder) : embedder_(embedder) {}
+  Texts(Embedder& embedder, bool by_tokens) : embedder_(embedder), by_tokens_(by_tokens) {}
 
   Result<std::shared_ptr<const Known>> Get(const std::string& text) {
     if (const auto found = known_.find(text); found != known_.end()) return found->second;
     if (known_.size() >= kKeptMax) known_.clear();
     auto known = std::make_shared<Known>();
     known->reading = verify::Read(text);
-    const auto spans = verify::WordSpans(known->reading);
+    const auto spans = by_tokens_ ? verify::TokenSpans(known->reading) : verify::WordSpans(known->reading);
     Result<Embedding> embedding = embedder_.Embed(known->reading.prepared, spans, kEmbedLimit);
     const bool refused = !embedding && (embedding.error().code == ErrorCode::kTooLarge || !known->reading.utf8);
     if (!embedding && !refused) return std::unexpected(embedding.error());
     if (embedding) known->embedding = std::move(*embedding);
+    if (embedding && by_tokens_) {
+      known->token_rows = std::exchange(known->embedding.words, verify::WordRows(known->reading, spans, known->embedding.words));
+      known->tokens = spans;
+    }
     known_.emplace(text, known);
     return std::shared_ptr<const Known>(std::move(known));
   }
 
  private:
   Embedder& embedder_;
+  const bool by_tokens_;  // As a model is asked; else as the built-in embedder is.
   std::unordered_map<std::string, std::shared_ptr<const Known>> known_;
 };
 
@@ -96,18 +104,19 @@ void AppendNumber(std::uint64_t value, int bytes, std::string& out) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
-void AppendWords(const Known& known, std::uint32_t dimension, const inference::WordPiece& splitter, std::string& out) {
-  const auto spans = verify::WordSpans(known.reading);
-  const std::size_t words = known.embedding.words.size() / dimension;
-  AppendNumber(words, 4, out);
+void AppendTokens(const Known& known, std::uint32_t dimension, const inference::WordPiece& splitter, std::string& out) {
+  const std::size_t tokens = known.tokens.size();
+  AppendNumber(tokens, 4, out);
   std::vector<std::uint16_t> pieces;
-  for (std::size_t i = 0; i < words; ++i) {
+  for (std::size_t i = 0; i < tokens; ++i) {
     pieces.clear();
-    splitter.Split(std::string_view(known.reading.prepared).substr(spans[i].begin, spans[i].end - spans[i].begin), pieces);
+    splitter.Split(
+        std::string_view(known.reading.prepared).substr(known.tokens[i].begin, known.tokens[i].end - known.tokens[i].begin),
+        pieces);
     pieces.resize(std::min<std::size_t>(pieces.size(), 0xff));
     AppendNumber(pieces.size(), 1, out);
     for (const std::uint16_t piece : pieces) AppendNumber(piece, 2, out);
-    const std::span row(known.embedding.words.data() + i * dimension, dimension);
+    const std::span row(known.token_rows.data() + i * dimension, dimension);
     float largest = 0;
     for (const float x : row) largest = std::max(largest, std::abs(x));
     const float factor = largest > 0 ? 127 / largest : 0;
@@ -117,10 +126,10 @@ void AppendWords(const Known& known, std::uint32_t dimension, const inference::W
 
 }  // namespace
 
-Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
+Result<void> WriteTokens(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
   REFLEX_TRY(const File file, Create(path));
   const inference::WordPiece splitter(inference::StaticEmbedder::Vocabulary());
-  Texts texts(embedder);
+  Texts texts(embedder, true);
   std::unordered_set<std::string_view> seen;
   std::string record;
   for (const EvalRow& row : rows) {
@@ -128,7 +137,7 @@ Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalR
       if (!seen.insert(*text).second) continue;
       REFLEX_TRY(const std::shared_ptr<const Known> known, texts.Get(*text));
       record.clear();
-      AppendWords(*known, embedder.dimension(), splitter, record);
+      AppendTokens(*known, embedder.dimension(), splitter, record);
       std::fwrite(record.data(), 1, record.size(), file.get());
     }
   }
@@ -137,7 +146,7 @@ Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalR
 
 Result<void> WriteFeatures(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
   REFLEX_TRY(const File file, Create(path));
-  Texts texts(embedder);
+  Texts texts(embedder, !embedder.quick());
   std::string line = Names();
   std::fwrite(line.data(), 1, line.size(), file.get());
   for (const EvalRow& row : rows) {

@@ -14,9 +14,9 @@ namespace reflex::app {
 // have zeros. Returns: kIo; kInvalidArgument, kInternal from the embedder.
 Result<void> WriteFeatures(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder);
 
-// Writes what a pair net is trained with, of each text in the order of its first coming: the number of its words (4 bytes,
-// little-endian), then of each word the number of its pieces (1 byte), their numbers in the built-in vocabulary (2 bytes each) and
-// its vector (a signed byte a dimension, the largest 127). Texts the embedder refuses have no words. Returns: as WriteFeatures.
-Result<void> WriteWords(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder);
+// Writes what a pair net is trained with, of each text in the order of its first coming: the number of its tokens (4 bytes,
+// little-endian), then of each the number of its pieces (1 byte), their numbers in the built-in vocabulary (2 bytes each) and
+// its vector (a signed byte a dimension, the largest 127). Texts the embedder refuses have no tokens. Returns: as WriteFeatures.
+Result<void> WriteTokens(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder);
 
 }  // namespace reflex::app

@@ -90,7 +90,6 @@ Result<std::unique_ptr<EvalTier>> EvalTier::Create(SemanticOptions options, bool
   parts.model = models.model.get();
   parts.model_verifier = models.verifier.weights;
   parts.pair_net = models.verifier.pair_net;
-  parts.lexical = models.verifier.lexical.get();
   parts.reranker = models.reranker.get();
   parts.clock = &eval->clock_;
   parts.logger = &logger;

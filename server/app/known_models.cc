@@ -11,8 +11,6 @@ extern "C" const char reflex_data_minilm_verifier_begin[];
 extern "C" const char reflex_data_minilm_verifier_end[];
 extern "C" const char reflex_data_minilm_pair_net_begin[];
 extern "C" const char reflex_data_minilm_pair_net_end[];
-extern "C" const char reflex_data_minilm_lexical_begin[];
-extern "C" const char reflex_data_minilm_lexical_end[];
 
 namespace reflex::app {
 namespace {
@@ -56,12 +54,8 @@ KnownVerifier ShippedVerifier(Embedder& model) {
   const std::size_t begin = shipped.find(kLine);
   if (begin == std::string_view::npos) return {};
   const std::size_t end = shipped.find('\n', begin + 1);
-  auto lexical = inference::StaticEmbedder::Open(Between(reflex_data_minilm_lexical_begin, reflex_data_minilm_lexical_end),
-                                                 inference::StaticEmbedder::Vocabulary());
-  if (!lexical) return {};
   return {.weights = std::string(shipped.substr(0, begin + kLine.size())) + model.model_id() + std::string(shipped.substr(end)),
-          .pair_net = Between(reflex_data_minilm_pair_net_begin, reflex_data_minilm_pair_net_end),
-          .lexical = std::move(*lexical)};
+          .pair_net = Between(reflex_data_minilm_pair_net_begin, reflex_data_minilm_pair_net_end)};
 }
 
 }  // namespace reflex::app

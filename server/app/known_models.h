@@ -1,10 +1,8 @@
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include "inference/static_embedder.h"
 #include "reflex/embedder.h"
 
 namespace reflex::app {
@@ -13,7 +11,6 @@ namespace reflex::app {
 struct KnownVerifier {
   std::string weights;
   std::string_view pair_net;
-  std::unique_ptr<inference::StaticEmbedder> lexical;
 };
 
 // The verifier this program has for a model, and the pair net it listens to; empty where it has none.

@@ -79,7 +79,7 @@ Result<std::uint64_t> Reembed(EntryStore& store, Embedder& embedder) {
     REFLEX_TRY(const EntryPtr head, store.FindHead(keys[i]));
     if (!present.empty() || head == nullptr) continue;
     const verify::Reading reading = verify::Read(head->question);
-    const auto spans = with_words ? verify::WordSpans(reading) : std::vector<TextSpan>();
+    const auto spans = with_words ? verify::TokenSpans(reading) : std::vector<TextSpan>();
     const auto embedding = embedder.Embed(reading.prepared, spans, kEmbedLimit);
     // Too long for the model, or not UTF-8: such a question has no vector, as when it was stored.
     if (!embedding) continue;

@@ -60,6 +60,10 @@ class SlowEmbedder final : public Embedder {
     if (fails) return Fail(*fails, "told to");
     return table_.Embed(text, words, limit);
   }
+  std::uint32_t input_dimension() const override { return dimension(); }
+  std::vector<float> InputRows(std::string_view text, std::span<const TextSpan> words) override {
+    return table_.Embed(text, words, {})->words;
+  }
   std::optional<ErrorCode> fails;
   std::function<void()> before;
   int calls = 0;
@@ -94,7 +98,6 @@ class SemanticTest : public ::testing::Test {
     parts.model = model_;
     parts.model_verifier = model_verifier_;
     parts.pair_net = pair_net_;
-    parts.lexical = pair_net_.empty() ? nullptr : &words_;
     parts.reranker = reranker_;
     parts.clock = &clock_;
     parts.logger = &logger_;

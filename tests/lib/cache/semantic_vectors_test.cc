@@ -262,6 +262,10 @@ TEST_F(SemanticVectors, WithoutAnIndexLargeScopesAreComparedByCanonicalText) {
 // are.
 std::string VerifierFor(std::string_view model) {
   std::string text(reflex_data_verifier_begin, reflex_data_verifier_end);
+  for (const std::string_view line : {"\njoin ", "\nnet "}) {
+    const std::size_t begin = text.find(line);
+    text.erase(begin, text.find('\n', begin + 1) - begin);
+  }
   const std::size_t begin = text.find("embedder "), end = text.find('\n', begin);
   return text.replace(begin, end - begin, "embedder " + std::string(model));
 }
@@ -282,7 +286,7 @@ TEST_F(SemanticVectors, WithWeightsForTheModelItsWordVectorsAreJudged) {
   ASSERT_GT(with_rows, 0);
   // Rows that say nothing: the score changes, so it was them that were judged.
   const verify::Reading reading = verify::Read(kCached);
-  const auto spans = verify::WordSpans(reading);
+  const auto spans = verify::TokenSpans(reading);
   const VectorMaker maker = VectorMaker::Of("slow-1", model.dimension());
   Embedding blank = *ReadRecord(*store_->FindVector(entry->key), maker, spans);
   std::fill(blank.words.begin(), blank.words.end(), 0.0f);
@@ -343,25 +347,27 @@ class JoinedVerifiers : public SemanticVectors {
     model_verifier_.insert(model_verifier_.find("intercept "), lines);
     Start();
     Fill(30);
-    Store(kCached);
+    Store(cached_);
     jobs_.Run();
-    const float score = tier_->Explain(Ask("What is the way to reverse a singly linked list with Python?")).candidates.at(0).score;
+    const float score = tier_->Explain(Ask(asked_)).candidates.at(0).score;
     return std::log(score / (1 - score));
   }
 
   SlowEmbedder slow_;
+  std::string_view cached_ = "How do I get red wine out of a carpet?", asked_ = "What is the way to get red wine out of a carpet?";
 };
 
 TEST_F(JoinedVerifiers, WeightsThatListenAreJoinedWithTheBuiltInOnes) {
   // Both say about the same, as their vectors are the same: joined they are twice as sure, less the offset.
   const float alone = Logit("");
-  EXPECT_NEAR(Logit("builtin 1 1 -0.5\n"), 2 * alone - 0.5f, 0.3f);
+  EXPECT_NEAR(Logit("join 1 -0.5\nbuiltin 1\n"), 2 * alone - 0.5f, 0.3f);
 }
 
-// A pair net over 128 dimensions, as wide, that says 3 of every pair: all weights are zero but the last offset.
+// A pair net over two kinds of vectors of as many dimensions that says 3 of every pair: all weights are zero but the last offset.
 std::string SaysThree(std::uint32_t dimension) {
-  const std::size_t w = dimension, values = w * w + w + 2 * w + 3 + w * (4 * w + 4) + w + w * w + w + w + 1 + w * 6 * w + w + w + 1;
-  std::string bytes("RSPN1\0\0\0", 8);
+  const std::size_t w = 8, values = w * (2 * dimension + 1) + 2 * w + 3 + w * (4 * w + 5) + w * (w + 1) + w * (3 * w + 1) + w + 1 +
+                                    w * (6 * w + 1) + w + 1;
+  std::string bytes("RSPN2\0\0\0\x08\0\0\0", 12);
   for (int twice = 0; twice < 2; ++twice) bytes += {static_cast<char>(dimension), 0, 0, 0};
   bytes.resize(bytes.size() + 2 * values);
   bytes[bytes.size() - 1] = 0x42;  // 3 as a half-precision float.
@@ -370,25 +376,38 @@ std::string SaysThree(std::uint32_t dimension) {
 
 TEST_F(JoinedVerifiers, APairNetIsListenedToWhereTheWeightsSaySo) {
   pair_net_ = SaysThree(slow_.dimension());
-  const float without = Logit("builtin 0.5 0.5 0\n");
-  EXPECT_NEAR(Logit("builtin 0.5 0.5 0\nnet 0.25\n"), without + 0.75f, 0.01f);
-  EXPECT_NEAR(Logit("builtin 0.5 0.5 0\nnet 0.5\n"), without + 1.5f, 0.01f);
+  const float without = Logit("join 0.5 0\nbuiltin 0.5\n");
+  EXPECT_NEAR(Logit("join 0.5 0\nbuiltin 0.5\nnet 0.25\n"), without + 0.75f, 0.01f);
+  EXPECT_NEAR(Logit("join 0.5 0\nbuiltin 0.5\nnet 0.5\n"), without + 1.5f, 0.01f);
+}
+
+// What the verifiers know best, and what they do not believe in, is left to them.
+TEST_F(JoinedVerifiers, PairsOfComputingAndUnlikelyOnesAreNotJoined) {
+  cached_ = kCached;
+  asked_ = "What is the way to reverse a singly linked list with Python?";
+  EXPECT_EQ(Logit("join 1 -0.5\nbuiltin 1\n"), Logit(""));
+  cached_ = "How do I get red wine out of a carpet?";
+  asked_ = "How do I get candle wax out of a carpet that red wine was spilt on?";
+  const float alone = Logit("");
+  ASSERT_LT(alone, 0);
+  EXPECT_EQ(Logit("join 1 -0.5\nbuiltin 1\n"), alone);
 }
 
 TEST_F(SemanticVectors, APairNetThatIsMissingOrOfAnotherSizeIsRefused) {
   SlowEmbedder model;
   model_ = &model;
   model_verifier_ = VerifierFor("slow-1");
-  model_verifier_.insert(model_verifier_.find("intercept "), "builtin 1 1 0\nnet 1\n");
+  model_verifier_.insert(model_verifier_.find("intercept "), "join 1 0\nnet 1\n");
   const auto refusal = [&] {
     const auto made = SemanticTier::Create({}, PartsOf());
     return made ? "" : made.error().message;
   };
   EXPECT_EQ(refusal(), "the verifier listens to a pair net (its line \"net\"), and there is none");
   pair_net_ = SaysThree(64);
-  EXPECT_EQ(refusal(), "a pair net of width 64 over 64 dimensions needs a lexical table and a model of those sizes");
+  EXPECT_EQ(refusal(),
+            "a pair net over 64 and 64 dimensions, and a model whose vectors have 128 before and 128 after reading a text");
   pair_net_ = "none";
-  EXPECT_EQ(refusal(), "not a pair net: it does not begin with RSPN1");
+  EXPECT_EQ(refusal(), "not a pair net: it does not begin with RSPN2");
 }
 
 TEST_F(SemanticVectors, WeightsOfAnotherModelAreRefused) {

@@ -36,6 +36,7 @@ TEST(StaticEmbedder, ItsNameBelongsToItsBytes) {
     return base::ToHex(base::HashBytes(base::ReadFile(std::string(BUILTIN "/") + file, 8 << 20).value()));
   };
   EXPECT_EQ(digest("static128.bin"), "d704ae75f3e4be527438a77601db29d9cd0557e122d842df071e7bddcd7f85db");
+  EXPECT_EQ(digest("input256.bin"), "ee4949e3cd49730b816479677f8c150001268cedd58ec1e661c9b2fbefd1d948");
   EXPECT_EQ(digest("vocab.txt"), "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3");
 }
 
@@ -54,6 +55,24 @@ TEST(StaticEmbedder, AVectorIsTheMeanOfItsPieces) {
   EXPECT_NEAR(embedding->words[3], 1, 1e-6f);
   EXPECT_NEAR(embedding->text[0], std::sqrt(0.5f), 1e-6f);
   EXPECT_NEAR(embedding->text[1], std::sqrt(0.5f), 1e-6f);
+}
+
+TEST(StaticEmbedder, InputRowsAreOfTheSecondTable) {
+  StaticEmbedder embedder;
+  ASSERT_EQ(embedder.input_dimension(), 256u);
+  const std::string_view text = "cats sleep, cats";
+  const std::vector<TextSpan> words{{0, 4}, {5, 10}, {10, 11}, {12, 16}};
+  const std::vector<float> rows = embedder.InputRows(text, words);
+  ASSERT_EQ(rows.size(), 4 * 256u);
+  const auto row = [&](std::size_t i) { return std::span(rows).subspan(256 * i, 256); };
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(Dot(row(i), row(i)), 1, 1e-5);
+  EXPECT_NEAR(Dot(row(0), row(3)), 1, 1e-5);
+  EXPECT_LT(Dot(row(0), row(1)), 0.8);
+  EXPECT_TRUE(embedder.InputRows("\xff", {}).empty());
+  const std::string table = Table();
+  const auto opened = StaticEmbedder::Open(table, kVocabulary);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ((*opened)->input_dimension(), 0u);
 }
 
 TEST(StaticEmbedder, RefusesTablesThatDoNotFit) {

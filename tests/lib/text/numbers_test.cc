@@ -38,7 +38,12 @@ INSTANTIATE_TEST_SUITE_P(
                          "C",
                          "180 degrees"},
                     Pair{"the 1980s", "the 1980s"}, Pair{"every hour", "once an hour"}, Pair{"Python 3 script", "python script"},
-                    Pair{"k8s cluster", "kubernetes cluster"}, Pair{"2000 mAh", "2 Ah"}, Pair{"60 minutes", "an hour"}));
+                    Pair{"k8s cluster", "kubernetes cluster"}, Pair{"2000 mAh", "2 Ah"}, Pair{"60 minutes", "an hour"},
+                    Pair{"a hundred and one Fahrenheit",
+                         "101 \xc2\xb0"
+                         "F"},
+                    Pair{"two hundred and fifty-five words", "255 words"}, Pair{"one thousand two hundred", "1200"},
+                    Pair{"26.2 miles", "42.195 km"}, Pair{"101 F", "38.3 C"}, Pair{"5 pounds of 10 lb", "5 pounds of 4.54 kg"}));
 
 class OtherNumbers : public testing::TestWithParam<Pair> {};
 TEST_P(OtherNumbers, DoNotMatch) { EXPECT_FALSE(Same(GetParam().a, GetParam().b)) << GetParam().a << " | " << GetParam().b; }
@@ -48,7 +53,9 @@ INSTANTIATE_TEST_SUITE_P(Numbers, OtherNumbers,
                                          Pair{"Python 3.10 syntax", "Python 3.1 syntax"}, Pair{"version 1.2.3", "version 1.3.2"},
                                          Pair{"$5", "5 euros"}, Pair{"an hour", "a day"}, Pair{"sha256", "sha512"},
                                          Pair{"2024-03-05", "2024-05-03"}, Pair{"1k", "1m"}, Pair{"20 C", "20 F"},
-                                         Pair{"10 MB", "10 GB"}, Pair{"once a week", "twice a week"}, Pair{"5%", "5"}));
+                                         Pair{"10 MB", "10 GB"}, Pair{"once a week", "twice a week"}, Pair{"5%", "5"},
+                                         Pair{"26 miles", "42.195 km"}, Pair{"1000 m", "1001 m"}, Pair{"101 F", "39 C"},
+                                         Pair{"two hundred and fifty", "two hundred"}, Pair{"a hundred and one", "a hundred"}));
 
 TEST(Numbers, EachPartnerCountsOnce) { EXPECT_EQ(UnmatchedQuantities(Find("2 and 2"), Find("2")).size(), 1u); }
 

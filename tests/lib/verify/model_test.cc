@@ -54,29 +54,30 @@ TEST(Model, AKindOfQuestionBendsTheScore) {
 
 TEST(Model, ListensToTheBuiltInOneWhereItSaysSo) {
   const auto alone = Model::Parse(kSmall),
-             joined = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 0.5 0.25 1\n"));
+             joined = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\njoin 0.5 1\nbuiltin 0.25\n"));
   ASSERT_TRUE(alone);
   ASSERT_TRUE(joined) << joined.error().message;
-  EXPECT_FALSE(alone->listens());
-  ASSERT_TRUE(joined->listens());
+  EXPECT_FALSE(alone->listens_to_builtin());
+  EXPECT_FALSE(joined->listens_to_net());
+  ASSERT_TRUE(joined->listens_to_builtin());
   const double logit = 0.5 * std::log(0.8 / 0.2) + 0.25 * std::log(0.3 / 0.7) + 1;
-  EXPECT_NEAR(joined->Join(0.8, 0.3), 1 / (1 + std::exp(-logit)), 1e-9);
+  EXPECT_NEAR(joined->Join(0.8, 0.3, 9), 1 / (1 + std::exp(-logit)), 1e-9);
   for (const double score : {0.0, 1.0}) {
-    EXPECT_GT(joined->Join(score, score), 0);
-    EXPECT_LT(joined->Join(score, score), 1);
+    EXPECT_GT(joined->Join(score, score, 0), 0);
+    EXPECT_LT(joined->Join(score, score, 0), 1);
   }
 }
 
-TEST(Model, ListensToAPairNetAfterTheBuiltInOne) {
-  const auto model = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 0.5 0.25 1\nnet 0.5\n"));
+TEST(Model, ListensToAPairNetAsWell) {
+  const auto model = Model::Parse(Replaced("intercept 0.5\n", "intercept 0.5\njoin 0.5 1\nbuiltin 0.25\nnet 0.5\n"));
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_TRUE(model->listens_to_net());
   const double logit = 0.5 * std::log(0.8 / 0.2) + 0.25 * std::log(0.3 / 0.7) + 1 + 0.5 * 3;
   EXPECT_NEAR(model->Join(0.8, 0.3, 3), 1 / (1 + std::exp(-logit)), 1e-9);
   EXPECT_EQ(Message(Replaced("intercept 0.5\n", "intercept 0.5\nnet 0.5\n")),
-            "verifier model, line 7: net needs a WEIGHT above 0, once, after the line builtin");
-  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 1 1 0\nnet 0\n")), "");
-  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\nbuiltin 1 1 0\nnet 1\nnet 1\n")), "");
+            "verifier model, line 7: net needs a WEIGHT above 0, once, after the line join");
+  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\njoin 1 0\nnet 0\n")), "");
+  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\njoin 1 0\nnet 1\nnet 1\n")), "");
 }
 
 TEST(Model, ThresholdKeepsThePromiseOfItsRow) {
@@ -114,9 +115,9 @@ TEST(Model, SaysWhichLineIsWrong) {
   EXPECT_NE(Message(Replaced("intercept 0.5", "bend nothing 1 1")).find("does not know"), std::string::npos);
   EXPECT_NE(Message(Replaced("intercept 0.5", "bend cos 1")).find("bend needs FEATURE SLOPE OFFSET"), std::string::npos);
   EXPECT_NE(Message(Replaced("intercept 0.5", "bend cos -1 1")).find("above -1"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "builtin 1 1")).find("builtin needs SCALE WEIGHT OFFSET"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "builtin 1 0 1")).find("above 0"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "builtin 1 1 0\nbuiltin 1 1 0")).find("once"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "join 1")).find("join needs SCALE OFFSET"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "join 1 0\nbuiltin 0")).find("above 0"), std::string::npos);
+  EXPECT_NE(Message(Replaced("intercept 0.5", "join 1 0\njoin 1 0")).find("once"), std::string::npos);
   EXPECT_NE(Message(Replaced("leaf 1.5", "leaf x")).find("line 10"), std::string::npos);
   EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 0 2")).find("behind"), std::string::npos);
   EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 1 3")).find("behind"), std::string::npos);

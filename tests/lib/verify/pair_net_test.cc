@@ -13,12 +13,12 @@
 namespace reflex::verify {
 namespace {
 
-constexpr std::uint32_t kWidth = 8, kContext = 6;
-constexpr std::size_t kValues = 853;  // Of a net of that size.
+constexpr std::uint32_t kWidth = 8, kInput = 6, kContext = 5;
+constexpr std::size_t kValues = 1093, kValuesWithoutContext = 1037;  // Of nets of that size.
 
-std::string Net(std::uint32_t width, std::uint32_t context, const std::vector<float>& values) {
-  std::string bytes("RSPN1\0\0\0", 8);
-  for (const std::uint32_t number : {width, context}) {
+std::string Net(std::uint32_t width, std::uint32_t input, std::uint32_t context, const std::vector<float>& values) {
+  std::string bytes("RSPN2\0\0\0", 8);
+  for (const std::uint32_t number : {width, input, context}) {
     for (int i = 0; i < 4; ++i) bytes += static_cast<char>(number >> (8 * i) & 0xff);
   }
   for (const float value : values) {
@@ -29,9 +29,9 @@ std::string Net(std::uint32_t width, std::uint32_t context, const std::vector<fl
   return bytes;
 }
 
-std::vector<float> Values() {
+std::vector<float> Values(std::size_t count = kValues) {
   std::vector<float> values;
-  for (std::size_t i = 0; i < kValues; ++i) values.push_back(static_cast<float>(i * 7919 % 1000) / 1000 - 0.5f);
+  for (std::size_t i = 0; i < count; ++i) values.push_back(static_cast<float>(i * 7919 % 1000) / 1000 - 0.5f);
   return values;
 }
 
@@ -53,46 +53,67 @@ std::string Message(const std::string& bytes) {
   return net ? "" : net.error().message;
 }
 
+double Score(const PairNet& net, const NetTokens& a, const NetTokens& b) { return net.Score(net.Enter(a), net.Enter(b)); }
+
 // The numbers are what the network of tools/train_pair_net.py says with these weights.
 TEST(PairNet, SaysWhatTheTrainedNetworkSays) {
-  const auto net = PairNet::Parse(Net(kWidth, kContext, Values()));
+  const auto net = PairNet::Parse(Net(kWidth, kInput, kContext, Values()));
   ASSERT_TRUE(net) << net.error().message;
   EXPECT_EQ(net->width(), kWidth);
+  EXPECT_EQ(net->input(), kInput);
   EXPECT_EQ(net->context(), kContext);
-  const auto la = Rows(3, kWidth, 1), ca = Rows(3, kContext, 2), lb = Rows(2, kWidth, 3), cb = Rows(2, kContext, 4);
-  EXPECT_NEAR(net->Score({la, ca}, {lb, cb}), 0.26315075, 1e-4);
-  EXPECT_NEAR(net->Score({lb, cb}, {la, ca}), 0.26315075, 1e-4);
-  EXPECT_NEAR(net->Score({la, ca}, {la, ca}), -0.09158713, 1e-4);
+  const auto ia = Rows(3, kInput, 1), ca = Rows(3, kContext, 2), ib = Rows(2, kInput, 3), cb = Rows(2, kContext, 4);
+  EXPECT_NEAR(Score(*net, {ia, ca}, {ib, cb}), 0.07283449, 1e-4);
+  EXPECT_NEAR(Score(*net, {ib, cb}, {ia, ca}), 0.07283449, 1e-4);
+  EXPECT_NEAR(Score(*net, {ia, ca}, {ia, ca}), -0.05969082, 1e-4);
 }
 
-TEST(PairNet, WordsWithoutAVectorAreNoHarm) {
-  const auto net = PairNet::Parse(Net(kWidth, kContext, Values()));
+TEST(PairNet, DoesWithoutAModelsVectors) {
+  const auto net = PairNet::Parse(Net(kWidth, kInput, 0, Values(kValuesWithoutContext)));
+  ASSERT_TRUE(net) << net.error().message;
+  const auto a = Rows(3, kInput, 1), b = Rows(2, kInput, 3);
+  EXPECT_NEAR(Score(*net, {a, {}}, {b, {}}), -0.58622622, 1e-4);
+  EXPECT_NEAR(Score(*net, {a, {}}, {a, {}}), -0.51532542, 1e-4);
+}
+
+TEST(PairNet, TokensWithoutAVectorAreNoHarm) {
+  const auto net = PairNet::Parse(Net(kWidth, kInput, kContext, Values()));
   ASSERT_TRUE(net);
-  const std::vector<float> none(kWidth), nothing(kContext);
-  EXPECT_TRUE(std::isfinite(net->Score({none, nothing}, {none, nothing})));
+  const std::vector<float> none(kInput), nothing(kContext);
+  EXPECT_TRUE(std::isfinite(Score(*net, {none, nothing}, {none, nothing})));
 }
 
 TEST(PairNet, WeightsThatOverflowStayWithinTheRange) {
   std::vector<float> values(kValues, 60000.f);
-  const auto net = PairNet::Parse(Net(kWidth, kContext, values));
+  const auto net = PairNet::Parse(Net(kWidth, kInput, kContext, values));
   ASSERT_TRUE(net);
-  const auto lexical = Rows(3, kWidth, 1), context = Rows(3, kContext, 2);
-  const double score = net->Score({lexical, context}, {lexical, context});
+  const auto input = Rows(3, kInput, 1), context = Rows(3, kContext, 2);
+  const double score = Score(*net, {input, context}, {input, context});
   EXPECT_GE(score, -50);
   EXPECT_LE(score, 50);
 }
 
+TEST(PairNet, TheBuiltInOneIsForTheBuiltInTables) {
+  const auto& net = PairNet::Builtin();
+  ASSERT_TRUE(net) << net.error().message;
+  EXPECT_EQ(net->input(), 256u);
+  EXPECT_EQ(net->context(), 128u);
+}
+
 TEST(PairNet, RefusesOtherFilesByName) {
-  const std::string good = Net(kWidth, kContext, Values());
-  EXPECT_EQ(Message(""), "not a pair net: it does not begin with RSPN1");
-  EXPECT_EQ(Message("RSPN2" + good.substr(5)), "not a pair net: it does not begin with RSPN1");
-  EXPECT_EQ(Message(good + "x"), "a pair net of width 8 over 6 dimensions has 1722 bytes, not 1723");
-  EXPECT_EQ(Message(good.substr(0, good.size() - 2)), "a pair net of width 8 over 6 dimensions has 1722 bytes, not 1720");
-  EXPECT_EQ(Message(Net(0, 6, {})), "a pair net of width 0 over 6 dimensions; at most 1024 over 4096 are read");
-  EXPECT_EQ(Message(Net(8, 0xffffffff, {})), "a pair net of width 8 over 4294967295 dimensions; at most 1024 over 4096 are read");
+  const std::string good = Net(kWidth, kInput, kContext, Values());
+  EXPECT_EQ(Message(""), "not a pair net: it does not begin with RSPN2");
+  EXPECT_EQ(Message("RSPN3" + good.substr(5)), "not a pair net: it does not begin with RSPN2");
+  const std::string name = "a pair net of width 8 over 6 and 5 dimensions";
+  EXPECT_EQ(Message(good + "x"), name + " has 2206 bytes, not 2207");
+  EXPECT_EQ(Message(good.substr(0, good.size() - 2)), name + " has 2206 bytes, not 2204");
+  EXPECT_EQ(Message(Net(0, 6, 5, {})),
+            "a pair net of width 0 over 6 and 5 dimensions; at most 1024 over 4096 and as many are read");
+  EXPECT_EQ(Message(Net(8, 6, 0xffffffff, {})),
+            "a pair net of width 8 over 6 and 4294967295 dimensions; at most 1024 over 4096 and as many are read");
   std::vector<float> values = Values();
   values[100] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(Message(Net(kWidth, kContext, values)), "a pair net with a weight that is not a finite number");
+  EXPECT_EQ(Message(Net(kWidth, kInput, kContext, values)), "a pair net with a weight that is not a finite number");
 }
 
 }  // namespace

@@ -41,6 +41,40 @@ TEST(Vectors, DotOfAnyLengthIsTheSum) {
   }
 }
 
+TEST(Vectors, ManyVectorsMeetManyRows) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  for (const std::size_t n : {3u, 16u, 36u, 772u}) {
+    for (const std::size_t count : {1u, 3u, 4u, 9u}) {
+      for (const std::size_t rows_count : {1u, 4u, 11u}) {
+        const std::size_t stride = n + 5;
+        std::vector<float> vectors(stride * count), rows(n * rows_count), out(count * rows_count);
+        for (float& x : vectors) x = normal(random);
+        for (float& x : rows) x = normal(random);
+        MultiplyRows(vectors, stride, count, rows, n, out);
+        for (std::size_t v = 0; v < count; ++v) {
+          for (std::size_t r = 0; r < rows_count; ++r) {
+            double expected = 0;
+            for (std::size_t i = 0; i < n; ++i)
+              expected += static_cast<double>(vectors[v * stride + i]) * static_cast<double>(rows[r * n + i]);
+            ASSERT_NEAR(out[v * rows_count + r], expected, 1e-3) << n << " " << count << " " << rows_count;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Vectors, RowsAreAddedAndBroughtToUnitLength) {
+  std::vector<float> sum{1, 2}, none(2);
+  AddRow(std::vector<float>{2, 2}, sum);
+  Normalise(sum);
+  EXPECT_FLOAT_EQ(sum[0], 0.6f);
+  EXPECT_FLOAT_EQ(sum[1], 0.8f);
+  Normalise(none);
+  EXPECT_EQ(none, (std::vector<float>{0, 0}));
+}
+
 TEST(Vectors, MissingRowsCountAsZero) {
   std::vector<float> vector(4, 1), rows(4, 1), out(3, 9);
   DotRows(vector, rows, out);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
+#include <vector>
 
 #include "hashed_embedder.h"
 
@@ -50,6 +52,45 @@ TEST(Verifier, WordSpansFollowTheWords) {
   ASSERT_EQ(spans.size(), reading.words.size());
   for (std::size_t i = 1; i < spans.size(); ++i) EXPECT_LE(spans[i - 1].end, spans[i].begin);
   EXPECT_EQ(reading.prepared, "sort a list!");
+}
+
+std::vector<std::string> Tokens(std::string_view text) {
+  const Reading reading = Read(text);
+  std::vector<std::string> tokens;
+  for (const TextSpan span : TokenSpans(reading)) tokens.push_back(reading.prepared.substr(span.begin, span.end - span.begin));
+  return tokens;
+}
+
+TEST(Verifier, TokensAreCutAtSpacesSignsAndWords) {
+  using Strings = std::vector<std::string>;
+  EXPECT_EQ(Tokens("sort a list!"), (Strings{"sort", "a", "list", "!"}));
+  EXPECT_EQ(Tokens("how much is a_b==3.5"), (Strings{"how", "much", "is", "a", "_", "b", "=", "=", "3", ".", "5"}));
+  EXPECT_EQ(Tokens("isn't caf\u00e9\u00a0na\u00efve"), (Strings{"isn", "'", "t", "caf\u00e9", "na\u00efve"}));
+  EXPECT_EQ(Tokens(""), Strings());
+}
+
+// A word is the mean of its tokens, whatever stands between words.
+TEST(Verifier, RowsOfWordsComeFromThoseOfTokens) {
+  const Reading reading = Read("tell me, don't (ever) ask C++ for machine learning");
+  const auto tokens = TokenSpans(reading);
+  std::vector<float> rows;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const float angle = 0.3f * static_cast<float>(i);
+    rows.insert(rows.end(), {std::cos(angle), std::sin(angle)});
+  }
+  const std::vector<float> words = WordRows(reading, tokens, rows);
+  ASSERT_EQ(words.size(), 2 * reading.words.size());
+  for (std::size_t w = 0; w < reading.words.size(); ++w) {
+    double x = 0, y = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i].begin < reading.words[w].span.begin || tokens[i].end > reading.words[w].span.end) continue;
+      x += static_cast<double>(rows[2 * i]);
+      y += static_cast<double>(rows[2 * i + 1]);
+    }
+    ASSERT_GT(std::hypot(x, y), 0) << reading.words[w].lower;
+    EXPECT_NEAR(words[2 * w], x / std::hypot(x, y), 1e-5);
+    EXPECT_NEAR(words[2 * w + 1], y / std::hypot(x, y), 1e-5);
+  }
 }
 
 }  // namespace

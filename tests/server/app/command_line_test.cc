@@ -142,7 +142,7 @@ TEST(CommandLine, EvalTakesAKindAFileAndWhereResultsGo) {
   EXPECT_TRUE(line.eval.json);
   EXPECT_EQ(line.flags.size(), 1u);
   EXPECT_EQ(Parsed({"eval", "pairs", "q", "--features", "f"}).eval.features, "f");
-  EXPECT_EQ(Parsed({"eval", "pairs", "q", "--words", "w"}).eval.words, "w");
+  EXPECT_EQ(Parsed({"eval", "pairs", "q", "--tokens", "w"}).eval.tokens, "w");
   EXPECT_EQ(Parsed({"eval", "requests", "q"}).eval.kind, EvalKind::kRequests);
   EXPECT_NE(Refusal({"eval"}), "");
   EXPECT_NE(Refusal({"eval", "pairs"}), "");

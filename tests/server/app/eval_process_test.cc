@@ -40,12 +40,12 @@ TEST_F(EvalCommand, PairsGivePredictionsAndAReport) {
   EXPECT_TRUE(Mentions(table, "\np1\t") && Mentions(table, "\np2\t"));
 }
 
-// Of the texts in the order of their first coming, the words' pieces and vectors: what a pair net is trained with.
+// Of the texts in the order of their first coming, the tokens' pieces and vectors: what a pair net is trained with.
 TEST_F(EvalCommand, WordsAreWrittenForTraining) {
   const std::string words = (folder_ / "words").string();
   const std::string pairs =
       File("pairs", "{\"id\":1,\"a\":\"boil eggs\",\"b\":\"Boil\"}\n{\"id\":2,\"a\":\"Boil\",\"b\":\"boil eggs\"}\n");
-  const Finished run = RunProgram({"eval", "pairs", pairs, "--words", words});
+  const Finished run = RunProgram({"eval", "pairs", pairs, "--tokens", words});
   EXPECT_EQ(run.status, 0) << run.err;
   const std::string bytes = ReadText(words);
   constexpr std::size_t kWord = 1 + 2 + 128;  // Each of one piece.
