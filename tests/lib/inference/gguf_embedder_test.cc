@@ -98,6 +98,32 @@ TEST(GgufEmbedder, WordsAreMeansOfTheirPieces) {
   EXPECT_LT(Cosine(rows.first(32), rows.subspan(64, 32)), 0.999f);
 }
 
+// The rows of the file's own table, whatever stands around a word or before the text.
+TEST(GgufEmbedder, InputRowsKnowNoContext) {
+  const auto model = LlamaModel::Open(kBert);
+  ASSERT_TRUE(model && (*model)->has_input_rows());
+  GgufOptions options;
+  options.prefix = "query: ";
+  for (const auto& embedder : {Open(kBert), Open(kBert, options)}) {
+    ASSERT_EQ(embedder->input_dimension(), 32u);
+    const std::string text = "my Resetting, my";
+    const std::vector<TextSpan> words{{0, 2}, {3, 12}, {14, 16}};
+    const std::vector<float> found = embedder->InputRows(text, words);
+    ASSERT_EQ(found.size(), 3u * 32);
+    const std::span<const float> rows = found;
+    EXPECT_NEAR(Cosine(rows.first(32), rows.subspan(64, 32)), 1, 1e-6f);
+    const auto split = (*model)->Split("Resetting", 64, true);
+    ASSERT_TRUE(split);
+    std::vector<float> sum(32), row(32);
+    for (std::size_t i = 1; i + 1 < split->tokens.size(); ++i) {
+      (*model)->FirstRow(split->tokens[i], row);
+      for (std::size_t k = 0; k < 32; ++k) sum[k] += row[k];
+    }
+    EXPECT_NEAR(Cosine(rows.subspan(32, 32), sum), 1, 1e-5f);
+    EXPECT_NEAR(Cosine(rows.subspan(32, 32), rows.subspan(32, 32)), 1, 1e-5f);
+  }
+}
+
 TEST(GgufEmbedder, PiecesOfBytesStandWhereTheyAre) {
   const auto model = LlamaModel::Open(FIXTURES "/qwen3-embed.gguf");
   ASSERT_TRUE(model);
