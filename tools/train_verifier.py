@@ -343,8 +343,9 @@ def main():
         if options.pair_net:
             known = {(row["a"], row["b"]): row["logit"] for row in read_rows(folder / "pair_net.jsonl")}
             net = np.array([known[row["a"], row["b"]] for row in rows])
-        # Pairs that both speak of computing are not joined: with the nets more of the stream's hits were wrong.
-        heard = technical == 0
+        # Not joined are pairs that both speak of computing, as with the nets more of the stream's hits were wrong, and those with
+        # the same words of meaning, of which the nets have seen too few.
+        heard = (technical == 0) & (x[:, names.index("content_jacc")] < 1)
         join_weight = sum(JOIN_WEIGHTS[source] * of[source] for source in JOIN_WEIGHTS)
         join = Join(alone, builtin, net, same, join_weight, judged & ~veto & heard)
         score = np.where(veto, 0, np.where(heard, join.score(alone, builtin, net), alone))

@@ -21,9 +21,11 @@ constexpr double kNetScoreMin = 0.5;
 // The built-in net is not asked for longer texts: its time grows with them, and hits among them come from the verifier.
 constexpr std::size_t kNetTokensMax = 96;
 
-// Pairs that both speak of computing are what the verifiers know best: with the nets more of their hits were wrong.
+// Pairs that both speak of computing are what the verifiers know best: with the nets more of their hits were wrong. And the nets
+// were trained with pairs that differ in meaning or in words: of texts with the same words of meaning they know nothing.
 bool MayJoin(const verify::Verdict& verdict) {
-  return verdict.score >= kNetScoreMin && verdict.features[verify::kFeature<"technical">] <= 0;
+  return verdict.score >= kNetScoreMin && verdict.features[verify::kFeature<"technical">] <= 0 &&
+         verdict.features[verify::kFeature<"content_jacc">] < 1;
 }
 
 // Nothing where a text has no vectors.

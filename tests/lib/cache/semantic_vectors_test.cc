@@ -354,7 +354,8 @@ class JoinedVerifiers : public SemanticVectors {
   }
 
   SlowEmbedder slow_;
-  std::string_view cached_ = "How do I get red wine out of a carpet?", asked_ = "What is the way to get red wine out of a carpet?";
+  std::string_view cached_ = "What is the difference between a crocodile and an alligator?",
+                   asked_ = "How does an alligator differ from a crocodile?";
 };
 
 TEST_F(JoinedVerifiers, WeightsThatListenAreJoinedWithTheBuiltInOnes) {
@@ -382,11 +383,13 @@ TEST_F(JoinedVerifiers, APairNetIsListenedToWhereTheWeightsSaySo) {
 }
 
 // What the verifiers know best, and what they do not believe in, is left to them.
-TEST_F(JoinedVerifiers, PairsOfComputingAndUnlikelyOnesAreNotJoined) {
+TEST_F(JoinedVerifiers, PairsOfComputingOfTheSameWordsAndUnlikelyOnesAreNotJoined) {
   cached_ = kCached;
   asked_ = "What is the way to reverse a singly linked list with Python?";
   EXPECT_EQ(Logit("join 1 -0.5\nbuiltin 1\n"), Logit(""));
   cached_ = "How do I get red wine out of a carpet?";
+  asked_ = "What is the way to get red wine out of a carpet?";
+  EXPECT_EQ(Logit("join 1 -0.5\nbuiltin 1\n"), Logit(""));
   asked_ = "How do I get candle wax out of a carpet that red wine was spilt on?";
   const float alone = Logit("");
   ASSERT_LT(alone, 0);
