@@ -69,6 +69,14 @@ def erf(x):
     return np.sign(x) * (1 - series * np.exp(-x * x))
 
 
+def principal_axes(table, count):
+    """The first axes of the real pieces, each in the direction in which its largest component is positive."""
+    import numpy as np
+    _, axes = np.linalg.eigh(table[FIRST_REAL:].T @ table[FIRST_REAL:])
+    axes = axes[:, ::-1][:, :count]
+    return axes * np.sign(axes[np.abs(axes).argmax(0), range(count)])
+
+
 def vectors(settings, pieces, tensors):
     import numpy as np
     begin, end = pieces.index("[CLS]"), pieces.index("[SEP]")
@@ -79,12 +87,9 @@ def vectors(settings, pieces, tensors):
         means.append(forward(settings, tensors, tokens).mean(1))
     table = np.concatenate(means).astype(np.float64)
     table -= table.mean(0)
-    _, axes = np.linalg.eigh(table[FIRST_REAL:].T @ table[FIRST_REAL:])
-    axes = axes[:, ::-1][:, :DIMENSION]
-    largest = np.sign(axes[np.abs(axes).argmax(0), range(DIMENSION)])
     wanted = [-1 if SIGNS >> (DIMENSION - 1 - i) & 1 else 1 for i in range(DIMENSION)]
     rank = np.maximum(1, np.arange(len(pieces)) - FIRST_REAL + 1)
-    table = table @ (axes * largest * wanted) * np.log1p(rank)[:, None]
+    table = table @ (principal_axes(table, DIMENSION) * wanted) * np.log1p(rank)[:, None]
     return table / np.abs(table).max()
 
 
@@ -92,9 +97,7 @@ def inputs(tensors):
     import numpy as np
     table = tensors["embeddings.word_embeddings.weight"].astype(np.float64)
     table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
-    _, axes = np.linalg.eigh(table[FIRST_REAL:].T @ table[FIRST_REAL:])
-    axes = axes[:, ::-1][:, :INPUT_DIMENSION]
-    return table @ (axes * np.sign(axes[np.abs(axes).argmax(0), range(INPUT_DIMENSION)]))
+    return table @ principal_axes(table, INPUT_DIMENSION)
 
 
 def encode(table):

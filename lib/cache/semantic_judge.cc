@@ -29,11 +29,14 @@ bool MayJoin(const verify::Verdict& verdict) {
 }
 
 // Nothing where a text has no vectors.
-std::optional<NetSide> EnterNet(const verify::PairNet& net, std::vector<float> input, std::vector<float> context) {
-  if (input.empty()) return std::nullopt;
-  NetSide side{std::move(input), std::move(context), {}};
-  side.text = net.Enter({side.input, side.context});
-  return side;
+std::optional<verify::PairNet::Text> EnterNet(const verify::PairNet& net, verify::NetTokens tokens) {
+  if (tokens.input.empty()) return std::nullopt;
+  return net.Enter(std::move(tokens));
+}
+
+// As a verifier reads a text that the model has read by tokens.
+Embedding ByWords(const verify::Reading& reading, const std::vector<TextSpan>& tokens, const Embedding& vectors) {
+  return {vectors.text, verify::WordRows(reading, tokens, vectors.words)};
 }
 
 // A hair below zero and above one is rounding.
@@ -164,24 +167,24 @@ Result<Judgement> PairJudge::JudgeByModel(Question& question, const Digest& key,
   return JudgeOwn(pair.question(), pair.cached(), tokens, *vectors);
 }
 
-verify::Verdict PairJudge::JudgeByWords(Question& question, const verify::Reading& cached, const Embedding& vectors,
-                                        bool alone) const {
+verify::Verdict PairJudge::JudgeByWords(Question& question, const verify::Reading& cached, const Embedding& vectors) const {
   verify::Verdict verdict = builtin_.Judge(question.reading, cached, *question.by_words, vectors);
   const verify::Model& model = builtin_.model();
-  if (alone || !model.listens_to_net() || !MayJoin(verdict)) return verdict;
+  if (!model.listens_to_net() || !MayJoin(verdict)) return verdict;
   const auto& net = verify::PairNet::Builtin();
   const auto tokens = verify::TokenSpans(cached);
   const bool fits = net && words_.input_dimension() == net->input() && words_.dimension() == net->context();
   if (!fits || std::max(tokens.size(), question.tokens.size()) > kNetTokensMax) return verdict;
-  const auto enter = [&](const verify::Reading& reading, const std::vector<TextSpan>& spans) -> std::optional<NetSide> {
+  const auto enter = [&](const verify::Reading& reading,
+                         const std::vector<TextSpan>& spans) -> std::optional<verify::PairNet::Text> {
     auto context = words_.Embed(reading.prepared, spans, kQuickLimit);
     if (!context) return std::nullopt;
-    return EnterNet(*net, words_.InputRows(reading.prepared, spans), std::move(context->words));
+    return EnterNet(*net, {words_.InputRows(reading.prepared, spans), std::move(context->words)});
   };
   if (!question.in_builtin_net) question.in_builtin_net = enter(question.reading, question.tokens);
   const auto other = enter(cached, tokens);
   if (question.in_builtin_net && other) {
-    verdict.score = model.Join(verdict.score, 0, net->Score(question.in_builtin_net->text, other->text));
+    verdict.score = model.Join(verdict.score, 0, net->Score(*question.in_builtin_net, *other));
   }
   return verdict;
 }
@@ -193,9 +196,8 @@ Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached,
   judgement.similarity = Cosine(*question.by_model, vectors);
   verify::Verdict& verdict = judgement.verdict;
   const verify::Model& model = own_->verifier.model();
-  const Embedding words{question.by_model->text, verify::WordRows(question.reading, question.tokens, question.by_model->words)};
-  const Embedding cached_words{vectors.text, verify::WordRows(cached, tokens, vectors.words)};
-  verdict = own_->verifier.Judge(question.reading, cached, words, cached_words);
+  if (!question.words_by_model) question.words_by_model = ByWords(question.reading, question.tokens, *question.by_model);
+  verdict = own_->verifier.Judge(question.reading, cached, *question.words_by_model, ByWords(cached, tokens, vectors));
   const bool joins = model.listens_to_builtin() || model.listens_to_net();
   if (!joins || !MayJoin(verdict)) return judgement;
   const double own_score = std::exchange(verdict.score, 0);  // Half a judgement is none.
@@ -203,16 +205,17 @@ Judgement PairJudge::JudgeOwn(Question& question, const verify::Reading& cached,
   if (model.listens_to_builtin()) {
     const auto quick = words_.Embed(cached.prepared, verify::WordSpans(cached), kQuickLimit);
     if (!quick || !EmbedWords(question)) return judgement;
-    builtin_score = JudgeByWords(question, cached, *quick, true).score;
+    builtin_score = builtin_.Judge(question.reading, cached, *question.by_words, *quick).score;
   }
   if (model.listens_to_net()) {
     const verify::PairNet& net = *own_->net;
     if (!question.in_own_net) {
-      question.in_own_net = EnterNet(net, model_->InputRows(question.reading.prepared, question.tokens), question.by_model->words);
+      question.in_own_net =
+          EnterNet(net, {model_->InputRows(question.reading.prepared, question.tokens), question.by_model->words});
     }
-    const auto other = EnterNet(net, model_->InputRows(cached.prepared, tokens), vectors.words);
+    const auto other = EnterNet(net, {model_->InputRows(cached.prepared, tokens), vectors.words});
     if (!question.in_own_net || !other) return judgement;
-    net_logit = net.Score(question.in_own_net->text, other->text);
+    net_logit = net.Score(*question.in_own_net, *other);
   }
   verdict.score = model.Join(own_score, builtin_score, net_logit);
   return judgement;
@@ -227,7 +230,7 @@ Judgement PairJudge::JudgeWithVectors(Question& question, const Digest& key, con
   const auto vectors = words_.Embed(cached.prepared, verify::WordSpans(cached), kQuickLimit);
   if (!vectors || !EmbedWords(question)) return judgement;
   judgement.similarity = Cosine(*question.by_words, *vectors);
-  judgement.verdict = JudgeByWords(question, cached, *vectors, false);
+  judgement.verdict = JudgeByWords(question, cached, *vectors);
   return judgement;
 }
 

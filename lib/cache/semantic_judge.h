@@ -15,12 +15,6 @@
 
 namespace reflex::cache {
 
-// A text inside a pair net and what it was made from.
-struct NetSide {
-  std::vector<float> input, context;
-  verify::PairNet::Text text;
-};
-
 // A question as the verifiers see it. The parts below the reading are made when they are first needed.
 struct Question {
   explicit Question(std::string_view text)
@@ -30,7 +24,8 @@ struct Question {
   std::vector<TextSpan> words, tokens;
   std::optional<Embedding> by_words;  // Of the quick embedder, by words.
   std::optional<Embedding> by_model;  // By tokens.
-  std::optional<NetSide> in_builtin_net, in_own_net;
+  std::optional<Embedding> words_by_model;
+  std::optional<verify::PairNet::Text> in_builtin_net, in_own_net;
 };
 
 // What judges pairs by the word vectors of a model, as SemanticTier::Parts has it.
@@ -86,8 +81,8 @@ class PairJudge {
     std::optional<verify::PairNet> net;
   };
   static Result<Own> OpenOwn(Embedder* model, const ModelVerifier& of_model);
-  // The built-in verifier alone, then joined with what its pair net says. REQUIRES: question.by_words.
-  verify::Verdict JudgeByWords(Question& question, const verify::Reading& cached, const Embedding& vectors, bool alone) const;
+  // The built-in verifier, joined with what its pair net says. REQUIRES: question.by_words.
+  verify::Verdict JudgeByWords(Question& question, const verify::Reading& cached, const Embedding& vectors) const;
   // REQUIRES: has_own(), question.by_model. Joined with what the built-in verifier and the net say where the weights want that.
   Judgement JudgeOwn(Question& question, const verify::Reading& cached, const std::vector<TextSpan>& tokens,
                      const Embedding& vectors) const;

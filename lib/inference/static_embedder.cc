@@ -38,10 +38,18 @@ void MakeUnit(std::span<float> row) {
   for (float& x : row) x *= scale;
 }
 
+std::string_view Between(const char* begin, const char* end) { return {begin, static_cast<std::size_t>(end - begin)}; }
+
+// Both tables inside the program have the same pieces.
+std::shared_ptr<const WordPiece> BuiltInPieces() {
+  static const auto& pieces = *new std::shared_ptr<const WordPiece>(new WordPiece(StaticEmbedder::Vocabulary()));
+  return pieces;
+}
+
 }  // namespace
 
 struct StaticEmbedder::Table {
-  Table(std::string_view bytes, std::string_view vocabulary) : pieces(vocabulary) {
+  Table(std::string_view bytes, std::shared_ptr<const WordPiece> splitter) : pieces(std::move(splitter)) {
     dimension = ReadU32(bytes, 12);
     const std::uint32_t rows = ReadU32(bytes, 8);
     scales = bytes.data() + kHeadBytes;
@@ -55,7 +63,7 @@ struct StaticEmbedder::Table {
     for (std::uint32_t i = 0; i < dimension; ++i) sum[i] += scale * static_cast<float>(static_cast<signed char>(row[i]));
   }
 
-  WordPiece pieces;
+  std::shared_ptr<const WordPiece> pieces;
   std::uint32_t dimension = 0;
   const char* scales = nullptr;
   const char* values = nullptr;
@@ -75,9 +83,9 @@ Result<std::unique_ptr<StaticEmbedder>> StaticEmbedder::Open(std::string_view ta
     return Fail(ErrorCode::kInvalidArgument, "the table of word-piece vectors says " + std::to_string(rows) + " rows of " +
                                                  std::to_string(columns) + " and has another size");
   }
-  auto opened = std::make_unique<Table>(table, vocabulary);
-  if (opened->pieces.size() != rows) {
-    return Fail(ErrorCode::kInvalidArgument, "the vocabulary has " + std::to_string(opened->pieces.size()) +
+  auto opened = std::make_unique<Table>(table, std::make_shared<const WordPiece>(vocabulary));
+  if (opened->pieces->size() != rows) {
+    return Fail(ErrorCode::kInvalidArgument, "the vocabulary has " + std::to_string(opened->pieces->size()) +
                                                  " pieces and the table " + std::to_string(rows) + " rows");
   }
   std::unique_ptr<StaticEmbedder> embedder(new StaticEmbedder(std::move(opened)));
@@ -86,23 +94,18 @@ Result<std::unique_ptr<StaticEmbedder>> StaticEmbedder::Open(std::string_view ta
 }
 
 std::string_view StaticEmbedder::Vocabulary() {
-  return {reflex_data_static_vocabulary_begin,
-          static_cast<std::size_t>(reflex_data_static_vocabulary_end - reflex_data_static_vocabulary_begin)};
+  return Between(reflex_data_static_vocabulary_begin, reflex_data_static_vocabulary_end);
 }
 
+// What is loaded is loaded once a process and never freed: what reads it may run until the very end.
 const StaticEmbedder::Table& StaticEmbedder::Loaded() const {
   if (own_ != nullptr) return *own_;
-  // Once a process and never freed: what reads it may run until the very end.
-  static const Table& built_in = *new Table(
-      {reflex_data_static_table_begin, static_cast<std::size_t>(reflex_data_static_table_end - reflex_data_static_table_begin)},
-      Vocabulary());
+  static const Table& built_in = *new Table(Between(reflex_data_static_table_begin, reflex_data_static_table_end), BuiltInPieces());
   return built_in;
 }
 
 const StaticEmbedder::Table& StaticEmbedder::InputTable() {
-  static const Table& input = *new Table(
-      {reflex_data_static_input_begin, static_cast<std::size_t>(reflex_data_static_input_end - reflex_data_static_input_begin)},
-      Vocabulary());
+  static const Table& input = *new Table(Between(reflex_data_static_input_begin, reflex_data_static_input_end), BuiltInPieces());
   return input;
 }
 
@@ -118,7 +121,7 @@ Result<Embedding> StaticEmbedder::Embed(std::string_view text, std::span<const T
   const Table& table = Loaded();
   Embedding embedding;
   std::vector<std::uint16_t> pieces;
-  table.pieces.Split(text, pieces);
+  table.pieces->Split(text, pieces);
   embedding.text.resize(dimension_);
   for (const std::uint16_t piece : pieces) table.AddRow(piece, embedding.text);
   MakeUnit(embedding.text);
@@ -132,7 +135,7 @@ std::vector<float> StaticEmbedder::Rows(const Table& table, std::string_view tex
   std::vector<std::uint16_t> pieces;
   for (std::size_t i = 0; i < words.size(); ++i) {
     pieces.clear();
-    table.pieces.Split(text.substr(words[i].begin, words[i].end - words[i].begin), pieces);
+    table.pieces->Split(text.substr(words[i].begin, words[i].end - words[i].begin), pieces);
     const std::span<float> row(rows.data() + i * size, size);
     for (const std::uint16_t piece : pieces) table.AddRow(piece, row);
     MakeUnit(row);

@@ -135,15 +135,15 @@ void PairNet::Norm(std::span<float> row) const {
   for (std::size_t k = 0; k < width_; ++k) row[k] = (row[k] - mean) * factor * norm_.weights[k] + norm_.bias[k];
 }
 
-PairNet::Text PairNet::Enter(const NetTokens& tokens) const {
+PairNet::Text PairNet::Enter(NetTokens tokens) const {
   const std::size_t w = width_, entered = std::size_t{input_} + context_, count = tokens.input.size() / input_;
   std::vector<float> scaled(count * entered);
   for (std::size_t i = 0; i < count; ++i) {
     const std::span<float> row(scaled.data() + i * entered, entered);
-    AddScaled(tokens.input.subspan(i * input_, input_), kInputFactor, row.first(input_));
-    AddScaled(tokens.context.subspan(i * context_, context_), kInputFactor, row.subspan(input_));
+    AddScaled(std::span(tokens.input).subspan(i * input_, input_), kInputFactor, row.first(input_));
+    AddScaled(std::span(tokens.context).subspan(i * context_, context_), kInputFactor, row.subspan(input_));
   }
-  Text text{.tokens = tokens, .count = count, .rows = enter_.Apply(scaled, entered, count)};
+  Text text{.tokens = std::move(tokens), .count = count, .rows = enter_.Apply(scaled, entered, count)};
   for (std::size_t i = 0; i < count; ++i) {
     Norm(std::span(text.rows).subspan(i * w, w));
   }

@@ -12,8 +12,8 @@ namespace reflex::verify {
 
 // The tokens of one text as a pair net reads them: rows one behind the other, each of unit length or all zero.
 struct NetTokens {
-  std::span<const float> input;    // PairNet::input() floats a token: what each means by itself.
-  std::span<const float> context;  // PairNet::context() floats a token: what a model makes of it in this text.
+  std::vector<float> input;    // PairNet::input() floats a token: what each means by itself.
+  std::vector<float> context;  // PairNet::context() floats a token: what a model makes of it in this text.
 };
 
 // A small network over the token vectors of a model: aligns the tokens of two texts by attention, compares each with its partner
@@ -22,7 +22,7 @@ class PairNet {
  public:
   static constexpr std::uint32_t kWidthMax = 1024, kDimensionMax = 4096;
 
-  // One text inside a net; made once for a question that is compared with several. What it was made from must outlive it.
+  // One text inside a net; made once for a question that is compared with several.
   struct Text {
     NetTokens tokens;
     std::size_t count = 0;
@@ -39,7 +39,7 @@ class PairNet {
   std::uint32_t context() const { return context_; }  // 0: the net does without a model.
 
   // REQUIRES: at least one token, as many rows of both kinds.
-  Text Enter(const NetTokens& tokens) const;
+  Text Enter(NetTokens tokens) const;
   // The logit of "one answer serves both", the same for (a, b) and (b, a) but for rounding; within [-50, 50].
   double Score(const Text& a, const Text& b) const;
 
