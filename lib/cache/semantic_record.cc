@@ -1,12 +1,12 @@
 #include "cache/semantic_record.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "base/digest.h"
 #include "base/half.h"
+#include "base/little_endian.h"
 
 namespace reflex::cache {
 namespace {
@@ -14,24 +14,6 @@ namespace {
 constexpr std::string_view kMagic = "RXV\x01";
 constexpr std::size_t kTextCheckAt = 4, kDimensionAt = 8, kWordsAt = 12, kModelAt = 16, kSpansAt = 48, kWordsCheckAt = 56,
                       kHeader = 64;
-
-template <class T>
-void PutNumber(char* to, T value) {
-  for (std::size_t i = 0; i < sizeof value; ++i) to[i] = static_cast<char>(value >> (8 * i));
-}
-
-template <class T>
-T GetNumber(const char* from) {
-  if constexpr (std::endian::native == std::endian::little) {
-    T value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
-  } else {
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof value; ++i) value |= static_cast<T>(static_cast<unsigned char>(from[i])) << (8 * i);
-    return value;
-  }
-}
 
 // Finds damage, not malice: eight bytes a step, multiplied and folded.
 std::uint32_t Checksum(std::string_view bytes) {
@@ -41,7 +23,7 @@ std::uint32_t Checksum(std::string_view bytes) {
     hash = (hash ^ word) * 0xff51afd7ed558ccd;
     hash ^= hash >> 32;
   };
-  for (; i + 8 <= bytes.size(); i += 8) mix(GetNumber<std::uint64_t>(bytes.data() + i));
+  for (; i + 8 <= bytes.size(); i += 8) mix(base::GetLittleEndian<std::uint64_t>(bytes.data() + i));
   std::uint64_t rest = 0;
   for (std::size_t shift = 0; i < bytes.size(); ++i, shift += 8) {
     rest |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << shift;
@@ -75,11 +57,11 @@ void ReadRow(const char* from, std::span<float> row) {
 // The checked beginning: everything but the words.
 bool HeadIsGood(std::string_view bytes, const VectorMaker& maker) {
   if (bytes.size() < TextEnd(maker.dimension) || !bytes.starts_with(kMagic)) return false;
-  if (GetNumber<std::uint32_t>(bytes.data() + kDimensionAt) != maker.dimension) return false;
+  if (base::GetLittleEndian<std::uint32_t>(bytes.data() + kDimensionAt) != maker.dimension) return false;
   if (std::memcmp(bytes.data() + kModelAt, maker.model.bytes.data(), maker.model.bytes.size()) != 0) return false;
-  const std::size_t words = GetNumber<std::uint32_t>(bytes.data() + kWordsAt);
+  const std::size_t words = base::GetLittleEndian<std::uint32_t>(bytes.data() + kWordsAt);
   if (bytes.size() != RecordBytes(maker.dimension, words)) return false;
-  return GetNumber<std::uint32_t>(bytes.data() + kTextCheckAt) ==
+  return base::GetLittleEndian<std::uint32_t>(bytes.data() + kTextCheckAt) ==
          Checksum(bytes.substr(kDimensionAt, TextEnd(maker.dimension) - kDimensionAt));
 }
 
@@ -90,7 +72,7 @@ VectorMaker VectorMaker::Of(std::string_view model_id, std::uint32_t dimension) 
 std::optional<VectorMaker> ReadMaker(std::string_view bytes) {
   if (bytes.size() < kHeader || !bytes.starts_with(kMagic)) return std::nullopt;
   VectorMaker maker;
-  maker.dimension = GetNumber<std::uint32_t>(bytes.data() + kDimensionAt);
+  maker.dimension = base::GetLittleEndian<std::uint32_t>(bytes.data() + kDimensionAt);
   std::memcpy(maker.model.bytes.data(), bytes.data() + kModelAt, maker.model.bytes.size());
   return maker;
 }
@@ -108,17 +90,18 @@ std::string WriteRecord(const VectorMaker& maker, const Embedding& embedding, st
   const std::size_t dimension = maker.dimension, words = with_words ? spans.size() : 0;
   std::string bytes(RecordBytes(dimension, words), '\0');
   std::memcpy(bytes.data(), kMagic.data(), kMagic.size());
-  PutNumber(bytes.data() + kDimensionAt, maker.dimension);
-  PutNumber(bytes.data() + kWordsAt, static_cast<std::uint32_t>(words));
+  base::PutLittleEndian(maker.dimension, bytes.data() + kDimensionAt);
+  base::PutLittleEndian(static_cast<std::uint32_t>(words), bytes.data() + kWordsAt);
   std::memcpy(bytes.data() + kModelAt, maker.model.bytes.data(), maker.model.bytes.size());
-  PutNumber(bytes.data() + kSpansAt, words > 0 ? HashSpans(spans) : 0);
+  base::PutLittleEndian(words > 0 ? HashSpans(spans) : 0, bytes.data() + kSpansAt);
   base::EncodeHalf(embedding.text, {reinterpret_cast<std::uint8_t*>(bytes.data()) + kHeader, 2 * dimension});
   char* const rows = bytes.data() + TextEnd(dimension);
   for (std::size_t w = 0; w < words; ++w) {
     WriteRow(std::span(embedding.words).subspan(w * dimension, dimension), rows + w * dimension);
   }
-  PutNumber(bytes.data() + kWordsCheckAt, Checksum(std::string_view(bytes).substr(TextEnd(dimension))));
-  PutNumber(bytes.data() + kTextCheckAt, Checksum(std::string_view(bytes).substr(kDimensionAt, TextEnd(dimension) - kDimensionAt)));
+  base::PutLittleEndian(Checksum(std::string_view(bytes).substr(TextEnd(dimension))), bytes.data() + kWordsCheckAt);
+  base::PutLittleEndian(Checksum(std::string_view(bytes).substr(kDimensionAt, TextEnd(dimension) - kDimensionAt)),
+                        bytes.data() + kTextCheckAt);
   return bytes;
 }
 
@@ -132,9 +115,11 @@ std::optional<Embedding> ReadRecord(std::string_view bytes, const VectorMaker& m
   Embedding embedding;
   embedding.text.resize(maker.dimension);
   if (spans.empty() || !ReadText(bytes, maker, embedding.text)) return std::nullopt;
-  const std::size_t dimension = maker.dimension, words = GetNumber<std::uint32_t>(bytes.data() + kWordsAt);
-  if (words != spans.size() || GetNumber<std::uint64_t>(bytes.data() + kSpansAt) != HashSpans(spans)) return std::nullopt;
-  if (GetNumber<std::uint32_t>(bytes.data() + kWordsCheckAt) != Checksum(bytes.substr(TextEnd(dimension)))) return std::nullopt;
+  const std::size_t dimension = maker.dimension, words = base::GetLittleEndian<std::uint32_t>(bytes.data() + kWordsAt);
+  if (words != spans.size() || base::GetLittleEndian<std::uint64_t>(bytes.data() + kSpansAt) != HashSpans(spans))
+    return std::nullopt;
+  if (base::GetLittleEndian<std::uint32_t>(bytes.data() + kWordsCheckAt) != Checksum(bytes.substr(TextEnd(dimension))))
+    return std::nullopt;
   embedding.words.resize(words * dimension);
   const char* const rows = bytes.data() + TextEnd(dimension);
   for (std::size_t w = 0; w < words; ++w) {

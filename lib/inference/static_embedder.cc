@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/half.h"
+#include "base/little_endian.h"
 #include "base/utf8.h"
 #include "inference/word_piece.h"
 
@@ -23,12 +24,6 @@ constexpr std::string_view kMagic{"RSTV1\0\0\0", 8};
 constexpr std::size_t kHeadBytes = 16;
 constexpr std::uint32_t kBuiltInDimension = 128, kInputDimension = 256;
 constexpr std::string_view kBuiltInId = "static-minilm-128-v1";
-
-std::uint32_t ReadU32(std::string_view bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return value;
-}
 
 void MakeUnit(std::span<float> row) {
   float sum = 0;
@@ -50,8 +45,8 @@ std::shared_ptr<const WordPiece> BuiltInPieces() {
 
 struct StaticEmbedder::Table {
   Table(std::string_view bytes, std::shared_ptr<const WordPiece> splitter) : pieces(std::move(splitter)) {
-    dimension = ReadU32(bytes, 12);
-    const std::uint32_t rows = ReadU32(bytes, 8);
+    dimension = base::GetLittleEndian<std::uint32_t>(bytes.data() + 12);
+    const std::uint32_t rows = base::GetLittleEndian<std::uint32_t>(bytes.data() + 8);
     scales = bytes.data() + kHeadBytes;
     values = scales + 2ull * rows;
   }
@@ -77,8 +72,8 @@ Result<std::unique_ptr<StaticEmbedder>> StaticEmbedder::Open(std::string_view ta
   if (table.size() < kHeadBytes || !table.starts_with(kMagic)) {
     return Fail(ErrorCode::kInvalidArgument, "not a table of word-piece vectors: it does not begin with RSTV1");
   }
-  const std::uint64_t rows = ReadU32(table, 8);
-  const std::uint64_t columns = ReadU32(table, 12);
+  const std::uint64_t rows = base::GetLittleEndian<std::uint32_t>(table.data() + 8);
+  const std::uint64_t columns = base::GetLittleEndian<std::uint32_t>(table.data() + 12);
   if (rows == 0 || rows > 0xffff || columns == 0 || columns > 4096 || table.size() != kHeadBytes + rows * (2 + columns)) {
     return Fail(ErrorCode::kInvalidArgument, "the table of word-piece vectors says " + std::to_string(rows) + " rows of " +
                                                  std::to_string(columns) + " and has another size");

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
+#include "base/little_endian.h"
 #include "reflex/types.h"
 
 namespace reflex::store {
@@ -14,12 +14,9 @@ namespace reflex::store {
 // Numbers and texts as bytes, little-endian on every machine.
 template <class T>
 void AppendLittleEndian(T value, std::string& out) {
-  using Unsigned = std::make_unsigned_t<T>;
-  auto rest = static_cast<Unsigned>(value);
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    out.push_back(static_cast<char>(rest & 0xff));
-    rest = static_cast<Unsigned>(rest >> 4 >> 4);
-  }
+  char bytes[sizeof(T)];
+  base::PutLittleEndian(value, bytes);
+  out.append(bytes, sizeof bytes);
 }
 
 inline void AppendDigest(const Digest& digest, std::string& out) {
@@ -39,12 +36,7 @@ class ByteReader {
   template <class T>
   T Number() {
     const std::string_view raw = Bytes(sizeof(T));
-    std::make_unsigned_t<T> value = 0;
-    for (std::size_t i = raw.size(); i > 0; --i) {
-      value =
-          static_cast<std::make_unsigned_t<T>>((static_cast<std::uint64_t>(value) << 8) | static_cast<std::uint8_t>(raw[i - 1]));
-    }
-    return static_cast<T>(value);
+    return raw.empty() ? T{} : base::GetLittleEndian<T>(raw.data());
   }
   std::string_view Bytes(std::size_t size) {
     if (!ok_ || size > rest_.size()) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/half.h"
+#include "base/little_endian.h"
 #include "verify/vectors.h"
 
 extern "C" const char reflex_data_pair_net_begin[], reflex_data_pair_net_end[];
@@ -17,12 +18,6 @@ constexpr std::string_view kMagic{"RSPN2\0\0\0", 8};
 constexpr std::size_t kHeadBytes = 20;
 constexpr float kInputFactor = 16, kNormEpsilon = 1e-5f;
 constexpr double kLogitMax = 50;
-
-std::uint32_t ReadU32(std::string_view bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 4; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return value;
-}
 
 // [Hendrycks, Gimpel 2016], as exact as training had it.
 void Gelu(std::span<float> values) {
@@ -81,9 +76,9 @@ Result<PairNet> PairNet::Parse(std::string_view bytes) {
     return Fail(ErrorCode::kInvalidArgument, "not a pair net: it does not begin with RSPN2");
   }
   PairNet net;
-  net.width_ = ReadU32(bytes, 8);
-  net.input_ = ReadU32(bytes, 12);
-  net.context_ = ReadU32(bytes, 16);
+  net.width_ = base::GetLittleEndian<std::uint32_t>(bytes.data() + 8);
+  net.input_ = base::GetLittleEndian<std::uint32_t>(bytes.data() + 12);
+  net.context_ = base::GetLittleEndian<std::uint32_t>(bytes.data() + 16);
   const std::string name = "a pair net of width " + std::to_string(net.width_) + " over " + std::to_string(net.input_) + " and " +
                            std::to_string(net.context_) + " dimensions";
   if (net.width_ == 0 || net.width_ > kWidthMax || net.input_ == 0 || net.input_ > kDimensionMax || net.context_ > kDimensionMax) {
