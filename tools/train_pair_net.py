@@ -29,11 +29,13 @@ import train_verifier as verifier
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ["numpy==2.4.6", "torch==2.15.0"]
 MINILM = "all-MiniLM-L6-v2"
-WIDTH = 192
-EPOCHS, BATCH, RATE, DROPOUT, DECAY, KEEP = 3, 32, 1e-3, 0.3, 0.01, 0.998
-# Weights of pairs of groups, of pairs of topics that are not with the first question, and of made ones; the share of the last two that
-# an epoch sees.
-GROUP_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, CROSS_SHARE, MADE_SHARE = 0.3, 0.5, 0.3, 0.15, 0.2
+# Widths of the built-in net and of a model's.
+WIDTHS, EPOCHS = (192, 256), 3
+BATCH, RATE, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.3, 0.01, 0.996
+# Weights of pairs of groups, of pairs of topics that are not with the first question, of made ones, of swaps and of those that are
+# `cross`; the share of cross ones of either kind, of made ones and of swaps that an epoch sees.
+GROUP_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, SWAP_WEIGHT, SWAP_CROSS_WEIGHT = 0.3, 0.5, 0.3, 0.25, 0.18
+CROSS_SHARE, MADE_SHARE, SWAP_SHARE = 0.15, 0.2, 0.5
 TOKENS_MAX, FACTOR = 100, 16
 
 
@@ -90,7 +92,7 @@ class Tokens:
         return made
 
 
-def make_net(input_size, context_size):
+def make_net(input_size, context_size, width):
     import torch
     from torch import nn
     from torch.nn import functional
@@ -103,15 +105,15 @@ def make_net(input_size, context_size):
     class PairNet(nn.Module):
         def __init__(self):
             super().__init__()
-            self.enter = nn.Linear(input_size + context_size, WIDTH)
-            self.norm = nn.LayerNorm(WIDTH)
+            self.enter = nn.Linear(input_size + context_size, width)
+            self.norm = nn.LayerNorm(width)
             self.scale = nn.Parameter(torch.tensor([4.0, 4.0, 1.0]))
-            self.first = nn.Linear(4 * WIDTH + (4 if context_size else 2), WIDTH)
-            self.second = nn.Linear(WIDTH, WIDTH)
-            self.around = nn.Linear(3 * WIDTH, WIDTH)
-            self.weight = nn.Linear(WIDTH, 1)
-            self.join = nn.Linear(6 * WIDTH, WIDTH)
-            self.out = nn.Linear(WIDTH, 1)
+            self.first = nn.Linear(4 * width + (4 if context_size else 2), width)
+            self.second = nn.Linear(width, width)
+            self.around = nn.Linear(3 * width, width)
+            self.weight = nn.Linear(width, 1)
+            self.join = nn.Linear(6 * width, width)
+            self.out = nn.Linear(width, 1)
             self.drop = nn.Dropout(DROPOUT)
 
         def side(self, own, other, attention, cosines, own_mask, other_mask):
@@ -130,7 +132,7 @@ def make_net(input_size, context_size):
             kinds = [(input_a, input_b)] + ([(context_a, context_b)] if context_size else [])
             a, b = (self.drop(self.norm(self.enter(FACTOR * torch.cat([kind[i] for kind in kinds], -1)))) for i in (0, 1))
             cosines = [x @ y.transpose(1, 2) for x, y in kinds]
-            attention = self.scale[2] * (a @ b.transpose(1, 2)) / WIDTH ** 0.5 + sum(s * c for s, c in zip(self.scale, cosines))
+            attention = self.scale[2] * (a @ b.transpose(1, 2)) / width ** 0.5 + sum(s * c for s, c in zip(self.scale, cosines))
             seen_a = self.side(a, b, attention, cosines, mask_a, mask_b)
             seen_b = self.side(b, a, attention.transpose(1, 2), [c.transpose(1, 2) for c in cosines], mask_b, mask_a)
             seen = torch.cat([seen_a + seen_b, (seen_a - seen_b).abs(), seen_a * seen_b], -1)
@@ -139,20 +141,21 @@ def make_net(input_size, context_size):
     return PairNet()
 
 
-def train(sizes, pairs, cross, made, tokens, report):
-    """A net trained on pairs (a, b, same, weight): the mean of its weights over the last steps."""
+def train(sizes, epochs, parts, tokens, report):
+    """A net trained on pairs (a, b, same, weight): the mean of its weights over the last steps. `parts`: (share, pairs), an epoch sees so
+    many of these."""
     import torch
     from torch.nn import functional
     random.seed(1)
     torch.manual_seed(1)
     net, mean = make_net(*sizes), make_net(*sizes)
     mean.load_state_dict(net.state_dict())
+    kept, now = list(mean.parameters()), list(net.parameters())
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
-    crossed, sampled = int(CROSS_SHARE * len(cross)), int(MADE_SHARE * len(made))
-    total, step, started = EPOCHS * math.ceil((len(pairs) + crossed + sampled) / BATCH), 0, time.time()
-    for epoch in range(EPOCHS):
+    total, step, started = epochs * math.ceil(sum(int(share * len(pairs)) for share, pairs in parts) / BATCH), 0, time.time()
+    for epoch in range(epochs):
         net.train()
-        rows = pairs + random.sample(cross, crossed) + random.sample(made, sampled)
+        rows = [row for share, pairs in parts for row in random.sample(pairs, int(share * len(pairs)))]
         # Texts of like length together, in a new order each time.
         rows.sort(key=lambda row: (len(row[0]) + len(row[1])) // 20 + 2 * random.random())
         batches = [rows[i:i + BATCH] for i in range(0, len(rows), BATCH)]
@@ -170,9 +173,8 @@ def train(sizes, pairs, cross, made, tokens, report):
             optimizer.step()
             step += 1
             with torch.no_grad():
-                for kept, now in zip(mean.parameters(), net.parameters()):
-                    kept.lerp_(now, 1 - min(KEEP, step / (step + 10)))
-        print(f"{report}: epoch {epoch + 1} of {EPOCHS}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
+                torch._foreach_lerp_(kept, now, 1 - min(KEEP, step / (step + 10)))
+        print(f"{report}: epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
     return mean.eval()
 
 
@@ -190,31 +192,40 @@ def logits(net, pairs, tokens):
 
 def write(net, sizes, path):
     import numpy as np
+    input_size, context_size, width = sizes
     layers = [net.enter, net.norm, net.scale, net.first, net.second, net.around, net.weight, net.join, net.out]
     order = [tensor for layer in layers for tensor in ([layer] if layer is net.scale else [layer.weight, layer.bias])]
     values = np.concatenate([tensor.detach().numpy().ravel() for tensor in order]).astype("<f2")
-    path.write_bytes(b"RSPN2\0\0\0" + struct.pack("<III", WIDTH, *sizes) + values.tobytes())
+    path.write_bytes(b"RSPN2\0\0\0" + struct.pack("<III", width, input_size, context_size) + values.tobytes())
 
 
 def work(job):
-    fold, pairs, cross, made, test = job
+    fold, parts, test = job
     import torch
     torch.set_num_threads(1)
-    net = train(SIZES, pairs, cross, made, TOKENS, "all" if fold is None else f"fold {fold}")
+    # Products of matrices round their factors to bfloat16 where the processor is faster so.
+    torch.set_float32_matmul_precision("medium")
+    net = train(SIZES, EPOCHS, parts, TOKENS, "all" if fold is None else f"fold {fold}")
     return fold, net.state_dict(), logits(net, test, TOKENS)
 
 
-def jobs_of(rows, made):
+def jobs_of(rows, made, swaps):
     folds = [verifier.fold_of(row) for row in rows]
     weight = [GROUP_WEIGHT if row["category"] == "group" else CROSS_WEIGHT if row.get("cross") else 1.0 for row in rows]
     every = [(row["a"], row["b"], bool(row["same"]), w, bool(row.get("cross"))) for row, w in zip(rows, weight)]
     every_made = [(row["a"], row["b"], bool(row["same"]), MADE_WEIGHT) for row in made]
+    # Swaps are in no fold: nothing is measured with them, and they share no text with what is.
+    known = {text for row in rows for text in (row["a"], row["b"])}
+    if shared := known & {text for row in swaps for text in (row["a"], row["b"])}:
+        sys.exit(f"train_pair_net: a swap and another pair share a text: {min(shared)}")
+    swapped = [(SWAP_SHARE, [(row["a"], row["b"], row["same"], SWAP_WEIGHT) for row in swaps if not row["cross"]]),
+               (CROSS_SHARE, [(row["a"], row["b"], row["same"], SWAP_CROSS_WEIGHT) for row in swaps if row["cross"]])]
 
     def job(fold):
         kept = [row for row, f in zip(every, folds) if f != fold]
-        return (fold, [row for row in kept if not row[4]], [row for row in kept if row[4]],
-                [row for row, source in zip(every_made, made) if fold not in source["folds"]],
-                [row for row, f in zip(every, folds) if f == fold and not row[4]])
+        parts = [(1, [row for row in kept if not row[4]]), (CROSS_SHARE, [row for row in kept if row[4]]),
+                 (MADE_SHARE, [row for row, source in zip(every_made, made) if fold not in source["folds"]]), *swapped]
+        return fold, parts, [row for row, f in zip(every, folds) if f == fold and not row[4]]
 
     return [job(fold) for fold in (None, *range(verifier.FOLDS))]
 
@@ -232,6 +243,7 @@ def main():
     import minilm
     rows = verifier.hand_rows(options.without_public)
     made = verifier.made_rows(rows)
+    swaps = [row for path in sorted((verifier.DATA / "swaps").glob("*.txt")) for row in verifier.read_swaps(path)]
     folder = ROOT / "build" / "train" / ((MINILM if options.model else verifier.BUILTIN) + ("-without-public" if options.without_public else ""))
     folder.mkdir(parents=True, exist_ok=True)
     out = options.out or ROOT / "models" / ("minilm" if options.model else "builtin")
@@ -240,11 +252,11 @@ def main():
     else:
         scales, values = make_static_table.decode((ROOT / "models" / "builtin" / "input256.bin").read_bytes())
         table = values * scales.astype(np.float32)[:, None]
-    texts = list(dict.fromkeys(text for row in rows + made for text in (row["a"], row["b"])))
+    texts = list(dict.fromkeys(text for row in rows + made + swaps for text in (row["a"], row["b"])))
     global TOKENS, SIZES
     TOKENS = Tokens(options.program, options.model, texts, folder, table)
-    SIZES = table.shape[1], TOKENS.rows[1].shape[1]
-    jobs = jobs_of(rows, made)
+    SIZES = table.shape[1], TOKENS.rows[1].shape[1], WIDTHS[bool(options.model)]
+    jobs = jobs_of(rows, made, swaps)
     said = {}
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
         for fold, weights, values in pool.imap_unordered(work, jobs, chunksize=1):
@@ -253,7 +265,7 @@ def main():
                 net.load_state_dict(weights)
                 write(net, SIZES, out / "pair_net.bin")
             else:
-                said.update({row[:2]: value for row, value in zip(jobs[fold + 1][4], values)})
+                said.update({row[:2]: value for row, value in zip(jobs[fold + 1][2], values)})
     with open(folder / "pair_net.jsonl", "w", encoding="utf-8") as file:
         for (a, b), value in said.items():
             file.write(json.dumps({"a": a, "b": b, "logit": value}) + "\n")

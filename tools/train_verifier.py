@@ -30,8 +30,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA, LEXICON = ROOT / "models" / "data", ROOT / "models" / "lexicon"
 PACKAGES = ["numpy==2.4.6", "scikit-learn==1.9.1", "scipy==1.17.1"]
 BUILTIN = "static-minilm-128-v1"
-# The lowest score that is joined with others: kNetScoreMin of lib/cache/semantic_judge.cc.
-JOIN_MIN = 0.5
+# The lowest score that is joined with others, and the lowest cosine where no word of meaning is shared: kNetScoreMin and kNetCosineMin
+# of lib/cache/semantic_judge.cc.
+JOIN_MIN, JOIN_COSINE_MIN = 0.5, 0.65
 # What a pair counts where verifier and net are joined: the net knows the topics.
 JOIN_WEIGHTS = {"public": 5.0, "written": 5.0, "group": 0, "topic": 0.5}
 # With a model features are taken of one topic in so many.
@@ -105,6 +106,37 @@ def read_topics(path):
                 pair = (b, a) if hashlib.md5((a + b).encode()).digest()[-1] % 2 else (a, b)
                 rows.append({"a": pair[0], "b": pair[1], "same": same, "category": ("para_" if same else "") + category,
                              "contrast": f"{path.stem}-{head[2:]}", "cross": mark_a != "="})
+    return rows
+
+
+def read_swaps(path):
+    """Pairs from a file of swaps, one a line: "question with a [phrase] | + what may stand for it | - what changes the answer | = the
+    question in other words"; any number of each part in any order. `cross` are the pairs that are not with the question itself nor
+    between the other words and a changed one. Used by the nets only."""
+    rows = []
+
+    def add(a, b, same, cross=False):
+        rows.append({"a": a, "b": b, "same": same, "cross": cross})
+
+    for line in path.read_text(encoding="utf-8").splitlines():
+        head, *parts = line.split(" | ")
+        before, phrase, behind = re.fullmatch(r"([^\[\]]*)\[([^\[\]]+)\]([^\[\]]*)", head).groups()
+        texts = {"+": [], "-": [], "=": []}
+        for part in parts:
+            mark, text = part[0], part[2:]
+            texts[mark].append(text if mark == "=" else before + text + behind)
+        question = before + phrase + behind
+        for text in texts["+"] + texts["="]:
+            add(question, text, True)
+        for changed in texts["-"]:
+            add(question, changed, False)
+            for text in texts["="]:
+                add(text, changed, False)
+            for text in texts["+"]:
+                add(text, changed, False, cross=True)
+        for at, other in enumerate(texts["="]):
+            for text in texts["+"] + texts["="][at + 1:]:
+                add(other, text, True, cross=True)
     return rows
 
 
@@ -343,9 +375,10 @@ def main():
         if options.pair_net:
             known = {(row["a"], row["b"]): row["logit"] for row in read_rows(folder / "pair_net.jsonl")}
             net = np.array([known[row["a"], row["b"]] for row in rows])
-        # Not joined are pairs that both speak of computing, as with the nets more of the stream's hits were wrong, and those with
-        # the same words of meaning, of which the nets have seen too few.
-        heard = (technical == 0) & (x[:, names.index("content_jacc")] < 1)
+        # Not joined are pairs that both speak of computing, as with the nets more of the stream's hits were wrong, and those of which the
+        # nets have seen too few: with the same words of meaning, or with none in common and far apart.
+        shared = x[:, names.index("content_jacc")]
+        heard = (technical == 0) & (shared < 1) & ((shared > 0) | (x[:, names.index("cos")] >= JOIN_COSINE_MIN))
         join_weight = sum(JOIN_WEIGHTS[source] * of[source] for source in JOIN_WEIGHTS)
         join = Join(alone, builtin, net, same, join_weight, judged & ~veto & heard)
         score = np.where(veto, 0, np.where(heard, join.score(alone, builtin, net), alone))

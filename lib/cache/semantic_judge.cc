@@ -16,16 +16,20 @@ namespace {
 // Quick embedders take microseconds: the limit is only a form.
 constexpr std::chrono::seconds kQuickLimit{1};
 
-// A lower score of a verifier is not joined with others: a net that was trained with close questions alone may believe in any pair.
-constexpr double kNetScoreMin = 0.5;
+// A lower score of a verifier is not joined with others, nor are texts without a common word of meaning that are further apart: a
+// net that was trained with close questions alone may believe in any pair.
+constexpr double kNetScoreMin = 0.5, kNetCosineMin = 0.65;
 // The built-in net is not asked for longer texts: its time grows with them, and hits among them come from the verifier.
 constexpr std::size_t kNetTokensMax = 96;
 
 // Pairs that both speak of computing are what the verifiers know best: with the nets more of their hits were wrong. And the nets
-// were trained with pairs that differ in meaning or in words: of texts with the same words of meaning they know nothing.
+// were trained with pairs that differ in meaning or in words: of texts with the same words of meaning they know nothing, and of
+// such as have nothing in common little.
 bool MayJoin(const verify::Verdict& verdict) {
-  return verdict.score >= kNetScoreMin && verdict.features[verify::kFeature<"technical">] <= 0 &&
-         verdict.features[verify::kFeature<"content_jacc">] < 1;
+  const auto feature = [&verdict](std::size_t at) { return verdict.features[at]; };
+  const double shared = feature(verify::kFeature<"content_jacc">);
+  return verdict.score >= kNetScoreMin && feature(verify::kFeature<"technical">) <= 0 && shared < 1 &&
+         (shared > 0 || feature(verify::kFeature<"cos">) >= kNetCosineMin);
 }
 
 // Nothing where a text has no vectors.

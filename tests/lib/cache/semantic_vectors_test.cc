@@ -396,6 +396,15 @@ TEST_F(JoinedVerifiers, PairsOfComputingOfTheSameWordsAndUnlikelyOnesAreNotJoine
   EXPECT_EQ(Logit("join 1 -0.5\nbuiltin 1\n"), alone);
 }
 
+// Two definitions that the verifier half believes in: nothing but the form is shared.
+TEST_F(JoinedVerifiers, TextsThatShareNoWordOfMeaningAndAreFarApartAreNotJoined) {
+  cached_ = "define concurrency with a real-world analogy";
+  asked_ = "Eventual consistency - what does it mean?";
+  const float alone = Logit("");
+  ASSERT_GT(alone, 0);
+  EXPECT_EQ(Logit("join 1 -0.5\nbuiltin 1\n"), alone);
+}
+
 TEST_F(SemanticVectors, APairNetThatIsMissingOrOfAnotherSizeIsRefused) {
   SlowEmbedder model;
   model_ = &model;
