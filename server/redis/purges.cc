@@ -90,9 +90,16 @@ std::shared_ptr<const Purges> PurgeBook::Look() const {
   return purges_;
 }
 
-void PurgeBook::Replace(Purges purges) {
+std::uint64_t PurgeBook::Ask() {
+  const base::MutexLock lock(mutex_);
+  return ++asked_;
+}
+
+void PurgeBook::Replace(std::uint64_t asked, Purges purges) {
   auto fresh = std::make_shared<const Purges>(std::move(purges));
   const base::MutexLock lock(mutex_);
+  if (asked < replaced_) return;
+  replaced_ = asked;
   purges_ = std::move(fresh);
 }
 

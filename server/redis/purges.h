@@ -39,14 +39,19 @@ std::string ConditionsOf(const PurgeRule& rule);
 // From the reply to HGETALL; what is no purge is left out.
 Purges PurgesFrom(const Value& reply);
 
-// The purges this process knows. Thread-safe.
+// The purges this process knows. Thread-safe. Several may ask the server at once, and the one who asked first may be answered last:
+// an answer does not replace that of somebody who asked later, as it may lack what was purged in between.
 class PurgeBook {
  public:
   std::shared_ptr<const Purges> Look() const;
-  void Replace(Purges purges);
+  // Before the server is asked.
+  std::uint64_t Ask();
+  // With what Ask returned. What was purged before that Ask is in the book from here on.
+  void Replace(std::uint64_t asked, Purges purges);
 
  private:
   mutable base::Mutex mutex_;
+  std::uint64_t asked_ GUARDED_BY(mutex_) = 0, replaced_ GUARDED_BY(mutex_) = 0;
   std::shared_ptr<const Purges> purges_ GUARDED_BY(mutex_) = std::make_shared<const Purges>();
 };
 

@@ -43,8 +43,9 @@ Result<void> StoreParts::ReloadPurges() {
   Batch batch;
   const std::string rules = keys.Rules();
   batch.Add(rules, {"HGETALL", rules});
+  const std::uint64_t asked = purges.Ask();
   REFLEX_TRY(const Value reply, Ask(batch, options.lookup_timeout));
-  purges.Replace(PurgesFrom(reply));
+  purges.Replace(asked, PurgesFrom(reply));
   return {};
 }
 
