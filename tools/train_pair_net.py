@@ -141,7 +141,7 @@ def make_net(input_size, context_size, width):
     return PairNet()
 
 
-def train(sizes, epochs, parts, tokens, report):
+def train(sizes, parts, tokens, report):
     """A net trained on pairs (a, b, same, weight): the mean of its weights over the last steps. `parts`: (share, pairs), an epoch sees so
     many of these."""
     import torch
@@ -152,8 +152,8 @@ def train(sizes, epochs, parts, tokens, report):
     mean.load_state_dict(net.state_dict())
     kept, now = list(mean.parameters()), list(net.parameters())
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
-    total, step, started = epochs * math.ceil(sum(int(share * len(pairs)) for share, pairs in parts) / BATCH), 0, time.time()
-    for epoch in range(epochs):
+    total, step, started = EPOCHS * math.ceil(sum(int(share * len(pairs)) for share, pairs in parts) / BATCH), 0, time.time()
+    for epoch in range(EPOCHS):
         net.train()
         rows = [row for share, pairs in parts for row in random.sample(pairs, int(share * len(pairs)))]
         # Texts of like length together, in a new order each time.
@@ -174,7 +174,7 @@ def train(sizes, epochs, parts, tokens, report):
             step += 1
             with torch.no_grad():
                 torch._foreach_lerp_(kept, now, 1 - min(KEEP, step / (step + 10)))
-        print(f"{report}: epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
+        print(f"{report}: epoch {epoch + 1} of {EPOCHS}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
     return mean.eval()
 
 
@@ -205,8 +205,17 @@ def work(job):
     torch.set_num_threads(1)
     # Products of matrices round their factors to bfloat16 where the processor is faster so.
     torch.set_float32_matmul_precision("medium")
-    net = train(SIZES, EPOCHS, parts, TOKENS, "all" if fold is None else f"fold {fold}")
+    net = train(SIZES, parts, TOKENS, "all" if fold is None else f"fold {fold}")
     return fold, net.state_dict(), logits(net, test, TOKENS)
+
+
+def swap_rows(rows):
+    """The pairs of swaps. They are in no fold: nothing is measured with them, and they share no text with `rows`, which are."""
+    swaps = [row for path in sorted((verifier.DATA / "swaps").glob("*.txt")) for row in verifier.read_swaps(path)]
+    known = {text for row in rows for text in (row["a"], row["b"])}
+    if shared := known & {text for row in swaps for text in (row["a"], row["b"])}:
+        sys.exit(f"train_pair_net: a swap and another pair share a text: {min(shared)}")
+    return swaps
 
 
 def jobs_of(rows, made, swaps):
@@ -214,10 +223,6 @@ def jobs_of(rows, made, swaps):
     weight = [GROUP_WEIGHT if row["category"] == "group" else CROSS_WEIGHT if row.get("cross") else 1.0 for row in rows]
     every = [(row["a"], row["b"], bool(row["same"]), w, bool(row.get("cross"))) for row, w in zip(rows, weight)]
     every_made = [(row["a"], row["b"], bool(row["same"]), MADE_WEIGHT) for row in made]
-    # Swaps are in no fold: nothing is measured with them, and they share no text with what is.
-    known = {text for row in rows for text in (row["a"], row["b"])}
-    if shared := known & {text for row in swaps for text in (row["a"], row["b"])}:
-        sys.exit(f"train_pair_net: a swap and another pair share a text: {min(shared)}")
     swapped = [(SWAP_SHARE, [(row["a"], row["b"], row["same"], SWAP_WEIGHT) for row in swaps if not row["cross"]]),
                (CROSS_SHARE, [(row["a"], row["b"], row["same"], SWAP_CROSS_WEIGHT) for row in swaps if row["cross"]])]
 
@@ -243,7 +248,7 @@ def main():
     import minilm
     rows = verifier.hand_rows(options.without_public)
     made = verifier.made_rows(rows)
-    swaps = [row for path in sorted((verifier.DATA / "swaps").glob("*.txt")) for row in verifier.read_swaps(path)]
+    swaps = swap_rows(rows)
     folder = ROOT / "build" / "train" / ((MINILM if options.model else verifier.BUILTIN) + ("-without-public" if options.without_public else ""))
     folder.mkdir(parents=True, exist_ok=True)
     out = options.out or ROOT / "models" / ("minilm" if options.model else "builtin")

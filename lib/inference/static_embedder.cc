@@ -52,8 +52,7 @@ struct StaticEmbedder::Table {
   }
 
   void AddRow(std::uint16_t piece, std::span<float> sum) const {
-    const float scale = base::FloatFromHalf(static_cast<std::uint16_t>(static_cast<unsigned char>(scales[2 * piece]) |
-                                                                       static_cast<unsigned char>(scales[2 * piece + 1]) << 8));
+    const float scale = base::FloatFromHalf(base::GetLittleEndian<std::uint16_t>(scales + 2 * piece));
     const char* row = values + static_cast<std::size_t>(piece) * dimension;
     for (std::uint32_t i = 0; i < dimension; ++i) sum[i] += scale * static_cast<float>(static_cast<signed char>(row[i]));
   }
