@@ -111,8 +111,8 @@ def read_topics(path):
 
 def read_swaps(path):
     """Pairs from a file of swaps, one a line: "question with a [phrase] | + what may stand for it | - what changes the answer | = the
-    question in other words"; any number of each part in any order. `cross` are the pairs that are not with the question itself nor
-    between the other words and a changed one. Used by the nets only."""
+    question in other words | ~ the first changed question in other words"; any number of each part in any order. `cross` are the pairs
+    that are not with the question itself nor between the other words and a changed one. Used by the nets only."""
     rows = []
 
     def add(a, b, same, cross=False):
@@ -121,14 +121,16 @@ def read_swaps(path):
     for line in path.read_text(encoding="utf-8").splitlines():
         head, *parts = line.split(" | ")
         before, phrase, behind = re.fullmatch(r"([^\[\]]*)\[([^\[\]]+)\]([^\[\]]*)", head).groups()
-        texts = {"+": [], "-": [], "=": []}
+        texts = {"+": [], "-": [], "=": [], "~": []}
         for part in parts:
             mark, text = part[0], part[2:]
-            texts[mark].append(text if mark == "=" else before + text + behind)
+            texts[mark].append(text if mark in "=~" else before + text + behind)
         question = before + phrase + behind
         for text in texts["+"] + texts["="]:
             add(question, text, True)
-        for changed in texts["-"]:
+        for text in texts["~"]:
+            add(texts["-"][0], text, True)
+        for changed in texts["-"] + texts["~"]:
             add(question, changed, False)
             for text in texts["="]:
                 add(text, changed, False)
