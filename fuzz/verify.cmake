@@ -1,4 +1,5 @@
 reflex_fuzzer(verifier_model reflex_verify)
+reflex_fuzzer(encoder reflex_verify)
 reflex_fuzzer(pair_net reflex_verify)
 reflex_fuzzer(pair_features reflex_verify)
 reflex_fuzzer(budget_note reflex_verify)

@@ -15,8 +15,9 @@ from project_files import ROOT, project_files
 
 LINES_MAX = 400
 BYTES_MAX = 1_000_000
-# Parts of the program; made by tools/make_static_table.py and tools/train_pair_net.py.
-LARGER = {"models/builtin/static128.bin", "models/builtin/input256.bin", "models/builtin/pair_net.bin", "models/minilm/pair_net.bin"}
+# Parts of the program; made by tools/make_static_table.py, tools/train_encoder.py and tools/train_pair_net.py.
+LARGER = {"models/builtin/static128.bin", "models/builtin/input256.bin", "models/builtin/encoder.bin", "models/builtin/pair_net.bin",
+          "models/minilm/pair_net.bin"}
 SOURCE_SUFFIXES = {".h", ".cc", ".cpp", ".py", ".mjs"}
 # Where a source file may lie. lib/ and server/ are globbed into their room; elsewhere a list names each file.
 GLOBBED = re.compile(r"^(include/reflex/\w+\.h|(lib|server)/\w+/.+|server/main\.cc)$")

@@ -35,7 +35,7 @@ BATCH, RATE, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.3, 0.01, 0.996
 # Weights of pairs of groups, of pairs of topics that are not with the first question, of made ones, of swaps and of those that are
 # `cross`; the share of cross ones of either kind, of made ones and of swaps that an epoch sees.
 GROUP_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, SWAP_WEIGHT, SWAP_CROSS_WEIGHT = 0.3, 0.5, 0.3, 0.25, 0.18
-CROSS_SHARE, MADE_SHARE, SWAP_SHARE = 0.15, 0.2, 0.5
+CROSS_SHARE, MADE_SHARE, SWAP_SHARE = 0.15, 0.2, 0.3
 TOKENS_MAX, FACTOR = 100, 16
 
 
@@ -131,7 +131,8 @@ def make_net(input_size, context_size, width):
         def forward(self, input_a, context_a, mask_a, input_b, context_b, mask_b):
             kinds = [(input_a, input_b)] + ([(context_a, context_b)] if context_size else [])
             a, b = (self.drop(self.norm(self.enter(FACTOR * torch.cat([kind[i] for kind in kinds], -1)))) for i in (0, 1))
-            cosines = [x @ y.transpose(1, 2) for x, y in kinds]
+            with torch.autocast("cpu", enabled=False):  # Half of a percent matters here.
+                cosines = [x @ y.transpose(1, 2) for x, y in kinds]
             attention = self.scale[2] * (a @ b.transpose(1, 2)) / width ** 0.5 + sum(s * c for s, c in zip(self.scale, cosines))
             seen_a = self.side(a, b, attention, cosines, mask_a, mask_b)
             seen_b = self.side(b, a, attention.transpose(1, 2), [c.transpose(1, 2) for c in cosines], mask_b, mask_a)
@@ -165,7 +166,9 @@ def train(sizes, parts, tokens, report):
                 group["lr"] = RATE * min(1, (step + 1) / (0.1 * total)) * max(0.01, 1 - step / total)
             label = torch.tensor([float(row[2]) for row in batch])
             weight = torch.tensor([row[3] for row in batch])
-            losses = functional.binary_cross_entropy_with_logits(net(*tokens.batch(batch)), label, reduction="none")
+            with torch.autocast("cpu", torch.bfloat16):
+                said = net(*tokens.batch(batch))
+            losses = functional.binary_cross_entropy_with_logits(said.float(), label, reduction="none")
             loss = (losses * weight).sum() / weight.sum()
             optimizer.zero_grad()
             loss.backward()
@@ -203,8 +206,6 @@ def work(job):
     fold, parts, test = job
     import torch
     torch.set_num_threads(1)
-    # Products of matrices round their factors to bfloat16 where the processor is faster so.
-    torch.set_float32_matmul_precision("medium")
     net = train(SIZES, parts, TOKENS, "all" if fold is None else f"fold {fold}")
     return fold, net.state_dict(), logits(net, test, TOKENS)
 
@@ -216,6 +217,27 @@ def swap_rows(rows):
     if shared := known & {text for row in swaps for text in (row["a"], row["b"])}:
         sys.exit(f"train_pair_net: a swap and another pair share a text: {min(shared)}")
     return swaps
+
+
+def training_data(without_public=False):
+    """Pairs written by hand, made of those, and of swaps."""
+    rows = verifier.hand_rows(without_public)
+    swaps = swap_rows(rows)
+    unseen = [row for path in sorted((verifier.DATA / "unseen").glob("*.jsonl")) for row in verifier.read_rows(path)]
+    if shared := set(texts_of(unseen)) & set(texts_of(rows, swaps)):
+        sys.exit(f"train_pair_net: a pair that is to stay unseen is trained with: {min(shared)}")
+    return rows, verifier.made_rows(rows), swaps
+
+
+def texts_of(*kinds):
+    return list(dict.fromkeys(text for rows in kinds for row in rows for text in (row["a"], row["b"])))
+
+
+def input_table():
+    """The rows of models/builtin/input256.bin."""
+    import make_static_table
+    scales, values = make_static_table.decode((ROOT / "models" / "builtin" / "input256.bin").read_bytes())
+    return values * scales.astype("float32")[:, None]
 
 
 def jobs_of(rows, made, swaps):
@@ -244,20 +266,16 @@ def main():
     options = parser.parse_args()
     verifier.in_own_environment("train-net-python", PACKAGES)
     import numpy as np
-    import make_static_table
     import minilm
-    rows = verifier.hand_rows(options.without_public)
-    made = verifier.made_rows(rows)
-    swaps = swap_rows(rows)
+    rows, made, swaps = training_data(options.without_public)
     folder = ROOT / "build" / "train" / ((MINILM if options.model else verifier.BUILTIN) + ("-without-public" if options.without_public else ""))
     folder.mkdir(parents=True, exist_ok=True)
     out = options.out or ROOT / "models" / ("minilm" if options.model else "builtin")
     if options.model:
         table = np.asarray(minilm.load()[3]["embeddings.word_embeddings.weight"], np.float32)
     else:
-        scales, values = make_static_table.decode((ROOT / "models" / "builtin" / "input256.bin").read_bytes())
-        table = values * scales.astype(np.float32)[:, None]
-    texts = list(dict.fromkeys(text for row in rows + made + swaps for text in (row["a"], row["b"])))
+        table = input_table()
+    texts = texts_of(rows, made, swaps)
     global TOKENS, SIZES
     TOKENS = Tokens(options.program, options.model, texts, folder, table)
     SIZES = table.shape[1], TOKENS.rows[1].shape[1], WIDTHS[bool(options.model)]

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "text/respell.h"
+#include "verify/encoder.h"
 #include "verify/measures.h"
 #include "verify/model.h"
 #include "verify/vectors.h"
@@ -20,7 +21,7 @@ constexpr std::chrono::seconds kQuickLimit{1};
 // net that was trained with close questions alone may believe in any pair.
 constexpr double kNetScoreMin = 0.5, kNetCosineMin = 0.65;
 // The built-in net is not asked for longer texts: its time grows with them, and hits among them come from the verifier.
-constexpr std::size_t kNetTokensMax = 96;
+constexpr std::size_t kNetTokensMax = 64;
 
 // Pairs that both speak of computing are what the verifiers know best: with the nets more of their hits were wrong. And the nets
 // were trained with pairs that differ in meaning or in words: of texts with the same words of meaning they know nothing, and of
@@ -176,14 +177,15 @@ verify::Verdict PairJudge::JudgeByWords(Question& question, const verify::Readin
   const verify::Model& model = builtin_.model();
   if (!model.listens_to_net() || !MayJoin(verdict)) return verdict;
   const auto& net = verify::PairNet::Builtin();
+  const auto& encoder = verify::Encoder::Builtin();
   const auto tokens = verify::TokenSpans(cached);
-  const bool fits = net && words_.input_dimension() == net->input() && words_.dimension() == net->context();
+  const bool fits = net && encoder && words_.input_dimension() == net->input() && words_.input_dimension() == encoder->input() &&
+                    encoder->output() == net->context();
   if (!fits || std::max(tokens.size(), question.tokens.size()) > kNetTokensMax) return verdict;
-  const auto enter = [&](const verify::Reading& reading,
-                         const std::vector<TextSpan>& spans) -> std::optional<verify::PairNet::Text> {
-    auto context = words_.Embed(reading.prepared, spans, kQuickLimit);
-    if (!context) return std::nullopt;
-    return EnterNet(*net, {words_.InputRows(reading.prepared, spans), std::move(context->words)});
+  const auto enter = [&](const verify::Reading& reading, const std::vector<TextSpan>& spans) {
+    verify::NetTokens rows{.input = words_.InputRows(reading.prepared, spans), .context = {}};
+    rows.context = encoder->Encode(rows.input);
+    return EnterNet(*net, std::move(rows));
   };
   if (!question.in_builtin_net) question.in_builtin_net = enter(question.reading, question.tokens);
   const auto other = enter(cached, tokens);

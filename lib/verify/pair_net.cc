@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "base/half.h"
 #include "base/little_endian.h"
 #include "verify/vectors.h"
 
@@ -16,43 +15,8 @@ namespace {
 
 constexpr std::string_view kMagic{"RSPN2\0\0\0", 8};
 constexpr std::size_t kHeadBytes = 20;
-constexpr float kInputFactor = 16, kNormEpsilon = 1e-5f;
+constexpr float kInputFactor = 16;
 constexpr double kLogitMax = 50;
-
-// [Hendrycks, Gimpel 2016], as exact as training had it.
-void Gelu(std::span<float> values) {
-  for (float& x : values) x = 0.5f * x * (1 + std::erf(x * 0.70710678f));
-}
-
-void Softmax(std::span<float> values) {
-  const float top = std::ranges::max(values);
-  float sum = 0;
-  for (float& x : values) sum += x = std::exp(x - top);
-  for (float& x : values) x /= sum;
-}
-
-void AddScaled(std::span<const float> row, float factor, std::span<float> sum) {
-  for (std::size_t k = 0; k < row.size(); ++k) sum[k] += factor * row[k];
-}
-
-// Takes tensors off the front of the file's values.
-class Values {
- public:
-  explicit Values(std::string_view bytes) : bytes_(bytes) {}
-
-  std::vector<float> Take(std::size_t count) {
-    std::vector<float> values(count);
-    base::DecodeHalf({reinterpret_cast<const std::uint8_t*>(bytes_.data()), 2 * count}, values);
-    bytes_.remove_prefix(2 * count);
-    finite_ = finite_ && std::ranges::all_of(values, [](float x) { return std::isfinite(x); });
-    return values;
-  }
-  bool finite() const { return finite_; }
-
- private:
-  std::string_view bytes_;
-  bool finite_ = true;
-};
 
 // All dot products of a's rows with b's, the first row's first.
 std::vector<float> Products(std::span<const float> a, std::span<const float> b, std::size_t size, std::size_t count,
@@ -63,13 +27,6 @@ std::vector<float> Products(std::span<const float> a, std::span<const float> b, 
 }
 
 }  // namespace
-
-std::vector<float> PairNet::Layer::Apply(std::span<const float> vectors, std::size_t stride, std::size_t count) const {
-  std::vector<float> out(count * bias.size());
-  MultiplyRows(vectors, stride, count, weights, weights.size() / bias.size(), out);
-  for (std::size_t i = 0; i < count; ++i) AddRow(bias, std::span(out).subspan(i * bias.size(), bias.size()));
-  return out;
-}
 
 Result<PairNet> PairNet::Parse(std::string_view bytes) {
   if (bytes.size() < kHeadBytes || !bytes.starts_with(kMagic)) {
@@ -92,26 +49,20 @@ Result<PairNet> PairNet::Parse(std::string_view bytes) {
     return Fail(ErrorCode::kInvalidArgument,
                 name + " has " + std::to_string(kHeadBytes + 2 * count) + " bytes, not " + std::to_string(bytes.size()));
   }
-  Values values(bytes.substr(kHeadBytes));
-  const auto layer = [&](std::size_t outputs, std::size_t inputs) {
-    Layer read;
-    read.weights = values.Take(outputs * inputs);
-    read.bias = values.Take(outputs);
-    return read;
-  };
-  net.enter_ = layer(w, entered);
-  net.norm_ = layer(w, 1);
-  const std::vector<float> scales = values.Take(3);
+  Weights weights(bytes.substr(kHeadBytes));
+  net.enter_ = weights.TakeLinear(w, entered);
+  net.norm_ = weights.TakeNorm(w);
+  const std::vector<float> scales = weights.Take(3);
   net.input_scale_ = scales[0];
   net.context_scale_ = scales[1];
   net.dot_scale_ = scales[2] / std::sqrt(static_cast<float>(w));
-  net.first_ = layer(w, seen);
-  net.second_ = layer(w, w);
-  net.around_ = layer(w, 3 * w);
-  net.weigh_ = layer(1, w);
-  net.join_ = layer(w, 6 * w);
-  net.out_ = layer(1, w);
-  if (!values.finite()) return Fail(ErrorCode::kInvalidArgument, "a pair net with a weight that is not a finite number");
+  net.first_ = weights.TakeLinear(w, seen);
+  net.second_ = weights.TakeLinear(w, w);
+  net.around_ = weights.TakeLinear(w, 3 * w);
+  net.weigh_ = weights.TakeLinear(1, w);
+  net.join_ = weights.TakeLinear(w, 6 * w);
+  net.out_ = weights.TakeLinear(1, w);
+  if (!weights.finite()) return Fail(ErrorCode::kInvalidArgument, "a pair net with a weight that is not a finite number");
   return net;
 }
 
@@ -120,18 +71,8 @@ const Result<PairNet>& PairNet::Builtin() {
   return net;
 }
 
-// [Ba, Kiros, Hinton 2016]
-void PairNet::Norm(std::span<float> row) const {
-  float mean = 0, spread = 0;
-  for (const float x : row) mean += x;
-  mean /= static_cast<float>(width_);
-  for (const float x : row) spread += (x - mean) * (x - mean);
-  const float factor = 1 / std::sqrt(spread / static_cast<float>(width_) + kNormEpsilon);
-  for (std::size_t k = 0; k < width_; ++k) row[k] = (row[k] - mean) * factor * norm_.weights[k] + norm_.bias[k];
-}
-
 PairNet::Text PairNet::Enter(NetTokens tokens) const {
-  const std::size_t w = width_, entered = std::size_t{input_} + context_, count = tokens.input.size() / input_;
+  const std::size_t entered = std::size_t{input_} + context_, count = tokens.input.size() / input_;
   std::vector<float> scaled(count * entered);
   for (std::size_t i = 0; i < count; ++i) {
     const std::span<float> row(scaled.data() + i * entered, entered);
@@ -139,9 +80,7 @@ PairNet::Text PairNet::Enter(NetTokens tokens) const {
     AddScaled(std::span(tokens.context).subspan(i * context_, context_), kInputFactor, row.subspan(input_));
   }
   Text text{.tokens = std::move(tokens), .count = count, .rows = enter_.Apply(scaled, entered, count)};
-  for (std::size_t i = 0; i < count; ++i) {
-    Norm(std::span(text.rows).subspan(i * w, w));
-  }
+  norm_.Apply(text.rows);
   return text;
 }
 

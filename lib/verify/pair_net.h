@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "reflex/result.h"
+#include "verify/layers.h"
 
 namespace reflex::verify {
 
 // The tokens of one text as a pair net reads them: rows one behind the other, each of unit length or all zero.
 struct NetTokens {
   std::vector<float> input;    // PairNet::input() floats a token: what each means by itself.
-  std::vector<float> context;  // PairNet::context() floats a token: what a model makes of it in this text.
+  std::vector<float> context;  // PairNet::context() floats a token: what a model, or the encoder, makes of it in this text.
 };
 
 // A small network over the token vectors of a model: aligns the tokens of two texts by attention, compares each with its partner
@@ -36,7 +37,7 @@ class PairNet {
 
   std::uint32_t width() const { return width_; }
   std::uint32_t input() const { return input_; }
-  std::uint32_t context() const { return context_; }  // 0: the net does without a model.
+  std::uint32_t context() const { return context_; }  // 0: the net does without.
 
   // REQUIRES: at least one token, as many rows of both kinds.
   Text Enter(NetTokens tokens) const;
@@ -44,14 +45,7 @@ class PairNet {
   double Score(const Text& a, const Text& b) const;
 
  private:
-  // A linear layer: `outputs` rows of `inputs` weights, and what is added to each.
-  struct Layer {
-    std::vector<float> weights, bias;
-    // Of `count` vectors of the layer's inputs, whose beginnings are `stride` floats apart.
-    std::vector<float> Apply(std::span<const float> vectors, std::size_t stride, std::size_t count) const;
-  };
   PairNet() = default;
-  void Norm(std::span<float> row) const;
   // What the comparison of each token is made of: 4 * width() floats and the cosines.
   std::vector<float> Align(const Text& own, const Text& other) const;
   // What one text shows beside the other: the weighted mean of its tokens' comparisons, then their maxima.
@@ -59,7 +53,8 @@ class PairNet {
   std::size_t cosines() const { return context_ > 0 ? 4 : 2; }
 
   std::uint32_t width_ = 0, input_ = 0, context_ = 0;
-  Layer enter_, norm_, first_, second_, around_, weigh_, join_, out_;  // norm_: factor and offset of each column.
+  Linear enter_, first_, second_, around_, weigh_, join_, out_;
+  LayerNorm norm_;
   float input_scale_ = 0, context_scale_ = 0, dot_scale_ = 0;
 };
 

@@ -18,6 +18,7 @@
 #include "inference/static_embedder.h"
 #include "inference/word_piece.h"
 #include "text/respell.h"
+#include "verify/encoder.h"
 #include "verify/features.h"
 #include "verify/reading.h"
 
@@ -104,8 +105,8 @@ void AppendNumber(std::uint64_t value, int bytes, std::string& out) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
-void AppendTokens(const Known& known, std::uint32_t dimension, const inference::WordPiece& splitter, std::string& out) {
-  const std::size_t tokens = known.tokens.size();
+void AppendTokens(const Known& known, std::span<const float> rows, const inference::WordPiece& splitter, std::string& out) {
+  const std::size_t tokens = known.tokens.size(), dimension = tokens > 0 ? rows.size() / tokens : 0;
   AppendNumber(tokens, 4, out);
   std::vector<std::uint16_t> pieces;
   for (std::size_t i = 0; i < tokens; ++i) {
@@ -116,7 +117,7 @@ void AppendTokens(const Known& known, std::uint32_t dimension, const inference::
     pieces.resize(std::min<std::size_t>(pieces.size(), 0xff));
     AppendNumber(pieces.size(), 1, out);
     for (const std::uint16_t piece : pieces) AppendNumber(piece, 2, out);
-    const std::span row(known.token_rows.data() + i * dimension, dimension);
+    const auto row = rows.subspan(i * dimension, dimension);
     float largest = 0;
     for (const float x : row) largest = std::max(largest, std::abs(x));
     const float factor = largest > 0 ? 127 / largest : 0;
@@ -129,6 +130,8 @@ void AppendTokens(const Known& known, std::uint32_t dimension, const inference::
 Result<void> WriteTokens(const std::filesystem::path& path, std::span<const EvalRow> rows, Embedder& embedder) {
   REFLEX_TRY(const File file, Create(path));
   const inference::WordPiece splitter(inference::StaticEmbedder::Vocabulary());
+  const auto& encoder = verify::Encoder::Builtin();
+  if (!encoder) return std::unexpected(encoder.error());
   Texts texts(embedder, true);
   std::unordered_set<std::string_view> seen;
   std::string record;
@@ -137,7 +140,10 @@ Result<void> WriteTokens(const std::filesystem::path& path, std::span<const Eval
       if (!seen.insert(*text).second) continue;
       REFLEX_TRY(const std::shared_ptr<const Known> known, texts.Get(*text));
       record.clear();
-      AppendTokens(*known, embedder.dimension(), splitter, record);
+      // The built-in net reads its tokens' context off the encoder, a model's off the model.
+      const auto rows_read =
+          embedder.quick() ? encoder->Encode(embedder.InputRows(known->reading.prepared, known->tokens)) : known->token_rows;
+      AppendTokens(*known, rows_read, splitter, record);
       std::fwrite(record.data(), 1, record.size(), file.get());
     }
   }
