@@ -95,6 +95,7 @@ def train(tokens):
     from torch.nn import functional
     random.seed(1)
     torch.manual_seed(1)
+    torch.set_num_threads(1)
     places = [(begin, min(end, begin + POSITIONS)) for begin, end in tokens.place.values()]
     random.shuffle(places)
     kept_back, places = places[:KEPT_BACK], places[KEPT_BACK:]

@@ -97,6 +97,7 @@ std::vector<float> Encoder::Attend(const Layer& layer, std::span<const float> st
 }
 
 std::vector<float> Encoder::Encode(std::span<const float> rows) const {
+  if (rows.empty()) return {};
   const std::size_t tokens = rows.size() / input_, count = std::min<std::size_t>(tokens, positions_), w = width_;
   std::vector<float> scaled(count * input_);
   AddScaled(rows.first(scaled.size()), kInputFactor, scaled);
