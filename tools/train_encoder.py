@@ -104,16 +104,11 @@ def train(tokens):
     total, step, started = EPOCHS * len(batches(places)), 0, time.time()
     for epoch in range(EPOCHS):
         for length, begins in batches(places):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1, (step + 1) / (WARM * total)) * max(0.01, 1 - step / total)
             given, wanted = rows_of(tokens, length, begins)
             with torch.autocast("cpu", torch.bfloat16):
                 said = encoder(given)
             loss = 1 - functional.cosine_similarity(said.float(), wanted, dim=-1).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-            optimizer.step()
+            pair_net.descend(optimizer, loss, RATE, WARM, step, total)
             step += 1
         with torch.no_grad():
             cosines = torch.cat([functional.cosine_similarity(encoder(given), wanted, dim=-1).flatten()
@@ -123,15 +118,13 @@ def train(tokens):
 
 
 def write(encoder, path):
-    import numpy as np
     parts = [encoder.enter.weight, encoder.enter.bias, encoder.position]
     for layer in encoder.layers:
         for part in (layer.before_attention, layer.before_inner, layer.attend, layer.attended, layer.inner, layer.outer):
             parts += [part.weight, part.bias]
     parts += [encoder.last.weight, encoder.last.bias, encoder.out.weight, encoder.out.bias]
-    values = np.concatenate([part.detach().numpy().ravel() for part in parts]).astype("<f2")
     head = struct.pack("<6I", WIDTH, LAYERS, HEADS, encoder.enter.in_features, encoder.out.out_features, POSITIONS)
-    path.write_bytes(b"RSEN1\0\0\0" + head + values.tobytes())
+    path.write_bytes(b"RSEN1\0\0\0" + head + pair_net.halves(parts))
 
 
 def main():

@@ -31,7 +31,7 @@ PACKAGES = ["numpy==2.4.6", "torch==2.15.0"]
 MINILM = "all-MiniLM-L6-v2"
 # Widths of the built-in net and of a model's.
 WIDTHS, EPOCHS = (192, 256), 3
-BATCH, RATE, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.3, 0.01, 0.996
+BATCH, RATE, WARM, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.1, 0.3, 0.01, 0.996
 # Weights of pairs of groups, of pairs of topics that are not with the first question, of made ones, of swaps and of those that are
 # `cross`; the share of cross ones of either kind, of made ones and of swaps that an epoch sees.
 GROUP_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, SWAP_WEIGHT, SWAP_CROSS_WEIGHT = 0.3, 0.5, 0.3, 0.25, 0.18
@@ -142,6 +142,28 @@ def make_net(input_size, context_size, width):
     return PairNet()
 
 
+def descend(optimizer, loss, rate, warm, step, total):
+    """One step of `total`: the rate rises to `rate` over the share `warm` of them and falls to a hundredth; a gradient is at most 1 long."""
+    import torch
+    for group in optimizer.param_groups:
+        group["lr"] = rate * min(1, (step + 1) / (warm * total)) * max(0.01, 1 - step / total)
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([weight for group in optimizer.param_groups for weight in group["params"]], 1.0)
+    optimizer.step()
+
+
+def halves(tensors):
+    """The bytes of all numbers as half-precision floats."""
+    import numpy as np
+    return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors]).astype("<f2").tobytes()
+
+
+def refuse_shared(ours, theirs, what):
+    if shared := set(texts_of(ours)) & set(texts_of(theirs)):
+        sys.exit(f"train_pair_net: {what}: {min(shared)}")
+
+
 def train(sizes, parts, tokens, report):
     """A net trained on pairs (a, b, same, weight): the mean of its weights over the last steps. `parts`: (share, pairs), an epoch sees so
     many of these."""
@@ -162,18 +184,13 @@ def train(sizes, parts, tokens, report):
         batches = [rows[i:i + BATCH] for i in range(0, len(rows), BATCH)]
         random.shuffle(batches)
         for batch in batches:
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1, (step + 1) / (0.1 * total)) * max(0.01, 1 - step / total)
             label = torch.tensor([float(row[2]) for row in batch])
             weight = torch.tensor([row[3] for row in batch])
             with torch.autocast("cpu", torch.bfloat16):
                 said = net(*tokens.batch(batch))
             losses = functional.binary_cross_entropy_with_logits(said.float(), label, reduction="none")
             loss = (losses * weight).sum() / weight.sum()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
+            descend(optimizer, loss, RATE, WARM, step, total)
             step += 1
             with torch.no_grad():
                 torch._foreach_lerp_(kept, now, 1 - min(KEEP, step / (step + 10)))
@@ -194,12 +211,10 @@ def logits(net, pairs, tokens):
 
 
 def write(net, sizes, path):
-    import numpy as np
     input_size, context_size, width = sizes
     layers = [net.enter, net.norm, net.scale, net.first, net.second, net.around, net.weight, net.join, net.out]
     order = [tensor for layer in layers for tensor in ([layer] if layer is net.scale else [layer.weight, layer.bias])]
-    values = np.concatenate([tensor.detach().numpy().ravel() for tensor in order]).astype("<f2")
-    path.write_bytes(b"RSPN2\0\0\0" + struct.pack("<III", width, input_size, context_size) + values.tobytes())
+    path.write_bytes(b"RSPN2\0\0\0" + struct.pack("<III", width, input_size, context_size) + halves(order))
 
 
 def work(job):
@@ -213,9 +228,7 @@ def work(job):
 def swap_rows(rows):
     """The pairs of swaps. They are in no fold: nothing is measured with them, and they share no text with `rows`, which are."""
     swaps = [row for path in sorted((verifier.DATA / "swaps").glob("*.txt")) for row in verifier.read_swaps(path)]
-    known = {text for row in rows for text in (row["a"], row["b"])}
-    if shared := known & {text for row in swaps for text in (row["a"], row["b"])}:
-        sys.exit(f"train_pair_net: a swap and another pair share a text: {min(shared)}")
+    refuse_shared(rows, swaps, "a swap and another pair share a text")
     return swaps
 
 
@@ -224,8 +237,7 @@ def training_data(without_public=False):
     rows = verifier.hand_rows(without_public)
     swaps = swap_rows(rows)
     unseen = [row for path in sorted((verifier.DATA / "unseen").glob("*.jsonl")) for row in verifier.read_rows(path)]
-    if shared := set(texts_of(unseen)) & set(texts_of(rows, swaps)):
-        sys.exit(f"train_pair_net: a pair that is to stay unseen is trained with: {min(shared)}")
+    refuse_shared(unseen, rows + swaps, "a pair that is to stay unseen is trained with")
     return rows, verifier.made_rows(rows), swaps
 
 

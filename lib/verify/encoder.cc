@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view kMagic{"RSEN1\0\0\0", 8};
 constexpr std::size_t kNumbers = 6, kHeadBytes = 8 + 4 * kNumbers;
-constexpr float kInputFactor = 16;
 
 }  // namespace
 

@@ -8,6 +8,9 @@
 // The parts that the small networks of the built-in verifier and of models' are made of. All are immutable once read; thread-safe.
 namespace reflex::verify {
 
+// What the numbers of a vector of unit length are brought to before the first layer: about one.
+inline constexpr float kInputFactor = 16;
+
 // A linear layer: a row of weights for each output, and what is added to it.
 struct Linear {
   std::vector<float> weights, bias;

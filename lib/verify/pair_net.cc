@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view kMagic{"RSPN2\0\0\0", 8};
 constexpr std::size_t kHeadBytes = 20;
-constexpr float kInputFactor = 16;
 constexpr double kLogitMax = 50;
 
 // All dot products of a's rows with b's, the first row's first.

@@ -2,54 +2,27 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
-#include "base/half.h"
+#include "weights_fixture.h"
 
 namespace reflex::verify {
 namespace {
 
-using Head = std::array<std::uint32_t, 6>;
 // Width, layers, heads, dimensions in and out, positions.
-constexpr Head kHead{8, 2, 2, 6, 5, 4};
+const std::vector<std::uint32_t> kHead{8, 2, 2, 6, 5, 4};
 constexpr std::size_t kValues = 1349, kInput = 6, kOutput = 5;
 
-std::string File(const Head& head, const std::vector<float>& values) {
-  std::string bytes("RSEN1\0\0\0", 8);
-  for (const std::uint32_t number : head) {
-    for (int i = 0; i < 4; ++i) bytes += static_cast<char>(number >> (8 * i) & 0xff);
-  }
-  for (const float value : values) {
-    const std::uint16_t half = base::HalfFromFloat(value);
-    bytes += static_cast<char>(half & 0xff);
-    bytes += static_cast<char>(half >> 8);
-  }
-  return bytes;
+std::string File(const std::vector<std::uint32_t>& head, const std::vector<float>& values) {
+  return WeightsFile("RSEN1", head, values);
 }
 
-std::vector<float> Values() {
-  std::vector<float> values;
-  for (std::size_t i = 0; i < kValues; ++i) values.push_back(static_cast<float>(i * 7919 % 1000) / 1000 - 0.5f);
-  return values;
-}
+std::vector<float> Values() { return WeightValues(kValues); }
 
-std::vector<float> Rows(std::size_t count, std::size_t seed) {
-  std::vector<float> rows;
-  for (std::size_t i = 0; i < count; ++i) {
-    float sum = 0;
-    for (std::size_t j = 0; j < kInput; ++j) {
-      rows.push_back(static_cast<float>((i * 31 + j * 17 + seed) * 7907 % 1000) / 1000 - 0.5f);
-      sum += rows.back() * rows.back();
-    }
-    for (std::size_t j = 0; j < kInput; ++j) rows[i * kInput + j] /= std::sqrt(sum);
-  }
-  return rows;
-}
+std::vector<float> Rows(std::size_t count, std::size_t seed) { return UnitRows(count, kInput, seed); }
 
 void ExpectNear(const std::vector<float>& said, const std::vector<float>& wanted) {
   ASSERT_EQ(said.size(), wanted.size());

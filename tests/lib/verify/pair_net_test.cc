@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/half.h"
+#include "weights_fixture.h"
 
 namespace reflex::verify {
 namespace {
@@ -17,36 +17,10 @@ constexpr std::uint32_t kWidth = 8, kInput = 6, kContext = 5;
 constexpr std::size_t kValues = 1093, kValuesWithoutContext = 1037;  // Of nets of that size.
 
 std::string Net(std::uint32_t width, std::uint32_t input, std::uint32_t context, const std::vector<float>& values) {
-  std::string bytes("RSPN2\0\0\0", 8);
-  for (const std::uint32_t number : {width, input, context}) {
-    for (int i = 0; i < 4; ++i) bytes += static_cast<char>(number >> (8 * i) & 0xff);
-  }
-  for (const float value : values) {
-    const std::uint16_t half = base::HalfFromFloat(value);
-    bytes += static_cast<char>(half & 0xff);
-    bytes += static_cast<char>(half >> 8);
-  }
-  return bytes;
+  return WeightsFile("RSPN2", {width, input, context}, values);
 }
 
-std::vector<float> Values(std::size_t count = kValues) {
-  std::vector<float> values;
-  for (std::size_t i = 0; i < count; ++i) values.push_back(static_cast<float>(i * 7919 % 1000) / 1000 - 0.5f);
-  return values;
-}
-
-std::vector<float> Rows(std::size_t count, std::size_t dimension, std::size_t seed) {
-  std::vector<float> rows;
-  for (std::size_t i = 0; i < count; ++i) {
-    float sum = 0;
-    for (std::size_t j = 0; j < dimension; ++j) {
-      rows.push_back(static_cast<float>((i * 31 + j * 17 + seed) * 7907 % 1000) / 1000 - 0.5f);
-      sum += rows.back() * rows.back();
-    }
-    for (std::size_t j = 0; j < dimension; ++j) rows[i * dimension + j] /= std::sqrt(sum);
-  }
-  return rows;
-}
+std::vector<float> Values(std::size_t count = kValues) { return WeightValues(count); }
 
 std::string Message(const std::string& bytes) {
   const auto net = PairNet::Parse(bytes);
@@ -62,7 +36,7 @@ TEST(PairNet, SaysWhatTheTrainedNetworkSays) {
   EXPECT_EQ(net->width(), kWidth);
   EXPECT_EQ(net->input(), kInput);
   EXPECT_EQ(net->context(), kContext);
-  const auto ia = Rows(3, kInput, 1), ca = Rows(3, kContext, 2), ib = Rows(2, kInput, 3), cb = Rows(2, kContext, 4);
+  const auto ia = UnitRows(3, kInput, 1), ca = UnitRows(3, kContext, 2), ib = UnitRows(2, kInput, 3), cb = UnitRows(2, kContext, 4);
   EXPECT_NEAR(Score(*net, {ia, ca}, {ib, cb}), 0.07283449, 1e-4);
   EXPECT_NEAR(Score(*net, {ib, cb}, {ia, ca}), 0.07283449, 1e-4);
   EXPECT_NEAR(Score(*net, {ia, ca}, {ia, ca}), -0.05969082, 1e-4);
@@ -71,7 +45,7 @@ TEST(PairNet, SaysWhatTheTrainedNetworkSays) {
 TEST(PairNet, DoesWithoutAModelsVectors) {
   const auto net = PairNet::Parse(Net(kWidth, kInput, 0, Values(kValuesWithoutContext)));
   ASSERT_TRUE(net) << net.error().message;
-  const auto a = Rows(3, kInput, 1), b = Rows(2, kInput, 3);
+  const auto a = UnitRows(3, kInput, 1), b = UnitRows(2, kInput, 3);
   EXPECT_NEAR(Score(*net, {a, {}}, {b, {}}), -0.58622622, 1e-4);
   EXPECT_NEAR(Score(*net, {a, {}}, {a, {}}), -0.51532542, 1e-4);
 }
@@ -87,7 +61,7 @@ TEST(PairNet, WeightsThatOverflowStayWithinTheRange) {
   std::vector<float> values(kValues, 60000.f);
   const auto net = PairNet::Parse(Net(kWidth, kInput, kContext, values));
   ASSERT_TRUE(net);
-  const auto input = Rows(3, kInput, 1), context = Rows(3, kContext, 2);
+  const auto input = UnitRows(3, kInput, 1), context = UnitRows(3, kContext, 2);
   const double score = Score(*net, {input, context}, {input, context});
   EXPECT_GE(score, -50);
   EXPECT_LE(score, 50);
