@@ -29,8 +29,8 @@ import train_verifier as verifier
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ["numpy==2.4.6", "torch==2.15.0"]
 MINILM = "all-MiniLM-L6-v2"
-# Widths of the built-in net and of a model's.
-WIDTHS, EPOCHS = (192, 256), 3
+# Of the built-in net and of a model's.
+WIDTHS, EPOCHS = (192, 256), (4, 3)
 BATCH, RATE, WARM, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.1, 0.3, 0.01, 0.996
 # Weights of pairs of groups, of pairs of topics that are not with the first question, of made ones, of swaps and of those that are
 # `cross`; the share of cross ones of either kind, of made ones and of swaps that an epoch sees.
@@ -164,7 +164,7 @@ def refuse_shared(ours, theirs, what):
         sys.exit(f"train_pair_net: {what}: {min(shared)}")
 
 
-def train(sizes, parts, tokens, report):
+def train(sizes, epochs, parts, tokens, report):
     """A net trained on pairs (a, b, same, weight): the mean of its weights over the last steps. `parts`: (share, pairs), an epoch sees so
     many of these."""
     import torch
@@ -175,8 +175,8 @@ def train(sizes, parts, tokens, report):
     mean.load_state_dict(net.state_dict())
     kept, now = list(mean.parameters()), list(net.parameters())
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
-    total, step, started = EPOCHS * math.ceil(sum(int(share * len(pairs)) for share, pairs in parts) / BATCH), 0, time.time()
-    for epoch in range(EPOCHS):
+    total, step, started = epochs * math.ceil(sum(int(share * len(pairs)) for share, pairs in parts) / BATCH), 0, time.time()
+    for epoch in range(epochs):
         net.train()
         rows = [row for share, pairs in parts for row in random.sample(pairs, int(share * len(pairs)))]
         # Texts of like length together, in a new order each time.
@@ -194,7 +194,7 @@ def train(sizes, parts, tokens, report):
             step += 1
             with torch.no_grad():
                 torch._foreach_lerp_(kept, now, 1 - min(KEEP, step / (step + 10)))
-        print(f"{report}: epoch {epoch + 1} of {EPOCHS}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
+        print(f"{report}: epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
     return mean.eval()
 
 
@@ -221,7 +221,7 @@ def work(job):
     fold, parts, test = job
     import torch
     torch.set_num_threads(1)
-    net = train(SIZES, parts, TOKENS, "all" if fold is None else f"fold {fold}")
+    net = train(SIZES, EPOCHS[OF_MODEL], parts, TOKENS, "all" if fold is None else f"fold {fold}")
     return fold, net.state_dict(), logits(net, test, TOKENS)
 
 
@@ -288,9 +288,10 @@ def main():
     else:
         table = input_table()
     texts = texts_of(rows, made, swaps)
-    global TOKENS, SIZES
+    global TOKENS, SIZES, OF_MODEL
+    OF_MODEL = bool(options.model)
     TOKENS = Tokens(options.program, options.model, texts, folder, table)
-    SIZES = table.shape[1], TOKENS.rows[1].shape[1], WIDTHS[bool(options.model)]
+    SIZES = table.shape[1], TOKENS.rows[1].shape[1], WIDTHS[OF_MODEL]
     jobs = jobs_of(rows, made, swaps)
     said = {}
     with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
