@@ -17,6 +17,7 @@ texts. A conflict named by a guard is a veto and scores nothing. The table gives
 expect: (n FHR + 1) / (n + 1) out of fold, times TRAPS_PER_HIT, of the kind of pairs, joined or alone, of which it is more. Joined scores
 are moved so that at the default limit it is as much of either."""
 import argparse
+import bisect
 import hashlib
 import json
 import math
@@ -52,8 +53,8 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
            "neg_parity", "frame_quantity", "frame_time", "conflicts", "left_weight", "relation_share"]
 # How many close questions with another answer stand beside a served hit: wrong hits by hits, over FHR. On the stream
 # models/data/public/b2_code_stream.jsonl it is 0.85 for pairs that the verifier judges alone (with all-MiniLM-L6-v2 0.75) at the default
-# limit. Of joined ones it has 25 hits, too few: for them stands what all its pairs showed, 0.22 with its questions in training and 0.35
-# without.
+# limit. Of joined ones it has 25 hits, too few: for them stands 0.3, between what all its pairs showed with its questions in training,
+# 0.22, and without them, 0.35.
 TRAPS_PER_HIT = {"alone": 1.0, "joined": 0.3}
 TRAPS_PER_HIT_OF_MODEL = {"alone": 0.8, "joined": 0.3}
 DEFAULT_LIMIT = 0.003  # cache.max_wrong_hits
@@ -314,28 +315,42 @@ def write_model(path, names, ensemble, calibration, join, table, embedder):
     path.write_text("\n".join(lines) + "\n")
 
 
+def false_hits_at(threshold, rising):
+    """One more than the scores at or above a threshold; from one score to the next it grows evenly."""
+    below = bisect.bisect_left(rising, threshold)
+    above = len(rising) - below
+    if not above or not below:
+        return max(1, above)
+    return above + (rising[below] - threshold) / (rising[below] - rising[below - 1])
+
+
 def table_of(traps, factors):
     """Ascending (threshold, share of wrong hits) from the scores out of fold of the traps of each kind, until 5 % of a kind's are false
-    hits. From one trap to the next the false hits, one more than there were, grow evenly: where few traps stand high, a threshold hangs
-    less on one of them."""
-    import numpy as np
+    hits. That the false hits grow evenly between two traps lets a threshold hang less on one of them where few stand high."""
+    rising = {kind: sorted(map(float, scores)) for kind, scores in traps.items()}
     rows = []
-    for logit in np.arange(TABLE_TO, 0, -TABLE_STEP):
-        threshold = 1 / (1 + math.exp(-logit))
-        counts = {kind: np.interp(-threshold, np.sort(-scores), np.arange(1, len(scores) + 1)) for kind, scores in traps.items()}
-        if any(counts[kind] > 0.05 * len(scores) for kind, scores in traps.items()):
+    for step in range(round(TABLE_TO / TABLE_STEP)):
+        threshold = 1 / (1 + math.exp(step * TABLE_STEP - TABLE_TO))
+        counts = {kind: false_hits_at(threshold, scores) for kind, scores in rising.items()}
+        if any(counts[kind] > 0.05 * len(scores) for kind, scores in rising.items()):
             break
-        share = max(counts[kind] / (len(scores) + 1) * factors[kind] for kind, scores in traps.items())
-        if not rows or share > rows[-1][1]:
-            rows.append((threshold, float(share)))
-        else:
-            rows[-1] = (threshold, float(share))
+        share = max(counts[kind] / (len(scores) + 1) * factors[kind] for kind, scores in rising.items())
+        if rows and share <= rows[-1][1]:
+            rows.pop()
+        rows.append((threshold, share))
     return rows[::-1]
 
 
 def threshold_of(traps, factors):
     """The lowest threshold that keeps to the default limit."""
     return next(threshold for threshold, share in table_of(traps, factors) if share <= DEFAULT_LIMIT)
+
+
+def known(path, name, rows):
+    """What an earlier run wrote of each pair."""
+    import numpy as np
+    of = {(row["a"], row["b"]): row[name] for row in read_rows(path)}
+    return np.array([of[row["a"], row["b"]] for row in rows])
 
 
 def report(title, score, same, near):
@@ -393,13 +408,8 @@ def main():
     factors = TRAPS_PER_HIT_OF_MODEL if options.model else TRAPS_PER_HIT
     alone, join, joined = score, None, np.zeros(len(rows), bool)
     if options.model or options.pair_net:
-        builtin, net = None, None
-        if options.model:
-            known = {(row["a"], row["b"]): row["alone"] for row in read_rows(folder.parent / (BUILTIN + suffix) / "out_of_fold.jsonl")}
-            builtin = np.array([known[row["a"], row["b"]] for row in rows])
-        if options.pair_net:
-            known = {(row["a"], row["b"]): row["logit"] for row in read_rows(folder / "pair_net.jsonl")}
-            net = np.array([known[row["a"], row["b"]] for row in rows])
+        builtin = known(folder.parent / (BUILTIN + suffix) / "out_of_fold.jsonl", "alone", rows) if options.model else None
+        net = known(folder / "pair_net.jsonl", "logit", rows) if options.pair_net else None
         # Not joined are pairs that both speak of computing, as with the nets more of the stream's hits were wrong, and those of which the
         # nets have seen too few: with the same words of meaning, or with none in common and far apart.
         shared = x[:, names.index("content_jacc")]
