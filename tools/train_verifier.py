@@ -286,9 +286,10 @@ class Join:
         """Has scores at one threshold stand at another."""
         self.offset += math.log(to / (1 - to)) - math.log(threshold / (1 - threshold))
 
-    def score(self, score, builtin, net):
+    def score(self, score, builtin, net, joined):
         import numpy as np
-        return np.where(score < JOIN_MIN, score, 1 / (1 + np.exp(-(self.logits(score, builtin, net) @ self.weights + self.offset))))
+        said = 1 / (1 + np.exp(-(self.logits(score, builtin, net) @ self.weights + self.offset)))
+        return np.where(joined & (score >= JOIN_MIN), said, score)
 
 
 def write_model(path, names, ensemble, calibration, join, table, embedder):
@@ -339,6 +340,12 @@ def table_of(traps, factors):
             rows.pop()
         rows.append((threshold, share))
     return rows[::-1]
+
+
+def by_kind(score, traps, joined):
+    """The scores of the traps of each kind there is."""
+    kinds = {"alone": traps & ~joined, "joined": traps & joined}
+    return {kind: score[chosen] for kind, chosen in kinds.items() if chosen.any()}
 
 
 def threshold_of(traps, factors):
@@ -415,17 +422,17 @@ def main():
         shared = x[:, names.index("content_jacc")]
         joined = (technical == 0) & (shared < 1) & ((shared > 0) | (x[:, names.index("cos")] >= JOIN_COSINE_MIN))
         join_weight = sum(JOIN_WEIGHTS[source] * of[source] for source in JOIN_WEIGHTS)
-        join = Join(alone, builtin, net, same, join_weight, judged & ~veto & joined)
-        score = np.where(joined & ~veto, join.score(alone, builtin, net), alone)
-        join.move(threshold_of({"joined": score[traps & joined]}, factors), threshold_of({"alone": score[traps & ~joined]}, factors))
-        score = np.where(joined & ~veto, join.score(alone, builtin, net), alone)
+        join = Join(alone, builtin, net, same, join_weight, judged & joined)
+        kinds = by_kind(join.score(alone, builtin, net, joined), traps, joined)
+        join.move(*(threshold_of({kind: kinds[kind]}, factors) for kind in ("joined", "alone")))
+        score = join.score(alone, builtin, net, joined)
     for title in WEIGHTS:
         if of[title].any():
             report(title, score[of[title]], same[of[title]], near[of[title]])
     with open(folder / "out_of_fold.jsonl", "w", encoding="utf-8") as file:
         for row, own, value in zip(rows, alone, score):
             file.write(json.dumps({**row, "alone": float(own), "score": float(value)}) + "\n")
-    table = table_of({"alone": score[traps & ~joined], **({"joined": score[traps & joined]} if join else {})}, factors)
+    table = table_of(by_kind(score, traps, joined), factors)
     write_model(options.out, names, fit(np.ones(len(rows), bool), np.ones(len(made), bool)), calibration, join, table, options.embedder)
     print(f"{options.out}: {options.out.stat().st_size} bytes, {len(table)} thresholds")
 
