@@ -10,7 +10,7 @@ namespace reflex::app {
 namespace {
 
 constexpr std::size_t kCells = 30;
-constexpr std::chrono::milliseconds kStep{100};
+constexpr std::chrono::milliseconds kRedrawEvery{100};
 
 std::string Pad(std::string text, std::size_t size) {
   return text.size() >= size ? text : std::string(size - text.size(), ' ') + text;
@@ -28,7 +28,7 @@ ProgressBar::~ProgressBar() {
 void ProgressBar::Show(std::size_t done) {
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (done < total_ && now - shown_ < kStep) return;
+  if (done < total_ && now - shown_ < kRedrawEvery) return;
   shown_ = now;
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - started_);
   std::fprintf(stderr, "\r\x1b[K%s", Line(what_, done, total_, elapsed).c_str());
