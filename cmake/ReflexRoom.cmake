@@ -1,18 +1,18 @@
-# Most of the time to compile a file goes to headers, so with REFLEX_UNITY the files of a target are joined where it is UNITY, that is, no
-# two of its files give unlike things of their own one name: tests', and with sanitizers also rooms'. What is shipped is not joined.
+# Most of the time to compile a file goes to headers, so with REFLEX_UNITY the files of a test are joined, and with sanitizers those of a
+# room. So no two files of a target give unlike things of their own one name. What is shipped is not joined.
 
-# reflex_room(NAME LIB|SERVER [UNITY] [USES room...] [PUBLIC target...] [PRIVATE target...])
+# reflex_room(NAME LIB|SERVER [USES room...] [PUBLIC target...] [PRIVATE target...])
 # One room is one static library of all .cc files in its folder. USES names rooms of lower layers; tools/check_layers.py holds the
 # rules, this only links.
 function(reflex_room name house)
-  cmake_parse_arguments(ROOM "UNITY" "" "USES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "USES;PUBLIC;PRIVATE" ${ARGN})
   string(TOLOWER ${house} folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/${name}/*.cc)
   if(NOT sources)
     return()
   endif()
   add_library(reflex_${name} STATIC ${sources})
-  if(ROOM_UNITY AND REFLEX_UNITY AND REFLEX_SANITIZE)
+  if(REFLEX_UNITY AND REFLEX_SANITIZE)
     set_target_properties(reflex_${name} PROPERTIES UNITY_BUILD ON)
   endif()
   target_include_directories(reflex_${name} PUBLIC
@@ -24,11 +24,11 @@ function(reflex_room name house)
   set_property(GLOBAL APPEND PROPERTY REFLEX_ROOMS_${house} reflex_${name})
 endfunction()
 
-# reflex_test(NAME [UNITY] SOURCES... [LINK target...]) builds a GoogleTest program; each TEST is a ctest test "NAME.Suite.Case".
+# reflex_test(NAME SOURCES... [LINK target...]) builds a GoogleTest program; each TEST is a ctest test "NAME.Suite.Case".
 function(reflex_test name)
-  cmake_parse_arguments(TEST "UNITY" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
-  if(TEST_UNITY AND REFLEX_UNITY)
+  if(REFLEX_UNITY)
     set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
   endif()
   target_link_libraries(${name} PRIVATE ${TEST_LINK} GTest::gtest_main)

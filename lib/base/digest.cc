@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 64;
 
-struct FreeContext {
+struct FreeDigest {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
-using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
 
 // Fetched once: OpenSSL 3 looks a digest up by name at each EVP_sha256() use, which costs more than hashing a short text.
 const EVP_MD* Algorithm() {
@@ -25,8 +25,8 @@ const EVP_MD* Algorithm() {
   return algorithm;
 }
 
-Context NewContext() {
-  Context context(EVP_MD_CTX_new());
+DigestContext NewContext() {
+  DigestContext context(EVP_MD_CTX_new());
   if (context == nullptr || EVP_DigestInit_ex2(context.get(), Algorithm(), nullptr) != 1) std::abort();
   return context;
 }
@@ -52,7 +52,7 @@ int HexValue(char c) {
 }  // namespace
 
 struct Sha256::State {
-  Context context = NewContext();
+  DigestContext context = NewContext();
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {}
@@ -76,15 +76,15 @@ void Sha256::UpdateField(std::string_view bytes) {
 Digest Sha256::Finish() { return Close(state_->context.get()); }
 
 Digest HashBytes(std::string_view bytes) {
-  static thread_local const Context context = NewContext();
+  static thread_local const DigestContext context = NewContext();
   if (EVP_DigestInit_ex2(context.get(), nullptr, nullptr) != 1) std::abort();
   Add(context.get(), bytes.data(), bytes.size());
   return Close(context.get());
 }
 
 struct HmacKey::State {
-  Context inner = NewContext();
-  Context outer = NewContext();
+  DigestContext inner = NewContext();
+  DigestContext outer = NewContext();
 };
 
 HmacKey::HmacKey(std::string_view key) : state_(std::make_unique<State>()) {
@@ -107,7 +107,7 @@ HmacKey::HmacKey(HmacKey&&) noexcept = default;
 HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
 
 Digest HmacKey::Sign(std::string_view message) const {
-  static thread_local const Context context = NewContext();
+  static thread_local const DigestContext context = NewContext();
   if (EVP_MD_CTX_copy_ex(context.get(), state_->inner.get()) != 1) std::abort();
   Add(context.get(), message.data(), message.size());
   const Digest inside = Close(context.get());

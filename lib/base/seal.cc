@@ -20,10 +20,10 @@ constexpr std::size_t kSaltBytes = 16, kNonceBytes = 12, kTagBytes = 16, kKeyByt
 constexpr std::size_t kCostAt = 4, kSaltAt = 7, kNonceAt = kSaltAt + kSaltBytes, kHeadBytes = kNonceAt + kNonceBytes;
 constexpr std::uint64_t kMemoryMax = 1ull << 31;
 
-struct FreeContext {
+struct FreeCipher {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
-using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
 // Wiped when it goes.
 struct Key {
@@ -47,7 +47,7 @@ Result<void> Derive(std::string_view key, std::string_view salt, const SealCost&
 }
 
 bool Encrypt(std::string_view head, std::string_view secret, const Key& key, std::string& out) {
-  const Context context(EVP_CIPHER_CTX_new());
+  const CipherContext context(EVP_CIPHER_CTX_new());
   out.assign(secret.size() + kTagBytes, '\0');
   int size = 0;
   return context != nullptr && secret.size() <= 1 << 20 &&
@@ -59,7 +59,7 @@ bool Encrypt(std::string_view head, std::string_view secret, const Key& key, std
 }
 
 bool Decrypt(std::string_view head, std::string_view body, const Key& key, std::string& out) {
-  const Context context(EVP_CIPHER_CTX_new());
+  const CipherContext context(EVP_CIPHER_CTX_new());
   const std::string_view secret = body.substr(0, body.size() - kTagBytes);
   std::string tag(body.substr(secret.size()));
   out.assign(secret.size(), '\0');

@@ -10,7 +10,7 @@ namespace {
 // Before the numbers of the text; see WriteRecord.
 constexpr std::size_t kHeaderBytes = 64;
 // The place of a record in a table, its allocation included.
-constexpr std::size_t kPlaceBytes = 80;
+constexpr std::size_t kRecordPlaceBytes = 80;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ FarVectors::FarVectors(EntryStore& store, VectorMaker maker, std::size_t bytes_m
     : store_(store),
       maker_(maker),
       kept_bytes_(kHeaderBytes + 2 * std::size_t{maker.dimension}),
-      generation_max_(std::max<std::size_t>(1, bytes_max / (kept_bytes_ + kPlaceBytes) / kShards / 2)) {}
+      generation_max_(std::max<std::size_t>(1, bytes_max / (kept_bytes_ + kRecordPlaceBytes) / kShards / 2)) {}
 
 const std::string* FarVectors::Find(Shard& shard, std::uint64_t label) {
   if (const auto young = shard.young.find(label); young != shard.young.end()) return &young->second;

@@ -19,10 +19,10 @@ constexpr std::uint64_t kNotePlaceBytes = 96;
 using Bytes = std::shared_ptr<const std::string>;
 
 // Sorts as the store's contract wants members: by canonical digest, then key.
-struct ScopeRow {
+struct MemberRow {
   Digest scope, canonical, key;
 
-  friend auto operator<=>(const ScopeRow&, const ScopeRow&) = default;
+  friend auto operator<=>(const MemberRow&, const MemberRow&) = default;
 };
 
 using Gone = std::vector<std::pair<Digest, Digest>>;  // Scope and key.
@@ -57,7 +57,7 @@ struct MemoryStore::Parts {
   mutable base::Mutex mutex;
   std::map<Digest, Held> entries GUARDED_BY(mutex);
   std::map<std::uint64_t, Digest> by_age GUARDED_BY(mutex);
-  std::set<ScopeRow> scopes GUARDED_BY(mutex);
+  std::set<MemberRow> scopes GUARDED_BY(mutex);
   std::map<std::string, std::string, std::less<>> notes GUARDED_BY(mutex);
   std::uint64_t next_age GUARDED_BY(mutex) = 1;
   std::uint64_t bytes GUARDED_BY(mutex) = 0;
@@ -250,12 +250,12 @@ bool MemoryStore::ReadVectorByLabel(std::uint64_t label, const std::function<voi
 }
 
 Result<void> MemoryStore::VisitScopes(const VisitMember& visit) {
-  std::vector<ScopeRow> rows;
+  std::vector<MemberRow> rows;
   {
     base::MutexLock lock(parts_->mutex);
     rows.assign(parts_->scopes.begin(), parts_->scopes.end());
   }
-  for (const ScopeRow& row : rows) {
+  for (const MemberRow& row : rows) {
     if (!visit(row.scope, {row.key, row.canonical})) break;
   }
   return {};

@@ -19,7 +19,7 @@ namespace reflex::store {
 namespace {
 
 // Of one transaction.
-constexpr std::uint64_t kBatchBytes = 8u << 20;
+constexpr std::uint64_t kReadBytes = 8u << 20;
 constexpr std::size_t kGoneSlice = 1024;
 
 std::unexpected<Error> MergeError(int code) {
@@ -57,7 +57,7 @@ Result<std::vector<Digest>> KeysFrom(ReadLease& lease, std::uint64_t& id, bool& 
   std::vector<Digest> keys;
   MDB_val name{sizeof id, &id}, piece{};
   int code = mdb_cursor_get(lease.values(), &name, &piece, MDB_SET_RANGE);
-  for (std::uint64_t bytes = 0; code == 0 && bytes < kBatchBytes; code = mdb_cursor_get(lease.values(), &name, &piece, MDB_NEXT)) {
+  for (std::uint64_t bytes = 0; code == 0 && bytes < kReadBytes; code = mdb_cursor_get(lease.values(), &name, &piece, MDB_NEXT)) {
     std::memcpy(&id, name.mv_data, sizeof id);
     ++id;
     bytes += piece.mv_size;

@@ -27,6 +27,12 @@ inline std::string LowerAscii(std::string_view text) {
 
 constexpr bool Contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
 
+// For a few words; a WordSet for more.
+template <std::size_t N>
+constexpr bool IsOneOf(const std::array<std::string_view, N>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
 // A fixed set of words, looked up by binary search.
 template <std::size_t N>
 class WordSet {

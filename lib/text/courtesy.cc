@@ -41,11 +41,6 @@ bool ForEachPlainWord(std::string_view text, const Take& take) {
   return true;
 }
 
-template <std::size_t N>
-bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) {
-  return std::ranges::find(set, word) != set.end();
-}
-
 // Words that make a run of courtesy words a greeting, thanks or an announcement of a question.
 constexpr WordSet kCore(std::to_array<std::string_view>(
     {"hi",      "hello",   "hey",         "howdy",    "yo",      "greetings", "dear",      "please",    "pls",      "plz",

@@ -12,11 +12,6 @@
 namespace reflex::text {
 namespace {
 
-template <std::size_t N>
-bool IsOneOf(const std::array<std::string_view, N>& set, std::string_view word) {
-  return std::ranges::find(set, word) != set.end();
-}
-
 // Listed names that are ordinary words as well: taken for names only with a capital inside a sentence.
 constexpr WordSet kOrdinaryNames(std::to_array<std::string_view>(
     {"accept",    "accounts",  "address",  "age",           "alpine",    "apache",       "arch",      "authorization",

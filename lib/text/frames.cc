@@ -13,7 +13,7 @@ namespace reflex::text {
 namespace {
 
 // Words a phrase has at most, and words of a text that are looked at.
-constexpr std::size_t kPhraseWordsMax = 9, kTextWordsMax = 200;
+constexpr std::size_t kFrameWordsMax = 9, kTextWordsMax = 200;
 
 struct Piece {
   std::string_view lower;
@@ -50,10 +50,10 @@ class FrameList {
       if (colon == std::string_view::npos || names_.size() == 255) return;
       names_.push_back(line.substr(0, colon));
       const auto kind = static_cast<std::uint8_t>(names_.size());
-      ForEachMember(line.substr(colon + 2), kPhraseWordsMax, [&](std::string_view phrase) {
+      ForEachMember(line.substr(colon + 2), kFrameWordsMax, [&](std::string_view phrase) {
         // Cut as texts are, so that "what's" and its like are found.
         std::string joined;
-        for (const Word& word : SplitSingleWords(phrase, kPhraseWordsMax)) {
+        for (const Word& word : SplitSingleWords(phrase, kFrameWordsMax)) {
           if (joined.empty()) heads_.push_back(HashWord(word.lower));
           joined.append(joined.empty() ? "" : " ").append(word.lower);
         }
@@ -91,7 +91,7 @@ std::uint8_t MarkFrame(std::vector<Word>& words) {
   for (std::size_t begin = 0; begin < pieces.size(); ++begin) {
     if (!list.Begins(pieces[begin].lower)) continue;
     joined.clear();
-    for (std::size_t end = begin; end < pieces.size() && end - begin < kPhraseWordsMax; ++end) {
+    for (std::size_t end = begin; end < pieces.size() && end - begin < kFrameWordsMax; ++end) {
       joined.append(joined.empty() ? "" : " ").append(pieces[end].lower);
       const std::uint8_t found = end + 1 - begin > longest ? list.Find(joined) : 0;
       if (found == 0) continue;

@@ -30,7 +30,7 @@ REFLEX_LEXICON(technical);
 namespace reflex::text {
 namespace {
 
-enum Relation : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
+enum RelationKind : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
 constexpr std::size_t kPhraseWordsMax = 4;
 constexpr std::size_t kKnownLettersMin = 4;  // Of each word in the list.
 
@@ -226,7 +226,7 @@ Kin Lexicon::FindKin(std::string_view stem) const {
   const std::uint32_t found = by_stem_.Find(stem, [this](std::uint32_t position) { return kin_[position].stem; });
   if (found == Index::kNone) return {};
   const KinRow& row = kin_[found];
-  const auto list = [&](Relation relation) {
+  const auto list = [&](RelationKind relation) {
     return GroupList{std::span(groups_).subspan(row.begin[relation], row.count[relation]), row.bits[relation]};
   };
   return {.synonyms = list(kSynonyms), .contrasts = list(kContrasts), .antonyms = list(kAntonyms)};

@@ -22,11 +22,11 @@ Middle FindMiddle(const Side& a, const Side& b) {
   return middle;
 }
 
-struct Loss {
+struct MiddleLoss {
   double weight = 0, similarity = 0, lost = 0;
 };
 
-void AddLoss(const Side& side, std::size_t begin, std::size_t end, Loss& loss) {
+void AddLoss(const Side& side, std::size_t begin, std::size_t end, MiddleLoss& loss) {
   for (std::size_t i = begin; i < end; ++i) {
     const double weight = side.word(i).weight, best = side.best[i];
     loss.weight += weight;
@@ -42,7 +42,7 @@ void MeasureMiddle(const Side& a, const Side& b, Features& out) {
   constexpr std::size_t kSmall = 3;
   const Middle middle = FindMiddle(a, b);
   const std::size_t size_a = middle.end_a - middle.begin, size_b = middle.end_b - middle.begin;
-  Loss loss;
+  MiddleLoss loss;
   AddLoss(a, middle.begin, middle.end_a, loss);
   AddLoss(b, middle.begin, middle.end_b, loss);
   At<"mid_min">(out) = std::log1p(static_cast<float>(std::min(size_a, size_b)));

@@ -14,8 +14,6 @@
 namespace reflex::cloud {
 namespace {
 
-constexpr std::size_t kPieceBytes = 1 << 20;
-
 Result<void> Copy(const std::filesystem::path& from, const std::filesystem::path& to, const Progress& progress) {
   REFLEX_TRY(const OutgoingFile source, OutgoingFile::Open(from));
   REFLEX_TRY(const std::unique_ptr<IncomingFile> copy, IncomingFile::Create(to));

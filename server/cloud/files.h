@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,9 @@
 #include "reflex/result.h"
 
 namespace reflex::cloud {
+
+// Of a file that is read or copied piece by piece.
+inline constexpr std::size_t kPieceBytes = 1 << 20;
 
 // A file that is being sent. Not thread-safe.
 class OutgoingFile {

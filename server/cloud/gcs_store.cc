@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view kEndpoint = "https://storage.googleapis.com";
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/devstorage.read_write";
-constexpr std::size_t kPieceBytes = 1 << 20;
 
 Result<std::string> CrcOf(const OutgoingFile& file) {
   std::string piece;

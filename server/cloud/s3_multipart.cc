@@ -15,7 +15,6 @@ namespace {
 constexpr std::uint64_t kPartBytesMin = 5ull << 20;
 constexpr std::uint64_t kPartsMax = 10'000;
 constexpr std::uint64_t kMegabyte = 1ull << 20;
-constexpr int kAttemptsAtDamage = 3;
 constexpr std::chrono::milliseconds kAbortLimit{10'000};
 
 std::uint64_t PartBytes(std::uint64_t wanted, std::uint64_t file_bytes) {

@@ -12,6 +12,9 @@ namespace reflex::cloud {
 // The header under which a whole file's CRC-32C (Crc32cText) travels with its object.
 inline constexpr std::string_view kCrcHeader = "x-amz-meta-reflex-crc32c";
 
+// What was damaged on its way is sent so often in all.
+inline constexpr int kAttemptsAtDamage = 3;
+
 // True where the ETag in a reply to a PUT speaks for `body`: it is its MD5, or is by its kind none (KMS encryption, another form).
 bool EtagFits(const HttpReply& reply, std::string_view body);
 

@@ -13,9 +13,6 @@
 namespace reflex::cloud {
 namespace {
 
-// A whole PUT is damaged on its way: sent again so often.
-constexpr int kAttemptsAtDamage = 3;
-
 std::string Words(std::string_view body) {
   const AwsError error = ParseAwsError(body);
   return error.code + (error.message.empty() ? "" : ": " + error.message);

@@ -18,7 +18,6 @@ namespace {
 
 namespace reason = wire::reason;
 
-constexpr std::string_view kInvalidRequest = "invalid_request_error";
 constexpr std::string_view kExposed =
     "X-Reflex-Status, X-Reflex-Reason, X-Reflex-Entry, X-Reflex-Similarity, X-Reflex-Verify-Score, X-Reflex-Saved-Tokens, "
     "X-Reflex-Upstream-Request-Id, X-Reflex-Format, "
@@ -60,39 +59,29 @@ bool HostAllowed(const http::RequestHead& head, const GatewayOptions& options) {
   return IsAllowedHost(head.host, options.hosts);
 }
 
-Problem Refuse(int status, std::string_view reason, std::string_view code, std::string message) {
-  Problem problem;
-  problem.status = status;
-  problem.reason = reason;
-  problem.type = kInvalidRequest;
-  problem.code = code;
-  problem.message = std::move(message);
-  return problem;
-}
-
 std::optional<Problem> CheckListener(const RequestContext& context, bool own) {
   const bool admin = context.exchange.admin_listener();
   const std::string_view path = context.head().path;
   if (admin && !own) {
-    return Refuse(404, reason::kNotFound, "unknown_url", "this address serves Reflex's own paths only; see docs/admin.md");
+    return MakeProblem(404, reason::kNotFound, "unknown_url", "this address serves Reflex's own paths only; see docs/admin.md");
   }
   if (IsCallersPath(path)) {
     if (!admin) return std::nullopt;
-    return Refuse(404, reason::kNotFound, "unknown_url", "this path is served where chat is");
+    return MakeProblem(404, reason::kNotFound, "unknown_url", "this path is served where chat is");
   }
   if (!admin && own && context.services.options.admin_elsewhere && path != "/healthz") {
-    return Refuse(404, reason::kNotFound, "unknown_url", "this path is served at server.admin_address");
+    return MakeProblem(404, reason::kNotFound, "unknown_url", "this path is served at server.admin_address");
   }
   return std::nullopt;
 }
 
 std::optional<Problem> CheckBrowser(const RequestContext& context) {
   if (!HostAllowed(context.head(), context.services.options)) {
-    return Refuse(403, reason::kForbiddenHost, "forbidden_host",
-                  "the Host is neither an IP address nor localhost nor a name in server.hosts");
+    return MakeProblem(403, reason::kForbiddenHost, "forbidden_host",
+                       "the Host is neither an IP address nor localhost nor a name in server.hosts");
   }
   if (!OriginsAllowed(context)) {
-    return Refuse(403, reason::kForbiddenOrigin, "forbidden_origin", "the Origin is not allowed by the CORS setting");
+    return MakeProblem(403, reason::kForbiddenOrigin, "forbidden_origin", "the Origin is not allowed by the CORS setting");
   }
   return std::nullopt;
 }
@@ -101,7 +90,7 @@ std::optional<Problem> CheckPath(const RequestContext& context) {
   const http::RequestHead& head = context.head();
   // A tunnel would carry anything to the provider under the key.
   if (!head.upgrade && OpenWithUpstreamKey(head.method, head.path)) return std::nullopt;
-  return Refuse(
+  return MakeProblem(
       403, reason::kForbiddenPath, "forbidden_path",
       "the upstream key opens POST chat/completions, completions, embeddings, moderations, responses, messages and GET models "
       "only; upstream.key_opens = all opens every path");
@@ -112,7 +101,7 @@ std::optional<Problem> CheckClientKey(RequestContext& context) {
   if (!keys.required()) return std::nullopt;
   std::optional<ClientKeys::Found> found = keys.Match(context.exchange.io(), context.head());
   if (!found) {
-    Problem problem = Refuse(401, reason::kClientKey, "invalid_api_key", "no API key was given that this gateway knows");
+    Problem problem = MakeProblem(401, reason::kClientKey, "invalid_api_key", "no API key was given that this gateway knows");
     problem.authenticate = "Bearer";
     return problem;
   }

@@ -110,12 +110,9 @@ http::Task<void> SendMetrics(RequestContext& context) {
 }
 
 http::Task<void> RefuseToken(RequestContext& context) {
-  Problem problem;
-  problem.status = 401;
-  problem.reason = wire::reason::kAdminToken;
-  problem.type = "invalid_request_error";
-  problem.code = "invalid_admin_token";
-  problem.message = "admin calls need Authorization: Bearer with the token that stands in admin.token beside the store";
+  Problem problem =
+      MakeProblem(401, wire::reason::kAdminToken, "invalid_admin_token",
+                  "admin calls need Authorization: Bearer with the token that stands in admin.token beside the store");
   problem.authenticate = "Bearer";
   return SendProblem(context, std::move(problem));
 }

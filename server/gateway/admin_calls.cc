@@ -87,35 +87,13 @@ std::string StatsJson(const Services& services) {
   return out;
 }
 
-Problem PoolIsFull() {
-  Problem problem;
-  problem.status = 503;
-  problem.reason = wire::reason::kBusy;
-  problem.type = "server_error";
-  problem.code = "busy";
-  problem.message = "the worker pool is full; try again";
-  problem.retry_after_s = 1;
-  return problem;
-}
-
 Problem StoreFailed(const Error& error) {
-  Problem problem;
-  problem.status = 503;
-  problem.reason = wire::reason::kInternal;
-  problem.type = "server_error";
-  problem.code = "store_failed";
-  problem.message = "memory is clean, but the store is not: " + error.message;
-  return problem;
+  return MakeProblem(503, wire::reason::kInternal, "store_failed", "memory is clean, but the store is not: " + error.message);
 }
 
 Problem BadAdminRequest(int status, std::string message) {
-  Problem problem;
-  problem.status = status;
-  problem.reason = status == 413 ? wire::reason::kTooLarge : wire::reason::kBadRequest;
-  problem.type = "invalid_request_error";
-  problem.code = status == 413 ? "request_too_large" : "invalid_request";
-  problem.message = std::move(message);
-  return problem;
+  if (status == 413) return MakeProblem(status, wire::reason::kTooLarge, "request_too_large", std::move(message));
+  return MakeProblem(status, wire::reason::kBadRequest, "invalid_request", std::move(message));
 }
 
 Problem SnapshotFailed(const Error& error) {
@@ -132,13 +110,8 @@ Problem SnapshotFailed(const Error& error) {
 }
 
 http::Task<void> UnknownPath(RequestContext& context) {
-  Problem problem;
-  problem.status = 404;
-  problem.reason = wire::reason::kNotFound;
-  problem.type = "invalid_request_error";
-  problem.code = "unknown_url";
-  problem.message = "there is no such admin call; docs/admin.md lists them";
-  return SendProblem(context, std::move(problem));
+  return SendProblem(
+      context, MakeProblem(404, wire::reason::kNotFound, "unknown_url", "there is no such admin call; docs/admin.md lists them"));
 }
 
 http::Task<void> SendStats(RequestContext& context) {

@@ -33,19 +33,6 @@ constexpr std::string_view kExplain = "/v1/reflex/explain";
 constexpr std::string_view kFeedback = "/v1/reflex/feedback";
 constexpr std::size_t kBudgetsMax = 2000;
 
-Problem MakeProblem(int status, std::string_view why, std::string_view code, std::string message) {
-  Problem problem;
-  problem.status = status;
-  problem.reason = why;
-  problem.type = status >= 500 ? "server_error" : "invalid_request_error";
-  problem.code = code;
-  problem.message = std::move(message);
-  if (status == 503) problem.retry_after_s = 1;
-  return problem;
-}
-
-Problem PoolIsFull() { return MakeProblem(503, reason::kBusy, "busy", "the worker pool is full; try again"); }
-
 // The same words whether the hit is unknown, forgotten or another tenant's.
 Problem UnknownHit() {
   return MakeProblem(404, reason::kNotFound, "unknown_hit",

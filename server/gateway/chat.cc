@@ -175,12 +175,9 @@ http::Task<void> ChatHandler::Bypass(std::string_view why) {
 
 http::Task<void> ChatHandler::OnlyIfCached() {
   context_.forward = Forward::kNothing;
-  Problem problem;
-  problem.status = 504;
-  problem.reason = reason::kOnlyIfCached;
-  problem.type = "invalid_request_error";
-  problem.code = "only_if_cached";
-  problem.message = "No stored answer may be served, and Cache-Control: only-if-cached forbids to ask the provider.";
+  Problem problem = MakeProblem(504, reason::kOnlyIfCached, "only_if_cached",
+                                "No stored answer may be served, and Cache-Control: only-if-cached forbids to ask the provider.");
+  problem.type = "invalid_request_error";  // It is what the client asked for.
   problem.never_retry = true;
   problem.outcome = Outcome::kMiss;
   co_await SendProblem(context_, std::move(problem));

@@ -92,6 +92,19 @@ const Row& RowFor(ErrorCode code, Side side) {
 
 }  // namespace
 
+Problem MakeProblem(int status, std::string_view why, std::string_view code, std::string message) {
+  Problem problem;
+  problem.status = status;
+  problem.reason = why;
+  problem.type = status >= 500 ? kServerError : kInvalidRequest;
+  problem.code = code;
+  problem.message = std::move(message);
+  if (status == 503) problem.retry_after_s = 1;
+  return problem;
+}
+
+Problem PoolIsFull() { return MakeProblem(503, reason::kBusy, "busy", "the worker pool is full; try again"); }
+
 Problem ProblemFor(const Error& error, Side side) {
   const Row& row = RowFor(error.code, side);
   Problem problem;

@@ -30,6 +30,11 @@ enum class Side : std::uint8_t {
   kUpstreamBody,  // After it.
 };
 
+// One whose type goes by its status; 503 says to try again in a second.
+Problem MakeProblem(int status, std::string_view reason, std::string_view code, std::string message);
+// The worker pool took no more work.
+Problem PoolIsFull();
+
 // The table: what an error from that side is to the client.
 Problem ProblemFor(const Error& error, Side side);
 

@@ -6,12 +6,12 @@ namespace reflex::gateway {
 namespace {
 
 // A map's node and bucket, the queue's place, the heap's own, roughly.
-constexpr std::size_t kOverheadBytes = 128;
+constexpr std::size_t kHitOverheadBytes = 128;
 
 }  // namespace
 
 std::size_t SemanticHits::BytesOf(std::string_view request_id, const SemanticHit& hit) {
-  return sizeof(Kept) + sizeof(std::string) + kOverheadBytes + request_id.size() + hit.question.size() + hit.name_space.size();
+  return sizeof(Kept) + sizeof(std::string) + kHitOverheadBytes + request_id.size() + hit.question.size() + hit.name_space.size();
 }
 
 void SemanticHits::DropOldest() {

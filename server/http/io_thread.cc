@@ -17,14 +17,13 @@
 
 #include "base/digest.h"
 #include "base/mutex.h"
+#include "http/detail/stream.h"
 
 namespace reflex::http {
 namespace {
 
 namespace asio = boost::asio;
-using Executor = asio::io_context::executor_type;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
-constexpr asio::use_awaitable_t<Executor> kAwait;
 constexpr std::chrono::milliseconds kSweepEvery{200};
 
 // A coroutine suspended in a Signal, in its thread's list: nothing else in Asio would destroy it with the thread.

@@ -55,7 +55,7 @@ void ServerImpl::OnThreads(void (ServerThread::*call)()) {
 
 Result<void> ServerImpl::ReloadTls() {
   if (core_->options.tls.certificate_file.empty()) return {};
-  REFLEX_TRY(TlsContext fresh, LoadTls(core_->options.tls));
+  REFLEX_TRY(ServerTls fresh, LoadTls(core_->options.tls));
   base::MutexLock lock(core_->mutex);
   core_->tls_context = std::move(fresh);
   return {};

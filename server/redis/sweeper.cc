@@ -11,7 +11,7 @@ namespace reflex::redis {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{1'000};
-constexpr std::chrono::milliseconds kRetry{500};
+constexpr std::chrono::milliseconds kRetrySweep{500};
 // A writer drops what waited longer than half of this, so that after it nothing stamped before the purge can still arrive.
 constexpr std::chrono::milliseconds kRuleKept{60'000};
 
@@ -63,7 +63,7 @@ void Sweeper::Run() {
     bool sweep = false;
     {
       const base::MutexLock lock(mutex_);
-      const auto end = std::chrono::steady_clock::now() + (jobs.empty() && !clear ? kTick : kRetry);
+      const auto end = std::chrono::steady_clock::now() + (jobs.empty() && !clear ? kTick : kRetrySweep);
       for (auto now = std::chrono::steady_clock::now();
            !stopping_ && now < end && (!jobs.empty() || clear || (jobs_.empty() && !clear_));
            now = std::chrono::steady_clock::now()) {
@@ -78,7 +78,7 @@ void Sweeper::Run() {
     }
     AskHowItIs();
     // Entries on their way must be in the server before it is walked through, or the walk would miss them.
-    if (!jobs.empty() && parts_.queue.Flush(kRetry) && CarryOut(jobs)) jobs.clear();
+    if (!jobs.empty() && parts_.queue.Flush(kRetrySweep) && CarryOut(jobs)) jobs.clear();
     if (clear && SweepScopes()) {
       std::vector<Job> none;
       clear = !CarryOut(none);

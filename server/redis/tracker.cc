@@ -10,7 +10,7 @@ namespace {
 constexpr std::chrono::milliseconds kAsk{300}, kDead{800};
 // The thread looks after its end, and after the other lines, so often.
 constexpr std::chrono::milliseconds kListen{100}, kListenToEach{10};
-constexpr std::chrono::milliseconds kRetry{250};
+constexpr std::chrono::milliseconds kRetryListen{250};
 
 }  // namespace
 
@@ -26,12 +26,12 @@ void Tracker::Run() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     auto lines = OpenAll();
     if (!lines) {
-      parts_.queue.Pause(kRetry);
+      parts_.queue.Pause(kRetryListen);
       continue;
     }
     // What changed while nobody listened is not known.
     if (!parts_.ReloadPurges()) {
-      parts_.queue.Pause(kRetry);
+      parts_.queue.Pause(kRetryListen);
       continue;
     }
     SetBlind(false);

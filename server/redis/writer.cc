@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kChangesInOneTrip = 256;
 constexpr std::chrono::milliseconds kIdle{1'000};
-constexpr std::chrono::milliseconds kRetry{100};
+constexpr std::chrono::milliseconds kRetryWrite{100};
 
 }  // namespace
 
@@ -24,7 +24,7 @@ Writer::~Writer() {
 void Writer::Run() {
   while (!parts_.queue.stopped()) {
     std::vector<Change> changes = parts_.queue.Take(kChangesInOneTrip, kIdle, parts_.options.linger);
-    while (!changes.empty() && !Commit(changes) && !parts_.queue.stopped()) parts_.queue.Pause(kRetry);
+    while (!changes.empty() && !Commit(changes) && !parts_.queue.stopped()) parts_.queue.Pause(kRetryWrite);
     // Stopped in trouble: what was taken is lost, and who waits in Flush learns it by Stop.
     if (!changes.empty()) parts_.queue.Done(changes);
   }

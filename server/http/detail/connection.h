@@ -25,7 +25,7 @@ class Connection final : public Exchange, private ReadyExchange, private Deadlin
  public:
   struct Origin {
     std::string peer;
-    TlsContext tls;  // Null for plain text.
+    ServerTls tls;  // Null for plain text.
     bool admin = false;
     bool over_limit = false;  // Answers 503 to whatever comes.
   };

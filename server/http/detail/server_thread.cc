@@ -46,7 +46,7 @@ base::Counter& ServerCore::refused(int status) {
   return *refusals.front().second;
 }
 
-TlsContext ServerCore::tls() {
+ServerTls ServerCore::tls() {
   base::MutexLock lock(mutex);
   return tls_context;
 }
@@ -109,7 +109,7 @@ void ServerThread::Admit(Listener& listener, int descriptor, std::string peer) {
   }
   const std::uint32_t limit = core->options.connections_max + (listener.admin ? kAdminReserve : 0);
   const bool over = core->open.fetch_add(1, std::memory_order_relaxed) >= limit;
-  TlsContext tls = listener.admin || listener.family == AF_UNIX ? nullptr : core->tls();
+  ServerTls tls = listener.admin || listener.family == AF_UNIX ? nullptr : core->tls();
   if (over && (refusing_ >= kRefusingMax || tls != nullptr)) {
     core->refused(503).Add();
     core->open.fetch_sub(1, std::memory_order_release);

@@ -22,14 +22,14 @@ namespace reflex::http {
 
 class Connection;
 
-using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
+using ServerTls = std::shared_ptr<boost::asio::ssl::context>;
 
 // What the threads of one server share. Thread-safe.
 struct ServerCore {
   ServerCore(ServerOptions server_options, Handler& the_handler, base::MetricsRegistry& metrics, Logger& the_logger);
 
   base::Counter& refused(int status);
-  TlsContext tls() EXCLUDES(mutex);
+  ServerTls tls() EXCLUDES(mutex);
 
   const ServerOptions options;
   Handler& handler;
@@ -45,7 +45,7 @@ struct ServerCore {
   std::atomic<std::uint64_t> bodies{0};  // Bytes reserved for bodies.
   std::atomic<std::uint32_t> threads_draining{0};
   base::Mutex mutex;
-  TlsContext tls_context GUARDED_BY(mutex);
+  ServerTls tls_context GUARDED_BY(mutex);
 };
 
 // A server's part on one I/O thread: its listening sockets and connections. Shared with its connections' coroutines, which may

@@ -35,7 +35,7 @@ Result<std::string> ReadPem(const std::string& file) {
 
 }  // namespace
 
-Result<TlsContext> LoadTls(const TlsFiles& files) {
+Result<ServerTls> LoadTls(const TlsFiles& files) {
   REFLEX_TRY(const std::string certificate, ReadPem(files.certificate_file));
   REFLEX_TRY(const std::string key, ReadPem(files.key_file));
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);

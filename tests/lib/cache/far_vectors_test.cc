@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 using store::KeyOf;
 using store::MakeScoped;
 
-constexpr std::uint32_t kDimension = 4;
-const VectorMaker kMaker = VectorMaker::Of("a model", kDimension);
+constexpr std::uint32_t kFarDimension = 4;
+const VectorMaker kMaker = VectorMaker::Of("a model", kFarDimension);
 
 class FarVectorsTest : public ::testing::Test {
  protected:
@@ -37,7 +37,7 @@ class FarVectorsTest : public ::testing::Test {
     EXPECT_TRUE(store_->Clear());
     std::uint64_t kept = 0;
     for (std::uint64_t i = 0; i < labels_.size(); ++i) {
-      std::vector<float> out(kDimension);
+      std::vector<float> out(kFarDimension);
       if (!vectors.Fetch(labels_[i], out)) continue;
       ++kept;
       EXPECT_NEAR(out[1] / out[0], static_cast<float>(i), 0.002f * static_cast<float>(i + 1)) << i;
@@ -52,7 +52,7 @@ class FarVectorsTest : public ::testing::Test {
 TEST_F(FarVectorsTest, WhatWasPreparedOrFetchedIsNotReadAgain) {
   Fill(1'500);
   FarVectors vectors(*store_, kMaker, 8 << 20);
-  std::vector<float> out(kDimension);
+  std::vector<float> out(kFarDimension);
   EXPECT_FALSE(vectors.Fetch(LabelOf(KeyOf(9'999)), out));
   EXPECT_TRUE(vectors.Fetch(labels_.back(), out));
   labels_.pop_back();
@@ -65,9 +65,9 @@ TEST_F(FarVectorsTest, NothingIsKeptBeyondTheBoundOrOfAnotherModel) {
   Fill(1'500);
   FarVectors few(*store_, kMaker, 20'000);
   few.Prepare(labels_);
-  FarVectors other(*store_, VectorMaker::Of("another", kDimension), 8 << 20);
+  FarVectors other(*store_, VectorMaker::Of("another", kFarDimension), 8 << 20);
   other.Prepare(labels_);
-  std::vector<float> out(kDimension);
+  std::vector<float> out(kFarDimension);
   EXPECT_FALSE(other.Fetch(labels_.front(), out));
   const std::uint64_t kept = Kept(few);
   EXPECT_GT(kept, 20u);

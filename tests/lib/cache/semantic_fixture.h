@@ -73,6 +73,10 @@ class SlowEmbedder final : public Embedder {
   std::string id_;
 };
 
+// A question that is stored, and one that is asked.
+inline constexpr std::string_view kCached = "How do I reverse a linked list in Python?";
+inline constexpr std::string_view kTypo = "How do I revers a linked list in Python?";
+
 class SemanticTest : public ::testing::Test {
  protected:
   static constexpr std::int64_t kNowMs = 1'700'000'000'000;

@@ -11,9 +11,7 @@
 namespace reflex::cache {
 namespace {
 
-constexpr std::string_view kCached = "How do I reverse a linked list in Python?";
 constexpr std::string_view kNear = "how do i reverse a linked list in python";
-constexpr std::string_view kTypo = "How do I revers a linked list in Python?";
 constexpr std::string_view kTrap = "How do I reverse a linked list in Rust?";
 
 TEST_F(SemanticTest, OptionsOutOfRangeAreRefusedByName) {

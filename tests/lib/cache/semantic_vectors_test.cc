@@ -12,9 +12,6 @@ extern "C" const char reflex_data_verifier_begin[], reflex_data_verifier_end[];
 namespace reflex::cache {
 namespace {
 
-constexpr std::string_view kCached = "How do I reverse a linked list in Python?";
-constexpr std::string_view kTypo = "How do I revers a linked list in Python?";
-
 class SemanticVectors : public SemanticTest {
  protected:
   std::uint64_t Indexed() const { return tier_->Stats().index.vectors; }

@@ -19,7 +19,7 @@ ProbeOptions Options(std::vector<std::string> further = {}) {
   return options;
 }
 
-const std::string kBert = FIXTURES "/bert-embed.gguf";
+const std::string kModelFile = FIXTURES "/bert-embed.gguf";
 
 TEST(ModelReport, IsReadAsWritten) {
   const ModelReport report{"bert", "a name", "mean", std::string(64, 'a'), 12, 384, 512, 30522, 1.5, 0.25};
@@ -56,7 +56,7 @@ TEST(ModelReport, ATimeThatIsNoneIsRefused) {
 }
 
 TEST(CheckModel, AChildThatIsEndedBySignalIsASentence) {
-  const auto ended = CheckModel(kBert, Options({"abort"}));
+  const auto ended = CheckModel(kModelFile, Options({"abort"}));
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().code, ErrorCode::kInvalidArgument);
   EXPECT_NE(ended.error().message.find("signal 6"), std::string::npos) << ended.error().message;
@@ -66,18 +66,18 @@ TEST(CheckModel, AChildThatHangsIsKilled) {
   for (const char* how : {"hang", "hang-closed"}) {
     ProbeOptions options = Options({how});
     options.limit = 1s;
-    const auto hung = CheckModel(kBert, options);
+    const auto hung = CheckModel(kModelFile, options);
     ASSERT_FALSE(hung);
     EXPECT_EQ(hung.error().code, ErrorCode::kTimeout) << how;
   }
 }
 
 TEST(CheckModel, AChildWithoutAnswerOrWithoutProgramIsAnError) {
-  EXPECT_EQ(CheckModel(kBert, Options({"silent"})).error().code, ErrorCode::kIo);
+  EXPECT_EQ(CheckModel(kModelFile, Options({"silent"})).error().code, ErrorCode::kIo);
   ProbeOptions options;
-  EXPECT_EQ(CheckModel(kBert, options).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CheckModel(kModelFile, options).error().code, ErrorCode::kInvalidArgument);
   options.command = {"/nonexistent/program"};
-  EXPECT_EQ(CheckModel(kBert, options).error().code, ErrorCode::kIo);
+  EXPECT_EQ(CheckModel(kModelFile, options).error().code, ErrorCode::kIo);
 }
 
 TEST(CheckModel, WhatNeedsNoLookIsSaidAtOnce) {
@@ -86,7 +86,7 @@ TEST(CheckModel, WhatNeedsNoLookIsSaidAtOnce) {
 }
 
 TEST(CheckModel, ReportsOnAModelOrThatLlamaIsAbsent) {
-  const auto report = CheckModel(kBert, Options());
+  const auto report = CheckModel(kModelFile, Options());
   if (!HasLlama()) {
     ASSERT_FALSE(report);
     EXPECT_EQ(report.error().code, ErrorCode::kUnsupported);
@@ -99,7 +99,7 @@ TEST(CheckModel, ReportsOnAModelOrThatLlamaIsAbsent) {
   EXPECT_EQ(report->pooling, "mean");
   EXPECT_EQ(report->dimension, 32u);
   EXPECT_EQ(report->window, 64u);
-  EXPECT_EQ(report->bytes, std::filesystem::file_size(kBert));
+  EXPECT_EQ(report->bytes, std::filesystem::file_size(kModelFile));
   EXPECT_EQ(report->sha256.size(), 64u);
   EXPECT_GT(report->sample_ms, 0);
 }
@@ -108,7 +108,7 @@ TEST(CheckModel, TheKindOfModelMustBeTheOneAskedFor) {
   if (!HasLlama()) GTEST_SKIP() << "built without llama.cpp";
   ProbeOptions pair = Options();
   pair.use = ModelUse::kPairScorer;
-  EXPECT_NE(CheckModel(kBert, pair).error().message.find("no rank head"), std::string::npos);
+  EXPECT_NE(CheckModel(kModelFile, pair).error().message.find("no rank head"), std::string::npos);
   EXPECT_TRUE(CheckModel(FIXTURES "/bert-rerank.gguf", pair));
   EXPECT_NE(CheckModel(FIXTURES "/bert-rerank.gguf", Options()).error().message.find("scores pairs"), std::string::npos);
   EXPECT_NE(CheckModel(FIXTURES "/bert-rerank3.gguf", pair).error().message.find("several scores"), std::string::npos);
@@ -116,7 +116,7 @@ TEST(CheckModel, TheKindOfModelMustBeTheOneAskedFor) {
 
 TEST(CheckModel, DamagedFilesAreSentences) {
   if (!HasLlama()) GTEST_SKIP() << "built without llama.cpp";
-  const std::string bytes = base::ReadFile(kBert, 1 << 20).value();
+  const std::string bytes = base::ReadFile(kModelFile, 1 << 20).value();
   const std::filesystem::path path = testing::TempDir() + "/damaged.gguf";
   for (const std::size_t size : {std::size_t{10}, std::size_t{5000}, bytes.size() / 2, bytes.size() - 1}) {
     std::ofstream(path, std::ios::binary) << bytes.substr(0, size);

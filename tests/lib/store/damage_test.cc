@@ -19,7 +19,7 @@
 namespace reflex::store {
 namespace {
 
-constexpr std::uint64_t kEntries = 400;
+constexpr std::uint64_t kStoredEntries = 400;
 constexpr std::uint64_t kPage = 4096;
 
 EntryPtr Make(std::uint64_t number, std::size_t bytes, std::uint64_t version = 0) {
@@ -28,7 +28,7 @@ EntryPtr Make(std::uint64_t number, std::size_t bytes, std::uint64_t version = 0
   return entry;
 }
 
-std::size_t SizeOf(std::uint64_t number) { return number % 10 == 0 ? 9'000 : number % 7 * 100; }
+std::size_t BytesOf(std::uint64_t number) { return number % 10 == 0 ? 9'000 : number % 7 * 100; }
 
 class Damage : public ::testing::Test {
  protected:
@@ -42,12 +42,12 @@ class Damage : public ::testing::Test {
   std::string MakePristine() {
     {
       auto store = std::move(*LmdbStore::Open(options_, clock_, logger_));
-      for (std::uint64_t i = 0; i < kEntries * 2; ++i) EXPECT_TRUE(store->Put(Make(i, SizeOf(i), 1)));
-      for (std::uint64_t i = 0; i < kEntries; ++i) EXPECT_TRUE(store->PutVector(KeyOf(i), ReplyOf(i, i * 9)));
-      for (std::uint64_t i = 0; i < kEntries; ++i) EXPECT_TRUE(store->PutNote("note " + std::to_string(i), ReplyOf(i, 50)));
+      for (std::uint64_t i = 0; i < kStoredEntries * 2; ++i) EXPECT_TRUE(store->Put(Make(i, BytesOf(i), 1)));
+      for (std::uint64_t i = 0; i < kStoredEntries; ++i) EXPECT_TRUE(store->PutVector(KeyOf(i), ReplyOf(i, i * 9)));
+      for (std::uint64_t i = 0; i < kStoredEntries; ++i) EXPECT_TRUE(store->PutNote("note " + std::to_string(i), ReplyOf(i, 50)));
       EXPECT_TRUE(store->Flush(std::chrono::seconds(10)));
-      for (std::uint64_t i = 0; i < kEntries; ++i) EXPECT_TRUE(store->Put(Make(i, SizeOf(i))));
-      for (std::uint64_t i = kEntries; i < kEntries * 2; ++i) EXPECT_TRUE(store->Erase(KeyOf(i)));
+      for (std::uint64_t i = 0; i < kStoredEntries; ++i) EXPECT_TRUE(store->Put(Make(i, BytesOf(i))));
+      for (std::uint64_t i = kStoredEntries; i < kStoredEntries * 2; ++i) EXPECT_TRUE(store->Erase(KeyOf(i)));
     }
     std::ifstream file(options_.path / "data.mdb", std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -72,8 +72,8 @@ class Damage : public ::testing::Test {
   // Everything else there is to read. Vectors carry no checksum: whoever uses one looks at the entry after it.
   void LookAround(LmdbStore& store, int round) {
     std::uint64_t members = 0;
-    (void)store.VisitScopes([&](const Digest&, const ScopeMember&) { return ++members < 10 * kEntries; });
-    EXPECT_LE(members, 2 * kEntries);
+    (void)store.VisitScopes([&](const Digest&, const ScopeMember&) { return ++members < 10 * kStoredEntries; });
+    EXPECT_LE(members, 2 * kStoredEntries);
     for (std::uint64_t scope = 0; scope < 3; ++scope) {
       const auto found = store.FindScope(ScopeOf(scope), 50);
       for (const ScopeMember& member : found ? *found : std::vector<ScopeMember>()) (void)store.FindHead(member.key);
@@ -82,7 +82,7 @@ class Damage : public ::testing::Test {
       EXPECT_EQ(value, ReplyOf(std::stoull(std::string(key.substr(5))), 50)) << "round " << round;
       return true;
     });
-    for (std::uint64_t i = 0; i < kEntries; ++i) {
+    for (std::uint64_t i = 0; i < kStoredEntries; ++i) {
       (void)store.FindHeadByLabel(LabelOf(KeyOf(i)));
       std::size_t sum = 0;
       (void)store.ReadVectorByLabel(LabelOf(KeyOf(i)), [&](std::string_view bytes) {
@@ -103,17 +103,17 @@ class Damage : public ::testing::Test {
     }
     auto store = std::move(*opened);
     std::uint64_t found_count = 0;
-    for (std::uint64_t i = 0; i < kEntries * 2; ++i) {
+    for (std::uint64_t i = 0; i < kStoredEntries * 2; ++i) {
       const auto found = store->Find(KeyOf(i));
       if (!found || *found == nullptr) continue;
       ++found_count;
       // An erased or replaced version can only come back whole, from the state before the last commit.
-      const bool right = **found == *Make(i, SizeOf(i)) || **found == *Make(i, SizeOf(i), 1);
+      const bool right = **found == *Make(i, BytesOf(i)) || **found == *Make(i, BytesOf(i), 1);
       EXPECT_TRUE(right) << "round " << round << " entry " << i;
     }
     LookAround(*store, round);
     // The writer, too, must be able to live with the file.
-    for (std::uint64_t i = 0; i < 60; ++i) (void)store->Put(Make(10'000 + i, SizeOf(i)));
+    for (std::uint64_t i = 0; i < 60; ++i) (void)store->Put(Make(10'000 + i, BytesOf(i)));
     for (std::uint64_t i = 0; i < 60; ++i) (void)store->Erase(KeyOf(i));
     EXPECT_TRUE(store->Flush(std::chrono::seconds(20))) << "round " << round;
     for (std::uint64_t i = 0; i < 60; ++i) {
@@ -140,7 +140,7 @@ TEST_F(Damage, EachStartServesAndNoAnswerIsWrong) {
   const char* wanted = std::getenv("REFLEX_DAMAGE_ROUNDS");
   const int rounds = wanted != nullptr ? std::atoi(wanted) : 60;
   const std::string pristine = MakePristine();
-  ASSERT_EQ(Serve(pristine, 0), kEntries);
+  ASSERT_EQ(Serve(pristine, 0), kStoredEntries);
   int kept = 0, begun_anew = 0;
   for (int round = 0; round < rounds && !HasFailure(); ++round) {
     const std::uint64_t found = Serve(Mutate(pristine, round), round);

@@ -20,9 +20,9 @@
 namespace reflex::store {
 namespace {
 
-constexpr std::uint64_t kEntries = 300;
+constexpr std::uint64_t kSavedEntries = 300;
 
-LmdbOptions OptionsFor(const std::filesystem::path& path) {
+LmdbOptions SnapshotOptions(const std::filesystem::path& path) {
   LmdbOptions options;
   options.path = path;
   options.limit_bytes = 256u << 20;
@@ -36,7 +36,7 @@ LmdbOptions OptionsFor(const std::filesystem::path& path) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ManualClock clock;
   NullLogger logger;
-  auto store = LmdbStore::Open(OptionsFor(folder / "store"), clock, logger);
+  auto store = LmdbStore::Open(SnapshotOptions(folder / "store"), clock, logger);
   if (!store) _exit(2);
   for (bool told = false;;) {
     SnapshotSaving saving;
@@ -50,14 +50,14 @@ LmdbOptions OptionsFor(const std::filesystem::path& path) {
 void ExpectWhole(const std::filesystem::path& folder) {
   const auto info = VerifySnapshot(folder / "one.snapshot", {});
   ASSERT_TRUE(info) << info.error().message;
-  EXPECT_EQ(info->entries, kEntries);
+  EXPECT_EQ(info->entries, kSavedEntries);
   ManualClock clock;
   KeepingLogger logger;
-  auto store = LmdbStore::Open(OptionsFor(folder / "store"), clock, logger);
+  auto store = LmdbStore::Open(SnapshotOptions(folder / "store"), clock, logger);
   ASSERT_TRUE(store) << store.error().message;
   EXPECT_FALSE(logger.Saw("store_set_aside"));
   EXPECT_FALSE(std::filesystem::exists(folder / "store" / "loading"));
-  for (std::uint64_t i = 0; i < kEntries; ++i) {
+  for (std::uint64_t i = 0; i < kSavedEntries; ++i) {
     const auto entry = (*store)->Find(KeyOf(i));
     ASSERT_TRUE(entry && *entry) << i;
     ASSERT_EQ(**entry, *MakeEntry(i, i * 37 % 4000)) << i;
@@ -71,9 +71,9 @@ TEST(SnapshotCrash, KilledDuringSavesAndLoadsTheStoreAndTheSnapshotAreWhole) {
   {
     ManualClock clock;
     NullLogger logger;
-    auto store = LmdbStore::Open(OptionsFor(folder.path() / "store"), clock, logger);
+    auto store = LmdbStore::Open(SnapshotOptions(folder.path() / "store"), clock, logger);
     ASSERT_TRUE(store);
-    for (std::uint64_t i = 0; i < kEntries; ++i) ASSERT_TRUE((*store)->Put(MakeEntry(i, i * 37 % 4000)));
+    for (std::uint64_t i = 0; i < kSavedEntries; ++i) ASSERT_TRUE((*store)->Put(MakeEntry(i, i * 37 % 4000)));
   }
   std::mt19937_64 random{11};
   for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {

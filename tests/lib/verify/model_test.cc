@@ -14,7 +14,7 @@ const std::string kSmall =
     "reflex-verifier 1\n# a comment\nembedder test-1\nfeature cos 0.5 0.25 2\nfeature jacc 0 1 -1\nintercept 0.5\n"
     "tree 3\nnode cos 0.7 1 2\nleaf -1\nleaf 1.5\nthreshold 0.8 0.02\nthreshold 0.9 0.01\nthreshold 0.95 0.001\nend\n";
 
-std::string Message(const std::string& text) {
+std::string ModelRefusal(const std::string& text) {
   const auto model = Model::Parse(text);
   return model ? "" : model.error().message;
 }
@@ -74,10 +74,10 @@ TEST(Model, ListensToAPairNetAsWell) {
   EXPECT_TRUE(model->listens_to_net());
   const double logit = 0.5 * std::log(0.8 / 0.2) + 0.25 * std::log(0.3 / 0.7) + 1 + 0.5 * 3;
   EXPECT_NEAR(model->Join(0.8, 0.3, 3), 1 / (1 + std::exp(-logit)), 1e-9);
-  EXPECT_EQ(Message(Replaced("intercept 0.5\n", "intercept 0.5\nnet 0.5\n")),
+  EXPECT_EQ(ModelRefusal(Replaced("intercept 0.5\n", "intercept 0.5\nnet 0.5\n")),
             "verifier model, line 7: net needs a WEIGHT above 0, once, after the line join");
-  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\njoin 1 0\nnet 0\n")), "");
-  EXPECT_NE(Message(Replaced("intercept 0.5\n", "intercept 0.5\njoin 1 0\nnet 1\nnet 1\n")), "");
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5\n", "intercept 0.5\njoin 1 0\nnet 0\n")), "");
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5\n", "intercept 0.5\njoin 1 0\nnet 1\nnet 1\n")), "");
 }
 
 TEST(Model, ThresholdKeepsThePromiseOfItsRow) {
@@ -102,32 +102,32 @@ TEST(Model, ScoresStayBetweenZeroAndOne) {
 }
 
 TEST(Model, SaysWhichLineIsWrong) {
-  EXPECT_NE(Message("").find("reflex-verifier 1"), std::string::npos);
-  EXPECT_NE(Message("hello\n").find("line 1"), std::string::npos);
+  EXPECT_NE(ModelRefusal("").find("reflex-verifier 1"), std::string::npos);
+  EXPECT_NE(ModelRefusal("hello\n").find("line 1"), std::string::npos);
   EXPECT_EQ(Model::Parse("reflex-verifier 2\nend\n").error().code, ErrorCode::kNewerFormat);
-  EXPECT_NE(Message(Replaced("feature cos", "feature cosine")).find("line 4"), std::string::npos);
-  EXPECT_NE(Message(Replaced("feature jacc", "feature cos")).find("twice"), std::string::npos);
-  EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0 2")).find("scale"), std::string::npos);
-  EXPECT_NE(Message(Replaced("0.5 0.25 2", "nan 0.25 2")).find("finite"), std::string::npos);
-  EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0.25 inf")).find("finite"), std::string::npos);
-  EXPECT_NE(Message(Replaced("0.5 0.25 2", "0.5 0.25")).find("line 4"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5\n", "")).find("intercept"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "bend nothing 1 1")).find("does not know"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "bend cos 1")).find("bend needs FEATURE SLOPE OFFSET"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "bend cos -1 1")).find("above -1"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "join 1")).find("join needs SCALE OFFSET"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "join 1 0\nbuiltin 0")).find("above 0"), std::string::npos);
-  EXPECT_NE(Message(Replaced("intercept 0.5", "join 1 0\njoin 1 0")).find("once"), std::string::npos);
-  EXPECT_NE(Message(Replaced("leaf 1.5", "leaf x")).find("line 10"), std::string::npos);
-  EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 0 2")).find("behind"), std::string::npos);
-  EXPECT_NE(Message(Replaced("0.7 1 2", "0.7 1 3")).find("behind"), std::string::npos);
-  EXPECT_NE(Message(Replaced("threshold 0.9 0.01", "threshold 0.7 0.01")).find("ascend"), std::string::npos);
-  EXPECT_NE(Message(Replaced("threshold 0.9 0.01", "threshold 0.9 1.5")).find("between"), std::string::npos);
-  EXPECT_NE(Message(Replaced("end\n", "")).find("end"), std::string::npos);
-  EXPECT_NE(Message(kSmall + "more\n").find("follow"), std::string::npos);
-  EXPECT_NE(Message(Replaced("tree 3", "tree 30")).find("line"), std::string::npos);
-  EXPECT_NE(Message(Replaced("tree 3", "tree 4294967295")).find("nodes"), std::string::npos);
-  EXPECT_NE(Message(Replaced("embedder test-1", "embedder")).find("name"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("feature cos", "feature cosine")).find("line 4"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("feature jacc", "feature cos")).find("twice"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("0.5 0.25 2", "0.5 0 2")).find("scale"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("0.5 0.25 2", "nan 0.25 2")).find("finite"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("0.5 0.25 2", "0.5 0.25 inf")).find("finite"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("0.5 0.25 2", "0.5 0.25")).find("line 4"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5\n", "")).find("intercept"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend nothing 1 1")).find("does not know"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend cos 1")).find("bend needs FEATURE SLOPE OFFSET"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend cos -1 1")).find("above -1"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "join 1")).find("join needs SCALE OFFSET"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "join 1 0\nbuiltin 0")).find("above 0"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "join 1 0\njoin 1 0")).find("once"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("leaf 1.5", "leaf x")).find("line 10"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("0.7 1 2", "0.7 0 2")).find("behind"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("0.7 1 2", "0.7 1 3")).find("behind"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("threshold 0.9 0.01", "threshold 0.7 0.01")).find("ascend"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("threshold 0.9 0.01", "threshold 0.9 1.5")).find("between"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("end\n", "")).find("end"), std::string::npos);
+  EXPECT_NE(ModelRefusal(kSmall + "more\n").find("follow"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("tree 3", "tree 30")).find("line"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("tree 3", "tree 4294967295")).find("nodes"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("embedder test-1", "embedder")).find("name"), std::string::npos);
 }
 
 TEST(Model, TheBuiltInOneIsWhole) {

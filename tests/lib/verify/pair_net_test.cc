@@ -22,7 +22,7 @@ std::string Net(std::uint32_t width, std::uint32_t input, std::uint32_t context,
 
 std::vector<float> Values(std::size_t count = kValues) { return WeightValues(count); }
 
-std::string Message(const std::string& bytes) {
+std::string NetRefusal(const std::string& bytes) {
   const auto net = PairNet::Parse(bytes);
   return net ? "" : net.error().message;
 }
@@ -76,18 +76,18 @@ TEST(PairNet, TheBuiltInOneIsForTheBuiltInTables) {
 
 TEST(PairNet, RefusesOtherFilesByName) {
   const std::string good = Net(kWidth, kInput, kContext, Values());
-  EXPECT_EQ(Message(""), "not a pair net: it does not begin with RSPN2");
-  EXPECT_EQ(Message("RSPN3" + good.substr(5)), "not a pair net: it does not begin with RSPN2");
+  EXPECT_EQ(NetRefusal(""), "not a pair net: it does not begin with RSPN2");
+  EXPECT_EQ(NetRefusal("RSPN3" + good.substr(5)), "not a pair net: it does not begin with RSPN2");
   const std::string name = "a pair net of width 8 over 6 and 5 dimensions";
-  EXPECT_EQ(Message(good + "x"), name + " has 2206 bytes, not 2207");
-  EXPECT_EQ(Message(good.substr(0, good.size() - 2)), name + " has 2206 bytes, not 2204");
-  EXPECT_EQ(Message(Net(0, 6, 5, {})),
+  EXPECT_EQ(NetRefusal(good + "x"), name + " has 2206 bytes, not 2207");
+  EXPECT_EQ(NetRefusal(good.substr(0, good.size() - 2)), name + " has 2206 bytes, not 2204");
+  EXPECT_EQ(NetRefusal(Net(0, 6, 5, {})),
             "a pair net of width 0 over 6 and 5 dimensions; at most 1024 over 4096 and as many are read");
-  EXPECT_EQ(Message(Net(8, 6, 0xffffffff, {})),
+  EXPECT_EQ(NetRefusal(Net(8, 6, 0xffffffff, {})),
             "a pair net of width 8 over 6 and 4294967295 dimensions; at most 1024 over 4096 and as many are read");
   std::vector<float> values = Values();
   values[100] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(Message(Net(kWidth, kInput, kContext, values)), "a pair net with a weight that is not a finite number");
+  EXPECT_EQ(NetRefusal(Net(kWidth, kInput, kContext, values)), "a pair net with a weight that is not a finite number");
 }
 
 }  // namespace

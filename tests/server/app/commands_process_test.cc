@@ -9,8 +9,6 @@
 namespace reflex::test {
 namespace {
 
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 // The value of a header field in a reply's head.
 std::string FieldIn(const std::string& head, const std::string& name) {
   const std::size_t at = head.find(name + ": ");

@@ -10,8 +10,6 @@
 namespace reflex::test {
 namespace {
 
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 class EvalCommand : public testing::Test {
  protected:
   std::string File(std::string_view name, const std::string& text) {

@@ -332,4 +332,13 @@ int Provider::requests() {
   return shared_->requests;
 }
 
+bool Eventually(const std::function<bool()>& holds) {
+  const auto end = std::chrono::steady_clock::now() + Process::kLimit;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 }  // namespace reflex::test

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -136,6 +137,10 @@ class Provider {
   std::unique_ptr<Shared> shared_;
   std::thread thread_;
 };
+
+// Waits, Process::kLimit at most, until it holds.
+bool Eventually(const std::function<bool()>& holds);
+inline bool Mentions(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 // A chat request's headers and body, and the text that the provider answers it with.
 inline constexpr std::string_view kChatPath = "/v1/chat/completions";

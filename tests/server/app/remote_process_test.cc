@@ -14,22 +14,10 @@ namespace {
 
 using Qdrant = fakes::qdrant::Server;
 
-// Waits until it holds; false when it never did.
-bool Eventually(const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + Process::kLimit;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 Reply Chat(int port, const std::string& question) {
   return Ask(port, "POST", kChatPath, kChatHeaders,
              R"({"model":"m","messages":[{"role":"user","content":")" + question + R"("}]})");
 }
-
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 void FillScope(int port) {
   for (const char* thing :

@@ -16,8 +16,6 @@
 namespace reflex::test {
 namespace {
 
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 TEST(Serve, PrintsOneLineThatSaysWhereItListensStoresAndSends) {
   TempFolder folder;
   Served served(folder, {"--upstream", "http://127.0.0.1:9/v1", "--anthropic-upstream=", "--log-level", "warning"});

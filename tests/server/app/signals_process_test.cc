@@ -15,8 +15,6 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 // Waits until nothing listens on the port any more.
 void WaitUntilClosed(int port) {
   const Steady::time_point end = Steady::now() + Process::kLimit;

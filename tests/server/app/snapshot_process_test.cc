@@ -12,8 +12,6 @@ namespace {
 
 const Process::Environment kPassphrase{{"REFLEX_SNAPSHOT_PASSPHRASE", "correct horse"}};
 
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 std::string NameIn(const std::string& json) {
   const std::size_t begin = json.find("reflex-"), end = json.find(".snapshot", begin);
   return begin == std::string::npos || end == std::string::npos ? "" : json.substr(begin, end + 9 - begin);

@@ -11,8 +11,6 @@
 namespace reflex::test {
 namespace {
 
-bool Mentions(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 mode_t ModeOf(const std::filesystem::path& path) {
   struct stat status{};
   EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;

@@ -258,10 +258,10 @@ TEST_P(CloudFaults, ManyThreadsShareAStore) {
   EXPECT_EQ(store_->List()->size(), 4u);
 }
 
-std::string KindOf(const ::testing::TestParamInfo<const char*>& info) { return info.param; }
+std::string CloudName(const ::testing::TestParamInfo<const char*>& info) { return info.param; }
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Clouds, CloudFaults, ::testing::Values("gs", "s3"), KindOf);
+INSTANTIATE_TEST_SUITE_P(Clouds, CloudFaults, ::testing::Values("gs", "s3"), CloudName);
 
 }  // namespace reflex::test

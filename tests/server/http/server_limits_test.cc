@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Task<void> Echo(Exchange& exchange) {
+Task<void> EchoBody(Exchange& exchange) {
   const auto body = co_await exchange.ReadBody();
   if (body) co_await Reply(exchange, std::string(*body));
 }
@@ -21,7 +21,7 @@ Task<void> Echo(Exchange& exchange) {
 TEST(HttpLimits, RefusesALargeHead) {
   ServerOptions options;
   options.head_bytes_max = 8 << 10;
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   const std::string start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
   RawClient fitting(world.port());
   EXPECT_EQ(fitting.Ask(start + std::string((8 << 10) - start.size() - 4, 'x') + "\r\n\r\n")->status, 200);
@@ -39,7 +39,7 @@ TEST(HttpLimits, RefusesALargeHead) {
 TEST(HttpLimits, RefusesALargeBodyAndTheClientCanReadIt) {
   ServerOptions options;
   options.body_bytes_max = 1000;
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   RawClient fitting(world.port());
   EXPECT_EQ(fitting.Ask(Post(std::string(1000, 'x')))->status, 200);
   RawClient announced(world.port());
@@ -58,7 +58,7 @@ TEST(HttpLimits, RefusesALargeBodyAndTheClientCanReadIt) {
 TEST(HttpLimits, RefusesBodiesBeyondTheBudgetOfAll) {
   ServerOptions options;
   options.bodies_bytes_max = 100'000;
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 64000\r\n\r\n";
   RawClient holder(world.port());
   ASSERT_TRUE(holder.Send(head + std::string(60'000, 'x')));
@@ -77,7 +77,7 @@ TEST(HttpLimits, RefusesBodiesBeyondTheBudgetOfAll) {
 TEST(HttpLimits, AnswersASlowHeadWith408) {
   ServerOptions options;
   options.head_timeout = milliseconds(300);
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   RawClient client(world.port());
   EXPECT_EQ(client.Ask("GET / HT")->status, 408);
   EXPECT_EQ(client.ReadToEnd(), "");
@@ -89,7 +89,7 @@ TEST(HttpLimits, AnswersASlowHeadWith408) {
 TEST(HttpLimits, ClosesAnIdleConnectionInSilence) {
   ServerOptions options;
   options.keep_alive_timeout = milliseconds(100);
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   RawClient client(world.port());
   EXPECT_EQ(client.Ask(Get("/"))->status, 200);
   EXPECT_EQ(client.ReadToEnd(), "");
@@ -104,7 +104,7 @@ TEST(HttpLimits, ClosesAnIdleConnectionInSilence) {
 TEST(HttpLimits, AnswersASlowBodyWith408) {
   ServerOptions options;
   options.body_timeout = milliseconds(100);
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   RawClient plain(world.port());
   EXPECT_EQ(plain.Ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")->status, 408);
   RawClient chunked(world.port());
@@ -132,7 +132,7 @@ TEST(HttpLimits, DropsAClientThatDoesNotTakeItsReply) {
 TEST(HttpLimits, RefusesConnectionsBeyondTheLimitPolitely) {
   ServerOptions options;
   options.connections_max = 2;
-  ServerWorld world(Echo, options);
+  ServerWorld world(EchoBody, options);
   RawClient first(world.port());
   RawClient second(world.port());
   EXPECT_EQ(first.Ask(Get("/"))->status, 200);
@@ -153,7 +153,7 @@ TEST(HttpLimits, RefusesConnectionsBeyondTheLimitPolitely) {
 }
 
 TEST(HttpLimits, WaitsWhenTheSystemHasNoDescriptors) {
-  ServerWorld world(Echo);
+  ServerWorld world(EchoBody);
   RawClient before(world.port());
   EXPECT_EQ(before.Ask(Get("/"))->status, 200);
   // Once before: a sanitizer that sees a type for the first time wants descriptors of its own.

@@ -188,8 +188,8 @@ TEST_P(Forms, ATextThatIsTooLongFailsAlone) {
   EXPECT_EQ(service->Degraded(), "");
 }
 
-std::string NameOf(const testing::TestParamInfo<EmbedForm>& info) { return info.param == EmbedForm::kTei ? "Tei" : "OpenAi"; }
-INSTANTIATE_TEST_SUITE_P(HttpEmbedder, Forms, testing::Values(EmbedForm::kOpenAi, EmbedForm::kTei), NameOf);
+std::string FormName(const testing::TestParamInfo<EmbedForm>& info) { return info.param == EmbedForm::kTei ? "Tei" : "OpenAi"; }
+INSTANTIATE_TEST_SUITE_P(HttpEmbedder, Forms, testing::Values(EmbedForm::kOpenAi, EmbedForm::kTei), FormName);
 
 TEST(HttpEmbedder, SendsWhatTheDocumentSays) {
   const std::string texts[] = {"a \"b\"", "c"};

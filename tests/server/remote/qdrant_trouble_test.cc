@@ -64,7 +64,7 @@ TEST_P(InTrouble, ASearchIsAMissWithinItsLimitAndRecoversByItself) {
   EXPECT_EQ(world.Metric(R"(reflex_remote_up{service="qdrant"})"), 1);
 }
 
-std::string NameOf(const testing::TestParamInfo<Trouble>& info) {
+std::string TroubleName(const testing::TestParamInfo<Trouble>& info) {
   constexpr const char* kNames[] = {"None", "Silent", "Refuses", "Busy", "Garbage", "Half", "Absent", "Other"};
   return kNames[static_cast<std::size_t>(info.param)];
 }
@@ -72,7 +72,7 @@ std::string NameOf(const testing::TestParamInfo<Trouble>& info) {
 INSTANTIATE_TEST_SUITE_P(Qdrant, InTrouble,
                          testing::Values(Trouble::kSilent, Trouble::kRefuses, Trouble::kBusy, Trouble::kGarbage, Trouble::kHalf,
                                          Trouble::kAbsent, Trouble::kOther),
-                         NameOf);
+                         TroubleName);
 
 TEST(QdrantTrouble, NothingThatIsNotOfTheQueryIsBelieved) {
   QdrantWorld world;

@@ -13,7 +13,7 @@
 namespace reflex::wire {
 namespace {
 
-ChatQuestion Read(std::string_view body, bool with_tools = false) {
+ChatQuestion ReadQuestion(std::string_view body, bool with_tools = false) {
   ChatRequestReader requests;
   EXPECT_TRUE(requests.Read(body)) << body;
   ChatQuestionReader reader;
@@ -26,21 +26,21 @@ std::string Body(std::string_view content, std::string_view extra = {}) {
 }
 
 std::string Scope(std::string_view body) {
-  const ChatQuestion question = Read(body);
+  const ChatQuestion question = ReadQuestion(body);
   EXPECT_EQ(question.not_semantic, "") << body;
   return base::ToHex(question.scope_form);
 }
 
-std::string Refusal(std::string_view body) {
-  const ChatQuestion question = Read(body);
+std::string NotSemantic(std::string_view body) {
+  const ChatQuestion question = ReadQuestion(body);
   EXPECT_EQ(question.text, "");
   EXPECT_EQ(question.scope_form, Digest());
   return std::string(question.not_semantic);
 }
 
 TEST(ChatQuestion, IsTheLastUserText) {
-  EXPECT_EQ(Read(Body(R"("How \u0041re you?")")).text, "How Are you?");
-  EXPECT_EQ(Read(Body(R"([{"type":"text","text":"Hello"}])")).text, "Hello");
+  EXPECT_EQ(ReadQuestion(Body(R"("How \u0041re you?")")).text, "How Are you?");
+  EXPECT_EQ(ReadQuestion(Body(R"([{"type":"text","text":"Hello"}])")).text, "Hello");
 }
 
 TEST(ChatQuestion, ScopeLeavesOutTheQuestionAlone) {
@@ -70,31 +70,32 @@ TEST(ChatQuestion, EarlierTextEqualToTheQuestionStays) {
 TEST(ChatQuestion, ScopeIsNoExactKey) {
   ChatRequestReader reader;
   const std::string body = Body(R"("a")");
-  EXPECT_NE(reader.Read(body)->canonical, Read(body).scope_form);
+  EXPECT_NE(reader.Read(body)->canonical, ReadQuestion(body).scope_form);
   // No text can be mistaken for the place that is left out.
-  EXPECT_NE(reader.Read(Body(R"("q")"))->canonical, Read(body).scope_form);
+  EXPECT_NE(reader.Read(Body(R"("q")"))->canonical, ReadQuestion(body).scope_form);
 }
 
 TEST(ChatQuestion, SaysWhyThereIsNone) {
-  EXPECT_EQ(Refusal(R"({"messages":[]})"), reason::kNotUserText);
-  EXPECT_EQ(Refusal(R"({"messages":[{"role":"assistant","content":"a"}]})"), reason::kNotUserText);
-  EXPECT_EQ(Refusal(R"({"messages":[{"role":"user","content":"a"},{"role":"developer","content":"b"}]})"), reason::kNotUserText);
-  EXPECT_EQ(Refusal(R"({"messages":[{"role":"user","content":"a"},{"role":"tool","tool_call_id":"c","content":"b"}]})"),
+  EXPECT_EQ(NotSemantic(R"({"messages":[]})"), reason::kNotUserText);
+  EXPECT_EQ(NotSemantic(R"({"messages":[{"role":"assistant","content":"a"}]})"), reason::kNotUserText);
+  EXPECT_EQ(NotSemantic(R"({"messages":[{"role":"user","content":"a"},{"role":"developer","content":"b"}]})"),
             reason::kNotUserText);
-  EXPECT_EQ(Refusal(Body("null")), reason::kSeveralParts);
-  EXPECT_EQ(Refusal(Body("[]")), reason::kSeveralParts);
-  EXPECT_EQ(Refusal(Body(R"([{"type":"text","text":"a"},{"type":"text","text":"b"}])")), reason::kSeveralParts);
-  EXPECT_EQ(Refusal(Body(R"([{"type":"image_url","image_url":{"url":"u"}}])")), reason::kSeveralParts);
-  EXPECT_EQ(Refusal(Body(R"("")")), reason::kEmptyQuestion);
-  EXPECT_EQ(Refusal(Body(R"(" \n\t")")), reason::kEmptyQuestion);
-  EXPECT_EQ(Refusal(Body(R"("a")", R"(,"n":2)")), reason::kSeveralChoices);
+  EXPECT_EQ(NotSemantic(R"({"messages":[{"role":"user","content":"a"},{"role":"tool","tool_call_id":"c","content":"b"}]})"),
+            reason::kNotUserText);
+  EXPECT_EQ(NotSemantic(Body("null")), reason::kSeveralParts);
+  EXPECT_EQ(NotSemantic(Body("[]")), reason::kSeveralParts);
+  EXPECT_EQ(NotSemantic(Body(R"([{"type":"text","text":"a"},{"type":"text","text":"b"}])")), reason::kSeveralParts);
+  EXPECT_EQ(NotSemantic(Body(R"([{"type":"image_url","image_url":{"url":"u"}}])")), reason::kSeveralParts);
+  EXPECT_EQ(NotSemantic(Body(R"("")")), reason::kEmptyQuestion);
+  EXPECT_EQ(NotSemantic(Body(R"(" \n\t")")), reason::kEmptyQuestion);
+  EXPECT_EQ(NotSemantic(Body(R"("a")", R"(,"n":2)")), reason::kSeveralChoices);
   EXPECT_EQ(Scope(Body(R"("a")", R"(,"n":1)")), Scope(Body(R"("a")")));
   for (const char* extra :
        {R"(,"logprobs":true)", R"(,"top_logprobs":3)", R"(,"audio":{"voice":"v"})", R"(,"modalities":["text","audio"])",
         R"(,"prediction":{"type":"content","content":"x"})", R"(,"web_search_options":{})"}) {
-    EXPECT_EQ(Refusal(Body(R"("a")", extra)), reason::kExactWording) << extra;
+    EXPECT_EQ(NotSemantic(Body(R"("a")", extra)), reason::kExactWording) << extra;
   }
-  EXPECT_EQ(Read(Body(R"("a")", R"(,"logprobs":false,"modalities":["text"])")).not_semantic, "");
+  EXPECT_EQ(ReadQuestion(Body(R"("a")", R"(,"logprobs":false,"modalities":["text"])")).not_semantic, "");
 }
 
 TEST(ChatQuestion, ToolsAreTheCallersChoice) {
@@ -104,10 +105,10 @@ TEST(ChatQuestion, ToolsAreTheCallersChoice) {
       R"({"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},)"
       R"({"role":"tool","tool_call_id":"c","content":"1"},{"role":"user","content":"a"}]})";
   for (const std::string& body : {offered, functions, used}) {
-    EXPECT_EQ(Refusal(body), reason::kToolsInPlay) << body;
-    EXPECT_EQ(Read(body, true).text, "a") << body;
+    EXPECT_EQ(NotSemantic(body), reason::kToolsInPlay) << body;
+    EXPECT_EQ(ReadQuestion(body, true).text, "a") << body;
   }
-  EXPECT_EQ(Read(Body(R"("a")", R"(,"tools":[])")).not_semantic, "");
+  EXPECT_EQ(ReadQuestion(Body(R"("a")", R"(,"tools":[])")).not_semantic, "");
 }
 
 TEST(WithoutStream, KeepsAllElse) {
