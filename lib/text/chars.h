@@ -61,8 +61,8 @@ class WordSet {
 };
 
 // FNV-1a, 64 bits: names words within one comparison; equal hashes are followed by a comparison of the bytes where it matters.
-constexpr std::uint64_t HashWord(std::string_view word) {
-  std::uint64_t hash = 0xcbf29ce484222325;
+// `hash`: of what stands before.
+constexpr std::uint64_t HashWord(std::string_view word, std::uint64_t hash = 0xcbf29ce484222325) {
   for (const char c : word) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return hash;
 }

@@ -1,7 +1,7 @@
 #include "text/frames.h"
 
 #include <algorithm>
-#include <tuple>
+#include <span>
 
 #include "text/chars.h"
 #include "text/list_lines.h"
@@ -20,6 +20,9 @@ struct Piece {
   std::uint32_t word = 0;
 };
 
+// The hash of a phrase with one more word.
+std::uint64_t Longer(std::uint64_t hash, std::string_view word) { return HashWord(word, HashWord(" ", hash)); }
+
 class FrameList {
  public:
   static const FrameList& Get() {
@@ -27,13 +30,16 @@ class FrameList {
     return list;
   }
 
-  // The kind of a phrase; 0 when it is not listed.
-  std::uint8_t Find(std::string_view phrase) const {
-    const std::uint64_t hash = HashWord(phrase);
+  // The kind of the phrase with this hash; 0 when it is not listed.
+  std::uint8_t Find(std::uint64_t hash) const {
     const auto found = std::ranges::lower_bound(rows_, hash, {}, &Row::hash);
     return found != rows_.end() && found->hash == hash ? found->kind : 0;
   }
-  bool Begins(std::string_view word) const { return std::ranges::binary_search(heads_, HashWord(word)); }
+  // Words of the longest phrase that begins with the word with this hash; 0 when none does.
+  std::size_t LongestFrom(std::uint64_t hash) const {
+    const auto found = std::ranges::lower_bound(heads_, hash, {}, &Head::hash);
+    return found != heads_.end() && found->hash == hash ? found->words : 0;
+  }
   std::string_view name(std::uint8_t kind) const {
     return kind == 0 || kind > names_.size() ? std::string_view() : names_[kind - 1u];
   }
@@ -42,6 +48,10 @@ class FrameList {
   struct Row {
     std::uint64_t hash = 0;
     std::uint8_t kind = 0;
+  };
+  struct Head {
+    std::uint64_t hash = 0;
+    std::size_t words = 0;
   };
 
   FrameList() {
@@ -52,24 +62,24 @@ class FrameList {
       const auto kind = static_cast<std::uint8_t>(names_.size());
       ForEachMember(line.substr(colon + 2), kFrameWordsMax, [&](std::string_view phrase) {
         // Cut as texts are, so that "what's" and its like are found.
-        std::string joined;
-        for (const Word& word : SplitSingleWords(phrase, kFrameWordsMax)) {
-          if (joined.empty()) heads_.push_back(HashWord(word.lower));
-          joined.append(joined.empty() ? "" : " ").append(word.lower);
-        }
-        rows_.push_back({HashWord(joined), kind});
+        const std::vector<Word> words = SplitSingleWords(phrase, kFrameWordsMax);
+        if (words.empty()) return;
+        std::uint64_t hash = HashWord(words.front().lower);
+        heads_.push_back({hash, words.size()});
+        for (const Word& word : std::span(words).subspan(1)) hash = Longer(hash, word.lower);
+        rows_.push_back({hash, kind});
       });
     });
     // The first line that has a phrase keeps it.
     std::ranges::sort(rows_, [](const Row& a, const Row& b) { return a.hash != b.hash ? a.hash < b.hash : a.kind < b.kind; });
     rows_.erase(std::ranges::unique(rows_, {}, &Row::hash).begin(), rows_.end());
-    std::ranges::sort(heads_);
-    heads_.erase(std::ranges::unique(heads_).begin(), heads_.end());
+    std::ranges::sort(heads_, [](const Head& a, const Head& b) { return a.hash != b.hash ? a.hash < b.hash : a.words > b.words; });
+    heads_.erase(std::ranges::unique(heads_, {}, &Head::hash).begin(), heads_.end());
   }
 
   std::vector<std::string_view> names_;
   std::vector<Row> rows_;
-  std::vector<std::uint64_t> heads_;
+  std::vector<Head> heads_;
 };
 
 }  // namespace
@@ -87,16 +97,15 @@ std::uint8_t MarkFrame(std::vector<Word>& words) {
   }
   std::uint8_t kind = 0;
   std::size_t longest = 0, first = 0;
-  std::string joined;
   for (std::size_t begin = 0; begin < pieces.size(); ++begin) {
-    if (!list.Begins(pieces[begin].lower)) continue;
-    joined.clear();
-    for (std::size_t end = begin; end < pieces.size() && end - begin < kFrameWordsMax; ++end) {
-      joined.append(joined.empty() ? "" : " ").append(pieces[end].lower);
-      const std::uint8_t found = end + 1 - begin > longest ? list.Find(joined) : 0;
+    std::uint64_t hash = HashWord(pieces[begin].lower);
+    const std::size_t most = std::min(list.LongestFrom(hash), pieces.size() - begin);
+    for (std::size_t size = 1; size <= most; ++size) {
+      if (size > 1) hash = Longer(hash, pieces[begin + size - 1].lower);
+      const std::uint8_t found = size > longest ? list.Find(hash) : 0;
       if (found == 0) continue;
       kind = found;
-      longest = end + 1 - begin;
+      longest = size;
       first = begin;
     }
   }

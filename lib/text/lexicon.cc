@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <string>
 #include <tuple>
@@ -34,6 +35,10 @@ enum RelationKind : std::uint16_t { kSynonyms, kContrasts, kAntonyms };
 constexpr std::size_t kPhraseWordsMax = 4;
 constexpr std::size_t kKnownLettersMin = 4;  // Of each word in the list.
 
+// Of a slot of an index.
+constexpr std::uint32_t kPositionMask = 0xffffff;
+constexpr std::uint32_t TagOf(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 56) << 24; }
+
 // The known word whose line begins there.
 std::string_view KnownAt(std::uint32_t position) {
   const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
@@ -52,17 +57,25 @@ bool EndsDoubled(std::string_view base) {
 template <class KeyOf>
 std::uint32_t Lexicon::Index::Find(std::string_view key, const KeyOf& key_of) const {
   if (slots_.empty()) return kNone;
-  for (std::size_t at = HashWord(key) & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
-    if (slots_[at] == kNone || key_of(slots_[at]) == key) return slots_[at];
+  const std::uint64_t hash = HashWord(key);
+  for (std::size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+    const std::uint32_t slot = slots_[at];
+    if (slot == kNone) return kNone;
+    if ((slot & ~kPositionMask) == TagOf(hash) && key_of(slot & kPositionMask) == key) return slot & kPositionMask;
   }
+}
+
+void Lexicon::Index::Put(std::uint64_t hash, std::uint32_t position) {
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at] != kNone) at = (at + 1) & (slots_.size() - 1);
+  slots_[at] = TagOf(hash) | position;
 }
 
 template <class KeyOf>
 void Lexicon::Index::Add(std::string_view key, std::uint32_t position, std::size_t count, const KeyOf& key_of) {
+  assert(position < kPositionMask);
   if (count * 2 >= slots_.size()) Grow(count, key_of);
-  std::size_t at = HashWord(key) & (slots_.size() - 1);
-  while (slots_[at] != kNone) at = (at + 1) & (slots_.size() - 1);
-  slots_[at] = position;
+  Put(HashWord(key), position);
 }
 
 // Twice the room; the positions up to the newest one are put in again.
@@ -71,11 +84,8 @@ void Lexicon::Index::Grow(std::size_t count, const KeyOf& key_of) {
   std::vector<std::uint32_t> old = std::move(slots_);
   slots_.assign(std::max<std::size_t>(1024, old.size() * 2), kNone);
   while (count * 2 >= slots_.size()) slots_.assign(slots_.size() * 2, kNone);
-  for (const std::uint32_t position : old) {
-    if (position == kNone) continue;
-    std::size_t at = HashWord(key_of(position)) & (slots_.size() - 1);
-    while (slots_[at] != kNone) at = (at + 1) & (slots_.size() - 1);
-    slots_[at] = position;
+  for (const std::uint32_t slot : old) {
+    if (slot != kNone) Put(HashWord(key_of(slot & kPositionMask)), slot & kPositionMask);
   }
 }
 

@@ -63,7 +63,7 @@ class Lexicon {
   Lexicon& operator=(const Lexicon&) = delete;
 
  private:
-  // A map from views to positions, open addressing.
+  // A map from views to positions below 2^24 - 1, open addressing.
   class Index {
    public:
     static constexpr std::uint32_t kNone = 0xffffffff;
@@ -75,6 +75,8 @@ class Lexicon {
    private:
     template <class KeyOf>
     void Grow(std::size_t count, const KeyOf& key_of);
+    void Put(std::uint64_t hash, std::uint32_t position);
+    // A position and, above it, eight bits of the key's hash: nearly every other key is told apart without being read.
     std::vector<std::uint32_t> slots_;
   };
   bool InKnownList(std::string_view word) const;
