@@ -18,6 +18,7 @@ expect: (n FHR + 1) / (n + 1) out of fold, times TRAPS_PER_HIT, of the kind of p
 are moved so that at the default limit it is as much of either."""
 import argparse
 import bisect
+import collections
 import hashlib
 import json
 import math
@@ -52,11 +53,11 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
            "contrast_share", "names_left", "ctx_loss", "ctx_contrast", "mutual_contrast", "sub_names", "sub_numbers", "kind_differs",
            "neg_parity", "frame_quantity", "frame_time", "conflicts", "left_weight", "relation_share"]
 # How many close questions with another answer stand beside a served hit: wrong hits by hits, over FHR. On the stream
-# models/data/public/b2_code_stream.jsonl it is 0.85 for pairs that the verifier judges alone (with all-MiniLM-L6-v2 0.75) at the default
+# models/data/public/b2_code_stream.jsonl it is 1.2 for pairs that the verifier judges alone (with all-MiniLM-L6-v2 0.93) at the default
 # limit. Of joined ones it has 25 hits, too few: for them stands 0.3, between what all its pairs showed with its questions in training,
 # 0.22, and without them, 0.35.
-TRAPS_PER_HIT = {"alone": 1.0, "joined": 0.3}
-TRAPS_PER_HIT_OF_MODEL = {"alone": 0.8, "joined": 0.3}
+TRAPS_PER_HIT = {"alone": 1.4, "joined": 0.3}
+TRAPS_PER_HIT_OF_MODEL = {"alone": 1.0, "joined": 0.3}
 DEFAULT_LIMIT = 0.003  # cache.max_wrong_hits
 TABLE_TO, TABLE_STEP = 9.0, 0.02  # The highest threshold of the table, and from one to the next, as logits.
 
@@ -201,11 +202,12 @@ def features(program, model, rows, folder):
 
 
 def hand_rows(without_public=False):
-    """All pairs written by hand, `source` public, written, group or topic."""
+    """All pairs written by hand, `source` public, written, group or topic, and whose `hand` they are of: that of a file."""
     public = [] if without_public else [DATA / "public" / f"{name}.jsonl" for name in ("c_code_pairs", "c_control_pairs")]
     sources = [("public", public, read_rows), ("written", sorted((DATA / "pairs").glob("*.jsonl")), read_rows),
                ("group", sorted((DATA / "groups").glob("*.txt")), read_groups), ("topic", sorted((DATA / "topics").glob("*.txt")), read_topics)]
-    return [{**row, "source": source} for source, paths, read in sources for path in paths for row in read(path)]
+    return [{**row, "source": source, "hand": source if source == "public" else f"{path.parent.name}/{path.stem}"}
+            for source, paths, read in sources for path in paths for row in read(path)]
 
 
 def made_rows(rows):
@@ -317,35 +319,43 @@ def write_model(path, names, ensemble, calibration, join, table, embedder):
 
 
 def false_hits_at(threshold, rising):
-    """One more than the scores at or above a threshold; from one score to the next it grows evenly."""
-    below = bisect.bisect_left(rising, threshold)
-    above = len(rising) - below
-    if not above or not below:
-        return max(1, above)
-    return above + (rising[below] - threshold) / (rising[below] - rising[below - 1])
+    """The weight of the scores at or above a threshold, at least 1; from one score to the next it grows evenly. `rising`: ascending
+    (score, weight)."""
+    below = bisect.bisect_left(rising, threshold, key=lambda trap: trap[0])
+    above = sum(weight for _, weight in rising[below:])
+    if 0 < below < len(rising):
+        (under, weight), (over, _) = rising[below - 1], rising[below]
+        above += weight * (over - threshold) / (over - under)
+    return max(1, above)
 
 
 def table_of(traps, factors):
-    """Ascending (threshold, share of wrong hits) from the scores out of fold of the traps of each kind, until 5 % of a kind's are false
-    hits. That the false hits grow evenly between two traps lets a threshold hang less on one of them where few stand high."""
-    rising = {kind: sorted(map(float, scores)) for kind, scores in traps.items()}
+    """Ascending (threshold, share of wrong hits) from the (score, weight) out of fold of the traps of each kind, until 5 % of a kind's are
+    false hits. That the false hits grow evenly between two traps lets a threshold hang less on one of them where few stand high."""
+    rising = {kind: sorted((float(score), float(weight)) for score, weight in scored) for kind, scored in traps.items()}
     rows = []
     for step in range(round(TABLE_TO / TABLE_STEP)):
         threshold = 1 / (1 + math.exp(step * TABLE_STEP - TABLE_TO))
-        counts = {kind: false_hits_at(threshold, scores) for kind, scores in rising.items()}
-        if any(counts[kind] > 0.05 * len(scores) for kind, scores in rising.items()):
+        counts = {kind: false_hits_at(threshold, scored) for kind, scored in rising.items()}
+        if any(counts[kind] > 0.05 * len(scored) for kind, scored in rising.items()):
             break
-        share = max(counts[kind] / (len(scores) + 1) * factors[kind] for kind, scores in rising.items())
+        share = max(counts[kind] / (len(scored) + 1) * factors[kind] for kind, scored in rising.items())
         if rows and share <= rows[-1][1]:
             rows.pop()
         rows.append((threshold, share))
     return rows[::-1]
 
 
-def by_kind(score, traps, joined):
-    """The scores of the traps of each kind there is."""
-    kinds = {"alone": traps & ~joined, "joined": traps & joined}
-    return {kind: score[chosen] for kind, chosen in kinds.items() if chosen.any()}
+def by_kind(scores, traps, joined, hands):
+    """(score, weight) of the traps of each kind there is. Of joined pairs each hand counts as much as another: how much it wrote says
+    nothing about what is asked. Weights are 1 in the mean."""
+    kinds = {"alone": [], "joined": []}
+    for score, trap, with_net, hand in zip(scores, traps, joined, hands):
+        if trap:
+            kinds["joined" if with_net else "alone"].append((score, hand))
+    counts = collections.Counter(hand for _, hand in kinds["joined"])
+    evened = [(score, len(kinds["joined"]) / len(counts) / counts[hand]) for score, hand in kinds["joined"]]
+    return {kind: scored for kind, scored in (("alone", [(score, 1) for score, _ in kinds["alone"]]), ("joined", evened)) if scored}
 
 
 def threshold_of(traps, factors):
@@ -387,6 +397,7 @@ def main():
     folds = np.array([fold_of(row) for row in rows])
     same = np.array([bool(row["same"]) for row in rows])
     near = np.array([row["category"] == "near_repeat" for row in rows])
+    hands = [row["hand"] for row in rows]
     of = {source: np.array([row["source"] == source for row in rows]) for source in WEIGHTS}
     judged, row_weight = ~of["group"], sum(WEIGHTS[source] * of[source] for source in WEIGHTS)
     print(", ".join(f"{int(of[source].sum())} pairs {source}" for source in WEIGHTS) + f"; {len(made)} made", flush=True)
@@ -423,7 +434,7 @@ def main():
         joined = (technical == 0) & (shared < 1) & ((shared > 0) | (x[:, names.index("cos")] >= JOIN_COSINE_MIN))
         join_weight = sum(JOIN_WEIGHTS[source] * of[source] for source in JOIN_WEIGHTS)
         join = Join(alone, builtin, net, same, join_weight, judged & joined)
-        kinds = by_kind(join.score(alone, builtin, net, joined), traps, joined)
+        kinds = by_kind(join.score(alone, builtin, net, joined), traps, joined, hands)
         join.move(*(threshold_of({kind: kinds[kind]}, factors) for kind in ("joined", "alone")))
         score = join.score(alone, builtin, net, joined)
     for title in WEIGHTS:
@@ -432,7 +443,7 @@ def main():
     with open(folder / "out_of_fold.jsonl", "w", encoding="utf-8") as file:
         for row, own, value in zip(rows, alone, score):
             file.write(json.dumps({**row, "alone": float(own), "score": float(value)}) + "\n")
-    table = table_of(by_kind(score, traps, joined), factors)
+    table = table_of(by_kind(score, traps, joined, hands), factors)
     write_model(options.out, names, fit(np.ones(len(rows), bool), np.ones(len(made), bool)), calibration, join, table, options.embedder)
     print(f"{options.out}: {options.out.stat().st_size} bytes, {len(table)} thresholds")
 

@@ -9,25 +9,46 @@ sys.path.insert(0, str(ROOT / "tools"))
 import train_verifier as verifier  # noqa: E402
 
 
+def each(scores):
+    return [(score, 1) for score in scores]
+
+
 class FalseHits(unittest.TestCase):
     def test_at_a_score_it_is_counted(self):
-        self.assertEqual(verifier.false_hits_at(0.8, [0.2, 0.8, 0.9]), 2)
+        self.assertEqual(verifier.false_hits_at(0.8, each([0.2, 0.8, 0.9])), 2)
+
+    def test_a_score_counts_as_its_weight_and_so_it_does_between_two(self):
+        rising = [(0.2, 1), (0.6, 0.5), (0.8, 2)]
+        self.assertEqual(verifier.false_hits_at(0.6, rising), 2.5)
+        self.assertAlmostEqual(verifier.false_hits_at(0.7, rising), 2.25)
 
     def test_between_two_scores_it_grows_evenly(self):
-        self.assertAlmostEqual(verifier.false_hits_at(0.7, [0.2, 0.6, 0.8]), 1.5)
+        self.assertAlmostEqual(verifier.false_hits_at(0.7, each([0.2, 0.6, 0.8])), 1.5)
 
     def test_above_all_scores_one_may_still_come(self):
-        self.assertEqual(verifier.false_hits_at(0.95, [0.2, 0.9]), 1)
+        self.assertEqual(verifier.false_hits_at(0.95, each([0.2, 0.9])), 1)
 
     def test_below_all_scores_all_are(self):
-        self.assertEqual(verifier.false_hits_at(0.1, [0.2, 0.9]), 2)
+        self.assertEqual(verifier.false_hits_at(0.1, each([0.2, 0.9])), 2)
 
     def test_equal_scores_count_each(self):
-        self.assertEqual(verifier.false_hits_at(0.9, [0.2, 0.9, 0.9]), 2)
+        self.assertEqual(verifier.false_hits_at(0.9, each([0.2, 0.9, 0.9])), 2)
+
+
+class Kinds(unittest.TestCase):
+    def test_of_joined_traps_each_hand_counts_the_same(self):
+        kinds = verifier.by_kind([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 1], ["x", "x", "x", "y", "x", "y"])
+        self.assertEqual(kinds["alone"], [(0.5, 1)])
+        self.assertEqual([score for score, _ in kinds["joined"]], [0.1, 0.2, 0.3, 0.4])
+        for (_, weight), wanted in zip(kinds["joined"], (2 / 3, 2 / 3, 2 / 3, 2)):
+            self.assertAlmostEqual(weight, wanted)
+
+    def test_a_kind_without_traps_is_none(self):
+        self.assertEqual(verifier.by_kind([0.5], [1], [0], ["x"]), {"alone": [(0.5, 1)]})
 
 
 class Table(unittest.TestCase):
-    TRAPS = {"alone": [i / 1000 for i in range(500)] + [0.95], "joined": [i / 4000 for i in range(2000)] + [0.97, 0.98]}
+    TRAPS = {"alone": each([i / 1000 for i in range(500)] + [0.95]), "joined": each([i / 4000 for i in range(2000)] + [0.97, 0.98])}
     FACTORS = {"alone": 1.0, "joined": 0.5}
 
     def test_thresholds_rise_and_shares_fall(self):
