@@ -14,8 +14,8 @@ computing. The trees are monotonic in the features that FOR and AGAINST name. Fo
 question is left out where its source is tested. Pairs of groups (models/data/groups) and of topics (models/data/topics, those with the
 first question) are trained with and reported; of these the table has only topics that are not about computing: groups share their
 texts. A conflict named by a guard is a veto and scores nothing. The table gives, for each threshold, the share of wrong hits to
-expect: (n FHR + 1) / (n + 1) out of fold, times TRAPS_PER_HIT, of the kind of pairs, joined or alone, of which it is more. Joined scores
-are moved so that at the default limit it is as much of either."""
+expect: (n FHR + 1) / (n + 1) out of fold, times TRAPS_PER_HIT, of the kind of pairs, joined or alone, of which it is more; among
+joined ones each hand, a file, counts the same. Joined scores are moved so that at the default limit it is as much of either."""
 import argparse
 import bisect
 import collections
