@@ -1,5 +1,6 @@
 # Most of the time to compile a file goes to headers, so with REFLEX_UNITY the files of a test are joined, and with sanitizers those of a
-# room. So no two files of a target give unlike things of their own one name. What is shipped is not joined.
+# room, eight at a time in their order. So no two of eight give unlike things of their own one name; a new file moves those behind it.
+# What is shipped is not joined.
 
 # reflex_room(NAME LIB|SERVER [USES room...] [PUBLIC target...] [PRIVATE target...])
 # One room is one static library of all .cc files in its folder. USES names rooms of lower layers; tools/check_layers.py holds the

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/files.h"
+#include "gateway/blanks.h"
 
 namespace reflex::gateway {
 namespace {
@@ -15,13 +16,6 @@ constexpr std::size_t kGroupBytesMax = 64;
 // A request with more tokens than this is not a client's; each costs a hash.
 constexpr int kTokensMax = 8;
 constexpr std::array<std::string_view, 4> kTokenHeaders = {"authorization", "api-key", "x-api-key", "x-goog-api-key"};
-constexpr std::string_view kSpaceAndTab = " \t";
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpaceAndTab);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpaceAndTab) - begin + 1);
-}
 
 std::unexpected<Error> LineError(std::size_t line, std::string_view what) {
   return Fail(ErrorCode::kInvalidArgument,
@@ -35,7 +29,7 @@ bool IsGroup(std::string_view text) {
 }
 
 Result<void> AddLine(std::string_view line, std::size_t number, ClientKeyTable& table) {
-  const std::size_t blank = line.find_first_of(kSpaceAndTab);
+  const std::size_t blank = line.find_first_of(kBlanks);
   const std::string_view hex = line.substr(0, blank);
   const std::string_view group = blank == std::string_view::npos ? std::string_view() : Trim(line.substr(blank));
   const Result<Digest> digest = base::DigestFromHex(hex);

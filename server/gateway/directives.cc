@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/blanks.h"
 #include "gateway/policy.h"
 #include "http/message.h"
 
@@ -9,7 +10,6 @@ namespace reflex::gateway {
 namespace {
 
 constexpr std::int64_t kDeltaSecondsMax = std::int64_t{1} << 31;
-constexpr std::string_view kBlanks = " \t";
 
 struct Directive {
   std::string_view name;

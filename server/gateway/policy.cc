@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/blanks.h"
 #include "gateway/directives.h"
 #include "wire/chat_tauq.h"
 #include "wire/reason.h"
@@ -18,12 +19,6 @@ std::unexpected<Error> BadHeader(std::string_view name, std::string_view value, 
   std::string message(name);
   message.append(" is \"").append(value.substr(0, kShownBytesMax)).append("\"; ").append(allowed);
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
-}
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 bool IsPrintable(std::string_view text, char lowest) {

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
-#include <thread>
 
 #include "base/digest.h"
 #include "server/app/process.h"
@@ -17,11 +16,7 @@ using Steady = std::chrono::steady_clock;
 
 // Waits until nothing listens on the port any more.
 void WaitUntilClosed(int port) {
-  const Steady::time_point end = Steady::now() + Process::kLimit;
-  while (Request(port, "GET", "/healthz").connected()) {
-    ASSERT_LT(Steady::now(), end) << "still listening";
-    std::this_thread::yield();
-  }
+  ASSERT_TRUE(Eventually([&] { return !Request(port, "GET", "/healthz").connected(); })) << "still listening";
 }
 
 TEST(Signals, EitherTermOrIntEndsWithStatusZero) {

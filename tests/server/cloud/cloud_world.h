@@ -1,5 +1,6 @@
 #pragma once
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -107,5 +108,8 @@ struct CloudWorld {
     return std::move(*store);
   }
 };
+
+// What a test of a suite is called after its parameter.
+inline std::string NameOf(const ::testing::TestParamInfo<const char*>& info) { return info.param; }
 
 }  // namespace reflex::test

@@ -14,7 +14,7 @@ FakeReply Json(int status, std::string body) {
   return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = std::move(body)};
 }
 
-FakeReply RefuseInJson(int status, const std::string& words) {
+FakeReply Refuse(int status, const std::string& words) {
   return Json(status, R"({"error":{"code":)" + std::to_string(status) + R"(,"message":")" + words + "\"}}");
 }
 
@@ -84,16 +84,16 @@ FakeReply FakeGoogle::Handle(const FakeRequest& request) {
   const std::string authorization = request.Header("authorization");
   int number = 0;
   if (std::sscanf(authorization.c_str(), "Bearer tok-%d", &number) != 1 && authorization != "Bearer given") {
-    return RefuseInJson(401, "Login Required");
+    return Refuse(401, "Login Required");
   }
-  if (authorization != "Bearer given" && (number < valid_from_ || number > token_)) return RefuseInJson(401, "Invalid Credentials");
+  if (authorization != "Bearer given" && (number < valid_from_ || number > token_)) return Refuse(401, "Invalid Credentials");
   if (request.path == "/compute/v1/projects/my-project/zones/europe-west3-a/instances/my-machine/stop") {
     stopped_ = true;
     return Json(200, R"({"kind":"compute#operation","status":"RUNNING"})");
   }
   if (request.path.starts_with("/upload/storage/v1/b/bkt/o")) return Upload(request);
   if (request.path.starts_with("/storage/v1/b/bkt/o")) return Objects(request);
-  return RefuseInJson(404, "The specified bucket does not exist.");
+  return Refuse(404, "The specified bucket does not exist.");
 }
 
 FakeReply FakeGoogle::Token() {
@@ -102,7 +102,7 @@ FakeReply FakeGoogle::Token() {
 }
 
 FakeReply FakeGoogle::Metadata(const FakeRequest& request) {
-  if (request.Header("metadata-flavor") != "Google") return RefuseInJson(403, "no Metadata-Flavor");
+  if (request.Header("metadata-flavor") != "Google") return Refuse(403, "no Metadata-Flavor");
   FakeReply reply{.status = 200, .headers = {}};
   if (request.path.ends_with("/default/token")) reply = Token();
   if (request.path.ends_with("/project/project-id")) reply.body = "my-project";
@@ -135,17 +135,17 @@ FakeReply FakeGoogle::Piece(const FakeRequest& request) {
     return Json(200, Describe(done->second, objects_[done->second]));
   }
   const auto found = sessions_.find(request.Query("upload_id"));
-  if (found == sessions_.end()) return RefuseInJson(404, "no such session");
+  if (found == sessions_.end()) return Refuse(404, "no such session");
   Session& session = found->second;
   const std::string range = request.Header("content-range");
   unsigned long long first = 0, last = 0, total = 0;
   if (std::sscanf(range.c_str(), "bytes %llu-%llu/%llu", &first, &last, &total) == 3) {
-    if (first > session.bytes.size()) return RefuseInJson(400, "a hole");
+    if (first > session.bytes.size()) return Refuse(400, "a hole");
     std::string piece = request.body;
     if (request.cut) piece.resize(keeps_cut_ ? piece.size() / kUnit * kUnit : 0);
     session.bytes = session.bytes.substr(0, first) + piece;
   } else if (std::sscanf(range.c_str(), "bytes */%llu", &total) != 1) {
-    return RefuseInJson(400, "no Content-Range");
+    return Refuse(400, "no Content-Range");
   }
   if (request.cut) return {};
   if (session.bytes.size() < total) {
@@ -155,7 +155,7 @@ FakeReply FakeGoogle::Piece(const FakeRequest& request) {
   }
   if (cloud::Crc32cText(cloud::Crc32c(session.bytes)) != session.crc32c) {
     sessions_.erase(found);
-    return RefuseInJson(400, "Provided CRC32C does not match");
+    return Refuse(400, "Provided CRC32C does not match");
   }
   const std::string key = session.key;
   objects_[key] = {.bytes = session.bytes, .crc32c = session.crc32c, .generation = next_++};
@@ -191,9 +191,9 @@ FakeReply FakeGoogle::Objects(const FakeRequest& request) {
     return Json(200, R"({"kind":"storage#objects")" + next + (items.empty() ? "" : ",\"items\":[" + items + "]") + "}");
   }
   const auto found = objects_.find(request.path.substr(prefix.size() + 1));
-  if (found == objects_.end()) return RefuseInJson(404, "No such object");
+  if (found == objects_.end()) return Refuse(404, "No such object");
   const std::string generation = request.Query("generation");
-  if (!generation.empty() && generation != std::to_string(found->second.generation)) return RefuseInJson(404, "No such generation");
+  if (!generation.empty() && generation != std::to_string(found->second.generation)) return Refuse(404, "No such generation");
   if (request.method == "DELETE") {
     objects_.erase(found);
     return {.status = 204, .headers = {}};

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kSkewMaxMs = 900'000;
 
-FakeReply RefuseInXml(int status, const std::string& code) {
+FakeReply Refuse(int status, const std::string& code) {
   return {.status = status,
           .headers = {{"Content-Type", "application/xml"}},
           .body = "<?xml version=\"1.0\"?>\n<Error><Code>" + code + "</Code><Message>said &quot;no&quot;</Message></Error>"};
@@ -86,7 +86,7 @@ FakeReply FakeS3::Handle(const FakeRequest& request) {
     return {.status = 200, .headers = {}, .body = "<StopInstancesResponse/>"};
   }
   if (request.path == "/bkt/") return List(request);
-  if (!request.path.starts_with("/bkt/")) return RefuseInXml(404, "NoSuchBucket");
+  if (!request.path.starts_with("/bkt/")) return Refuse(404, "NoSuchBucket");
   const std::string key = request.path.substr(5);
   return request.query.contains("uploads") || request.query.contains("uploadId") ? Multipart(request, key) : Object(request, key);
 }
@@ -108,21 +108,21 @@ FakeReply FakeS3::Metadata(const FakeRequest& request) {
 }
 
 FakeReply FakeS3::Refusal(const FakeRequest& request) {
-  if (!request.Header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=")) return RefuseInXml(403, "AccessDenied");
+  if (!request.Header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=")) return Refuse(403, "AccessDenied");
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
   std::sscanf(request.Header("x-amz-date").c_str(), "%4d%2d%2dT%2d%2d%2dZ", &year, &month, &day, &hour, &minute, &second);
   char iso[64];
   std::snprintf(iso, sizeof iso, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, hour, minute, second);
-  if (std::abs(cloud::ParseIsoTime(iso).value_or(0) - http_.NowMs()) > kSkewMaxMs) return RefuseInXml(403, "RequestTimeTooSkewed");
+  if (std::abs(cloud::ParseIsoTime(iso).value_or(0) - http_.NowMs()) > kSkewMaxMs) return Refuse(403, "RequestTimeTooSkewed");
   const std::string session = request.Header("x-amz-security-token");
   if (session.empty()) return {};
   sessions_seen_.push_back(session);
-  return session == "session-" + std::to_string(role_) ? FakeReply{} : RefuseInXml(400, "ExpiredToken");
+  return session == "session-" + std::to_string(role_) ? FakeReply{} : Refuse(400, "ExpiredToken");
 }
 
 FakeReply FakeS3::Object(const FakeRequest& request, const std::string& key) {
   if (request.method == "PUT") {
-    if (request.Header("content-md5") != cloud::Base64(cloud::Md5(request.body))) return RefuseInXml(400, "BadDigest");
+    if (request.Header("content-md5") != cloud::Base64(cloud::Md5(request.body))) return Refuse(400, "BadDigest");
     objects_[key] = {.bytes = request.body, .crc32c = request.Header("x-amz-meta-reflex-crc32c"), .generation = next_++};
     const bool lie = lies_ > 0 && lies_-- > 0;
     return {.status = 200, .headers = {{"ETag", lie ? "\"00000000000000000000000000000000\"" : Etag(request.body)}}};
@@ -132,11 +132,11 @@ FakeReply FakeS3::Object(const FakeRequest& request, const std::string& key) {
     if (found != objects_.end()) objects_.erase(found);
     return {.status = 204, .headers = {}};
   }
-  if (found == objects_.end()) return RefuseInXml(404, "NoSuchKey");
+  if (found == objects_.end()) return Refuse(404, "NoSuchKey");
   const FakeObject& object = found->second;
   const std::string etag = "\"v" + std::to_string(object.generation) + "\"";
   if (const std::string wanted = request.Header("if-match"); !wanted.empty() && wanted != etag)
-    return RefuseInXml(412, "PreconditionFailed");
+    return Refuse(412, "PreconditionFailed");
   FakeReply reply{.status = 200, .headers = {{"ETag", etag}, {"x-amz-meta-reflex-crc32c", object.crc32c}}, .body = object.bytes};
   unsigned long long first = 0;
   if (std::sscanf(request.Header("range").c_str(), "bytes=%llu-", &first) == 1) {
@@ -155,14 +155,14 @@ FakeReply FakeS3::Multipart(const FakeRequest& request, const std::string& key) 
             .body = "<InitiateMultipartUploadResult><UploadId>" + id + "</UploadId></InitiateMultipartUploadResult>"};
   }
   const auto found = uploads_.find(request.Query("uploadId"));
-  if (found == uploads_.end() || found->second.key != key) return RefuseInXml(404, "NoSuchUpload");
+  if (found == uploads_.end() || found->second.key != key) return Refuse(404, "NoSuchUpload");
   Upload& upload = found->second;
   if (request.method == "DELETE") {
     uploads_.erase(found);
     return {.status = 204, .headers = {}};
   }
   if (request.method == "PUT") {
-    if (request.Header("content-md5") != cloud::Base64(cloud::Md5(request.body))) return RefuseInXml(400, "BadDigest");
+    if (request.Header("content-md5") != cloud::Base64(cloud::Md5(request.body))) return Refuse(400, "BadDigest");
     upload.parts[std::atoi(request.Query("partNumber").c_str())] = request.body;
     const bool lie = lies_ > 0 && lies_-- > 0;
     return {.status = 200, .headers = {{"ETag", lie ? "\"00000000000000000000000000000000\"" : Etag(request.body)}}};
@@ -170,7 +170,7 @@ FakeReply FakeS3::Multipart(const FakeRequest& request, const std::string& key) 
   FakeObject object{.bytes = {}, .crc32c = upload.crc32c, .generation = next_++};
   for (const auto& [number, part] : upload.parts) {
     if (request.body.find("<PartNumber>" + std::to_string(number) + "</PartNumber><ETag>" + Etag(part)) == std::string::npos) {
-      return RefuseInXml(400, "InvalidPart");
+      return Refuse(400, "InvalidPart");
     }
     object.bytes += part;
   }

@@ -258,10 +258,8 @@ TEST_P(CloudFaults, ManyThreadsShareAStore) {
   EXPECT_EQ(store_->List()->size(), 4u);
 }
 
-std::string CloudName(const ::testing::TestParamInfo<const char*>& info) { return info.param; }
-
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Clouds, CloudFaults, ::testing::Values("gs", "s3"), CloudName);
+INSTANTIATE_TEST_SUITE_P(Clouds, CloudFaults, ::testing::Values("gs", "s3"), NameOf);
 
 }  // namespace reflex::test

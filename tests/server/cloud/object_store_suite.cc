@@ -135,10 +135,8 @@ TEST_P(ObjectStoreSuite, ADownloadThatIsCancelledHalfWayKeepsWhatWasThere) {
   EXPECT_EQ(folder_.files(), 2u);
 }
 
-std::string KindOf(const ::testing::TestParamInfo<const char*>& info) { return info.param; }
-
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Stores, ObjectStoreSuite, ::testing::Values(REFLEX_PLACES), KindOf);
+INSTANTIATE_TEST_SUITE_P(Stores, ObjectStoreSuite, ::testing::Values(REFLEX_PLACES), NameOf);
 
 }  // namespace reflex::test
