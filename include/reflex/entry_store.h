@@ -142,7 +142,7 @@ class EntryStore {
   virtual void ReadVectorsByLabel(std::span<const std::uint64_t> labels, const ReadVector& read);
 
   /// Calls `visit` for every member of every scope, scopes together, in slices beside other work, until it returns false.
-  /// Committed ones only. Blocks. Returns: kIo, kUnavailable.
+  /// Committed ones only. Blocks. Returns: kIo, kUnavailable (also while a file is still being checked: none of it has been seen).
   using VisitMember = std::function<bool(const Digest& scope, const ScopeMember& member)>;
   virtual Result<void> VisitScopes(const VisitMember& visit) = 0;
 

@@ -100,8 +100,11 @@ struct CandidateView {
   Digest key;
   std::string question;
   std::string canonical;
+  /// False: not usable, or not among the `candidates_max` most similar ones; the numbers are zeros.
+  bool compared = false;
   float similarity = 0;
   float score = 0;
+  double threshold = 0;  ///< Which the score must reach; > 1: none does.
   struct Difference {
     std::string_view guard;
     std::string in_question;
@@ -192,10 +195,12 @@ class SemanticTier {
   /// After Cache::Purge, or with `rule.before_ms` alone after Cache::Clear: a shared index forgets the entries too. Quick.
   virtual void Purged(const PurgeRule& rule) = 0;
 
-  /// The pair never matches again, also after a restart; counts as a wrong label of the namespace.
-  virtual Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
-                                   std::string_view name_space) = 0;
-  virtual void ReportRight(std::string_view name_space) = 0;
+  /// The pair never matches again, in either direction, also after a restart: what is asked in `scope` with the canonical text of
+  /// `question` and with that of the entry (`canonical`, as in Entry). Again: nothing more.
+  /// Returns: as EntryStore::PutNote; kFull also while blocks of entries that are gone make room.
+  virtual Result<void> Block(const Digest& scope, std::string_view question, const Digest& entry, const Digest& canonical) = 0;
+  /// A caller's verdict on a semantic hit, a label of the namespace.
+  virtual void Report(std::string_view name_space, bool wrong) = 0;
 
   /// The audited outcome of a served hit; see verify/budget.h. `control`: the cached question itself was asked again.
   virtual void Label(std::string_view name_space, bool wrong, bool control) = 0;
@@ -206,6 +211,10 @@ class SemanticTier {
   virtual SemanticStats Stats() const = 0;
   /// The busiest namespaces, at most `limit`.
   virtual std::vector<BudgetView> Budgets(std::size_t limit) const = 0;
+  /// That of one namespace, or what would hold for it.
+  virtual BudgetView Budget(std::string_view name_space) const = 0;
+  /// Where the tiers are off because of too many wrong hits, by name. Quick.
+  virtual std::vector<std::string> NamespacesOff() const = 0;
 };
 
 /// What a VectorIndex needs to read back the vectors that the tier keeps in `store` for an embedder with this id and dimension.

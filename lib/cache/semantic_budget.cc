@@ -58,9 +58,9 @@ void NamespaceBudgets::Load() {
 void NamespaceBudgets::Save() {
   auto changes = book_->Save();
   bool kept = true;
-  for (const std::string& key : changes.erase) kept = store_.EraseNote(std::string(kPrefix) + key).has_value() && kept;
+  std::erase_if(changes.erase, [&](const std::string& key) { return store_.EraseNote(std::string(kPrefix) + key).has_value(); });
   for (auto& [key, value] : changes.put) kept = store_.PutNote(std::string(kPrefix) + key, std::move(value)).has_value() && kept;
-  if (!kept) book_->SaveAllAgain();
+  if (!kept || !changes.erase.empty()) book_->SaveAgain(std::move(changes.erase));
 }
 
 void NamespaceBudgets::SaveIfDue() {

@@ -30,6 +30,8 @@ class NamespaceBudgets {
   void Feedback(std::string_view name_space, bool wrong);
   // The namespace without a name where there is none yet.
   std::vector<BudgetView> Busiest(std::size_t limit) const;
+  BudgetView View(std::string_view name_space) const { return book_->View(name_space); }
+  std::vector<std::string> NamespacesOff() const { return book_->NamespacesOff(); }
 
  private:
   NamespaceBudgets(std::unique_ptr<verify::BudgetBook> book, EntryStore& store, Clock& clock, Logger& logger);

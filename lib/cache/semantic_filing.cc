@@ -1,6 +1,7 @@
 #include "cache/semantic_filing.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -46,7 +47,7 @@ void VectorFiling::StartLoading() {
   if (desk_->parts.index->shared()) return;
   {
     base::MutexLock lock(desk_->mutex);
-    if (desk_->load_wanted) return;
+    desk_->load_again = desk_->load_wanted;
     desk_->load_wanted = true;
     desk_->loading.store(true, std::memory_order_release);
     desk_->wanting.store(true, std::memory_order_release);
@@ -82,8 +83,11 @@ void VectorFiling::Nudge(const std::shared_ptr<Desk>& desk) {
     if (desk->not_before_ns != 0 && desk->parts.clock.SteadyNs() < desk->not_before_ns) return;
     desk->submitted = true;
   }
-  // Not under the lock: a `background` that runs the job at once is allowed.
-  if (desk->parts.background([desk] { RunJob(desk); })) return;
+  // Not under the lock: a `background` that runs the job at once is allowed. No memory for a job is as no room for it.
+  try {
+    if (desk->parts.background([desk] { RunJob(desk); })) return;
+  } catch (const std::exception&) {
+  }
   base::MutexLock lock(desk->mutex);
   desk->submitted = false;
 }
@@ -94,10 +98,15 @@ void VectorFiling::RunJob(const std::shared_ptr<Desk>& desk) {
     if (desk->closing.load(std::memory_order_relaxed)) return;
     desk->running = true;
   }
-  const std::size_t slice = desk->parts.embedder.quick() ? kSliceQuick : kSliceModel;
-  WorkOffRemovals(*desk);
-  WorkOffLoad(*desk);
-  const bool pause = WorkOffFresh(*desk, slice) || WorkOffBacklog(*desk, slice);
+  bool pause = true;
+  try {
+    pause = Work(*desk);
+  } catch (const std::exception& error) {
+    // Without memory: what was in hand is lost, the rest goes on after the pause.
+    if (!std::exchange(desk->complained, true)) {
+      desk->parts.logger.Log(LogLevel::kError, "semantic_filing_failed error=\"" + std::string(error.what()) + "\"");
+    }
+  }
   {
     base::MutexLock lock(desk->mutex);
     desk->running = false;
@@ -107,6 +116,12 @@ void VectorFiling::RunJob(const std::shared_ptr<Desk>& desk) {
     desk->idle.NotifyAll();
   }
   if (!pause) Nudge(desk);
+}
+
+bool VectorFiling::Work(Desk& desk) {
+  const std::size_t slice = desk.parts.embedder.quick() ? kSliceQuick : kSliceModel;
+  WorkOffRemovals(desk);
+  return WorkOffLoad(desk) || WorkOffFresh(desk, slice) || WorkOffBacklog(desk, slice);
 }
 
 void VectorFiling::WorkOffRemovals(Desk& desk) {
@@ -130,9 +145,11 @@ bool VectorFiling::WorkOffFresh(Desk& desk, std::size_t slice) {
       desk.fresh.pop_front();
       desk.fresh_bytes -= item.bytes;
     }
-    const Filed filed = FileFresh(desk, item);
+    Waiting rest{item.scope, item.key};
+    const Filed filed = FileFresh(desk, item, rest.unsized);
     if (filed == Filed::kDone) continue;
-    PushBacklog(desk, {item.scope, item.key, filed == Filed::kLater ? 1 : 0});
+    if (filed == Filed::kLater) ++rest.attempts;
+    PushBacklog(desk, rest);
     return true;
   }
   return false;
@@ -147,13 +164,15 @@ bool VectorFiling::WorkOffBacklog(Desk& desk, std::size_t slice) {
       item = desk.backlog.front();
       desk.backlog.pop_front();
       if (item.key == Digest{}) {
-        desk.growing.erase(item.scope);
+        EndPass(desk, item.scope);
         continue;
       }
     }
-    const Filed filed = Embed(desk, item.scope, item.key);
+    const Filed filed =
+        item.unsized ? FileFresh(desk, {item.scope, item.key, nullptr}, item.unsized) : Embed(desk, item.scope, item.key);
     if (filed == Filed::kDone) continue;
     if (filed == Filed::kLater) ++item.attempts;
+    if (filed == Filed::kAway) CountKept(desk, item.scope);
     if (item.attempts < kAttemptsMax) PushBacklog(desk, item);
     return true;
   }
@@ -165,29 +184,69 @@ void VectorFiling::PushBacklog(Desk& desk, Waiting item) {
   if (desk.backlog.size() < kBacklogMax) desk.backlog.push_back(item);
 }
 
-VectorFiling::Filed VectorFiling::FileFresh(Desk& desk, const Fresh& item) {
-  const Parts& parts = desk.parts;
-  const auto members = parts.store.FindScope(item.scope, parts.scan_max + 1);
-  if (!members || members->size() <= parts.scan_max) return Filed::kDone;
-  if (parts.index->Count(item.scope) < parts.scan_max) GrowScope(desk, item.scope);
+VectorFiling::Filed VectorFiling::FileFresh(Desk& desk, const Fresh& item, bool& unsized) {
+  const auto large = IsLarge(desk, item.scope);
+  unsized = !large;
+  if (!large) return AfterStoreFailure(large.error().code);
+  if (!*large) return Filed::kDone;
   if (item.vector == nullptr) return Embed(desk, item.scope, item.key);
-  if (!parts.store.PutVector(item.key, item.vector->record)) return Filed::kLater;
-  AddToIndex(desk, item.scope, item.key, item.vector->text, nullptr);
-  return Filed::kDone;
+  const auto stored = desk.parts.store.PutVector(item.key, item.vector->record);
+  if (!stored) return AfterStoreFailure(stored.error().code);
+  return AddToIndex(desk, item.scope, item.key, item.vector->text, nullptr);
 }
 
-void VectorFiling::GrowScope(Desk& desk, const Digest& scope) {
+// Whether the scope's entries have vectors. Sees to it that those have one that came before it was so large.
+Result<bool> VectorFiling::IsLarge(Desk& desk, const Digest& scope) {
+  const Parts& parts = desk.parts;
+  REFLEX_TRY(const auto members, parts.store.FindScope(scope, parts.scan_max + 1));
+  if (members.size() <= parts.scan_max) {
+    base::MutexLock lock(desk.mutex);
+    desk.barren.erase(scope);
+    return false;
+  }
+  if (!IsBarren(desk, scope) && parts.index->Count(scope) < parts.scan_max) REFLEX_CHECK(GrowScope(desk, scope));
+  return true;
+}
+
+// Counts one entry more that was stored. Before the index is asked: for a shared one that is a call.
+bool VectorFiling::IsBarren(Desk& desk, const Digest& scope) {
+  base::MutexLock lock(desk.mutex);
+  const auto found = desk.barren.find(scope);
+  if (found == desk.barren.end()) return false;
+  if (--found->second > 0) return true;
+  desk.barren.erase(found);
+  return false;
+}
+
+Result<void> VectorFiling::GrowScope(Desk& desk, const Digest& scope) {
   {
     base::MutexLock lock(desk.mutex);
-    if (desk.growing.contains(scope)) return;
+    if (desk.growing.contains(scope)) return {};
   }
-  const auto members = desk.parts.store.FindScope(scope, kGrownMax);
-  if (!members) return;
+  REFLEX_TRY(const auto members, desk.parts.store.FindScope(scope, kGrownMax));
   base::MutexLock lock(desk.mutex);
-  if (desk.backlog.size() + members->size() >= kBacklogMax) return;
-  desk.growing.insert(scope);
-  for (const ScopeMember& member : *members) desk.backlog.push_back({scope, member.key});
+  if (desk.backlog.size() + members.size() >= kBacklogMax) return {};
+  for (const ScopeMember& member : members) desk.backlog.push_back({scope, member.key});
   desk.backlog.push_back({scope, Digest{}});
+  desk.growing[scope] = {members.size()};
+  return {};
+}
+
+// A scope of which hardly a member could be embedded (too long for the model, not one known word) would be gone over again with
+// the next entry stored, and the next.
+void VectorFiling::EndPass(Desk& desk, const Digest& scope) {
+  const auto pass = desk.growing.find(scope);
+  if (pass == desk.growing.end()) return;
+  if (pass->second.kept < desk.parts.scan_max) {
+    if (desk.barren.size() >= kBarrenMax) desk.barren.erase(desk.barren.begin());
+    desk.barren[scope] = std::max<std::size_t>(1, pass->second.members);
+  }
+  desk.growing.erase(pass);
+}
+
+void VectorFiling::CountKept(Desk& desk, const Digest& scope) {
+  base::MutexLock lock(desk.mutex);
+  if (const auto pass = desk.growing.find(scope); pass != desk.growing.end()) ++pass->second.kept;
 }
 
 VectorFiling::Filed VectorFiling::AfterFailure(ErrorCode code) {
@@ -201,45 +260,56 @@ VectorFiling::Filed VectorFiling::AfterFailure(ErrorCode code) {
   }
 }
 
+// Of a store a failure to read or a lack of room may pass as well.
+VectorFiling::Filed VectorFiling::AfterStoreFailure(ErrorCode code) {
+  return code == ErrorCode::kFull || code == ErrorCode::kIo ? Filed::kLater : AfterFailure(code);
+}
+
 VectorFiling::Filed VectorFiling::Embed(Desk& desk, const Digest& scope, const Digest& key) {
   const Parts& parts = desk.parts;
   const auto head = parts.store.FindHead(key);
-  if (!head || *head == nullptr || (*head)->scope != scope) return Filed::kDone;
+  if (!head) return AfterStoreFailure(head.error().code);
+  if (*head == nullptr || (*head)->scope != scope) return Filed::kDone;
   if (const auto kept = parts.store.FindVector(key)) {
     std::vector<float> vector(desk.maker.dimension);
-    if (ReadText(*kept, desk.maker, vector)) {
-      AddToIndex(desk, scope, key, vector, *head);
-      return Filed::kDone;
-    }
+    if (ReadText(*kept, desk.maker, vector)) return AddToIndex(desk, scope, key, vector, *head);
+  } else if (const Filed after = AfterStoreFailure(kept.error().code); after != Filed::kDone) {
+    return after;
   }
   const verify::Reading reading = verify::Read((*head)->question);
   const bool with_words = !parts.embedder.quick() && parts.embedder.has_words();
   const auto spans = with_words ? verify::TokenSpans(reading) : std::vector<TextSpan>();
   const auto embedding = parts.embedder.Embed(reading.prepared, spans, kEmbedLimit);
-  if (!embedding) {
-    return AfterFailure(embedding.error().code);
-  }
+  if (!embedding) return AfterFailure(embedding.error().code);
   desk.embedded.Add();
   const auto stored = parts.store.PutVector(key, WriteRecord(desk.maker, *embedding, spans, with_words));
-  if (!stored) return stored.error().code == ErrorCode::kFull ? Filed::kLater : Filed::kDone;
-  AddToIndex(desk, scope, key, embedding->text, *head);
-  return Filed::kDone;
+  if (!stored) return AfterStoreFailure(stored.error().code);
+  return AddToIndex(desk, scope, key, embedding->text, *head);
 }
 
 // `known`: the entry, where it was read before; else null.
-void VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector, EntryPtr known) {
+VectorFiling::Filed VectorFiling::AddToIndex(Desk& desk, const Digest& scope, const Digest& key, std::span<const float> vector,
+                                             EntryPtr known) {
   VectorIndex& index = *desk.parts.index;
   VectorFacts facts;
   if (index.shared()) {
-    if (known == nullptr) known = desk.parts.store.FindHead(key).value_or(nullptr);
-    if (known == nullptr) return;
+    if (known == nullptr) {
+      auto head = desk.parts.store.FindHead(key);
+      if (!head) return AfterStoreFailure(head.error().code);
+      known = std::move(*head);
+    }
+    if (known == nullptr) return Filed::kDone;
     facts = {known->created_ms, known->expires_ms, known->model, known->name_space, known->tags};
   }
+  const auto added = index.Add(scope, LabelOf(key), vector, facts);
+  // A shared index whose queue is full asks for the whole scope again.
+  if (added || (index.shared() && added.error().code == ErrorCode::kFull)) CountKept(desk, scope);
   // A text without a known word has no direction; the index says so.
-  if (!index.Add(scope, LabelOf(key), vector, facts)) return;
+  if (!added) return Filed::kDone;
   // The entry may have gone meanwhile, and its removal been worked off before there was anything to remove.
   const auto head = desk.parts.store.FindHead(key);
   if (head && *head == nullptr) index.Remove(scope, LabelOf(key));
+  return Filed::kDone;
 }
 
 }  // namespace reflex::cache

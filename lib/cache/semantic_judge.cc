@@ -161,13 +161,15 @@ Judgement PairJudge::JudgeAsRead(Question& question, const Digest& key, const ve
 
 Result<Judgement> PairJudge::JudgeByModel(Question& question, const Digest& key, const verify::Reading& cached,
                                           std::chrono::nanoseconds limit) const {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   Mended pair(question, cached);
   REFLEX_CHECK(EmbedForIndex(pair.question(), limit));
   const auto tokens = verify::TokenSpans(pair.cached());
   std::optional<Embedding> vectors;
   if (pair.cached_as_stored()) vectors = OwnVectors(key, tokens);
   if (!vectors) {
-    REFLEX_TRY(vectors, model_->Embed(pair.cached().prepared, tokens, limit));
+    const auto left = std::max(deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds(1));
+    REFLEX_TRY(vectors, model_->Embed(pair.cached().prepared, tokens, left));
   }
   return JudgeOwn(pair.question(), pair.cached(), tokens, *vectors);
 }

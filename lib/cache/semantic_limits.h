@@ -47,7 +47,9 @@ inline constexpr std::size_t kFreshBytesMax = 16 << 20;
 inline constexpr std::size_t kBacklogMax = 1'000'000;
 // Members of one scope that are put there when the scope outgrows scan_max.
 inline constexpr std::size_t kGrownMax = 10'000;
-// Times a text is tried again that the model had no time for.
+// Scopes remembered of which hardly a member has a vector, so that their members are not gone over again at each entry stored.
+inline constexpr std::size_t kBarrenMax = 4096;
+// Times a text is tried that the model had no time for, or an entry that the store did not give, or all scopes at start.
 inline constexpr int kAttemptsMax = 5;
 inline constexpr std::chrono::milliseconds kPause{200};
 inline constexpr std::chrono::seconds kEmbedLimit{2};

@@ -52,6 +52,8 @@ bool Lookup::Usable(const Entry& entry) const {
   return !query_.usable || query_.usable(entry);
 }
 
+bool Lookup::Blocked(const Entry& entry) const { return parts_.blocked.Has({query_.scope, canonical_digest_, entry.canonical}); }
+
 bool Lookup::Admit() {
   if (query_.scope == Digest{} || query_.question.empty()) return Miss(SimilarMiss::kNoCandidate);
   if (query_.question.size() > parts_.options.question_bytes_max) return Miss(SimilarMiss::kTooLong);
@@ -92,9 +94,11 @@ bool Lookup::TryCanonical() {
     if (head == nullptr || head->scope != query_.scope || text::CanonicalText(head->question) != canonical_) continue;
     CandidateView* const view = Trace(*head);
     if (view != nullptr) view->similarity = view->score = 1;
+    if (view != nullptr) view->compared = true;
     if (!Usable(*head)) continue;
-    if (parts_.blocked.Has(query_.scope, canonical_, keys[i])) {
+    if (Blocked(*head)) {
       saw_blocked_ = true;
+      if (view != nullptr) view->blocked = true;
       continue;
     }
     if (Serve(*head, SimilarLayer::kCanonical, 1, 1)) return false;
@@ -226,9 +230,11 @@ bool Lookup::JudgeAll() {
 void Lookup::Note(const Candidate& candidate) {
   if (trace_ == nullptr) return;
   CandidateView& view = trace_->candidates[candidate.row];
+  view.compared = true;
   view.similarity = candidate.judgement.similarity;
   view.score = static_cast<float>(candidate.score());
-  view.blocked = parts_.blocked.Has(query_.scope, canonical_, candidate.head->key);
+  view.threshold = candidate.threshold;
+  view.blocked = Blocked(*candidate.head);
   view.differences.clear();
   for (const auto& conflict : candidate.judgement.verdict.conflicts) {
     view.differences.push_back({conflict.guard, conflict.a, conflict.b});
@@ -247,7 +253,7 @@ bool Lookup::ServeAccepted() {
   for (Candidate& candidate : candidates_) {
     if (!candidate.accepted) continue;
     if (tried++ == kServedMax) break;
-    if (parts_.blocked.Has(query_.scope, canonical_, candidate.head->key)) {
+    if (Blocked(*candidate.head)) {
       saw_blocked_ = true;
       continue;
     }
@@ -257,10 +263,10 @@ bool Lookup::ServeAccepted() {
   return true;
 }
 
-// The model's word vectors, for the best of those that were judged with the built-in ones and not accepted: entries of small
-// scopes, which have no vectors, and pairs with a typing error mended. A model that has no time leaves them as they are.
+// The model's word vectors, for the best entries of a small scope, which have no vectors and were judged with the built-in ones. In
+// a large one the question has had its embedding. A model that has no time leaves them as they are.
 bool Lookup::AskModel() {
-  if (!parts_.judge.has_own()) return true;
+  if (!parts_.judge.has_own() || !small_) return true;
   std::size_t asked = 0;
   for (Candidate& candidate : candidates_) {
     const verify::Verdict& verdict = candidate.judgement.verdict;
@@ -273,6 +279,10 @@ bool Lookup::AskModel() {
     auto judged = parts_.judge.JudgeByModel(*question_, candidate.head->key, *cached, std::chrono::nanoseconds(left_ns));
     embedded_ = true;
     if (trace_ != nullptr) trace_->embedded = true;
+    if (!judged && judged.error().code == ErrorCode::kTooLarge) {
+      if (!question_->by_model) return Miss(SimilarMiss::kTooLong);
+      continue;  // The entry's question is.
+    }
     if (!judged) {
       if (!MeansLater(judged.error().code) && judged.error().code != ErrorCode::kTimeout) parts_.complain("embed", judged.error());
       break;
@@ -298,7 +308,7 @@ bool Lookup::AskReranker() {
     if (asked == kRerankedMax) break;
     if (candidate.accepted || !verdict.competent || candidate.vetoed() || candidate.threshold > 1) continue;
     if (logit(verdict.score) < logit(candidate.threshold) - kGreyLogits) continue;
-    if (parts_.blocked.Has(query_.scope, canonical_, candidate.head->key)) continue;
+    if (Blocked(*candidate.head)) continue;
     ++asked;
     const std::int64_t left_ns = deadline_ns_ - parts_.clock.SteadyNs();
     if (left_ns <= 0) return Miss(SimilarMiss::kTimeout);

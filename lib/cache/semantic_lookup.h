@@ -71,6 +71,7 @@ class Lookup {
   bool MissBy(std::string_view what, const Error& error);
   bool InTime();
   bool Usable(const Entry& entry) const;
+  bool Blocked(const Entry& entry) const;
   void KeepNearest();
   void AddCandidate(EntryPtr head, std::optional<float> similarity);
   bool EmbedForIndex();

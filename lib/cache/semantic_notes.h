@@ -1,28 +1,48 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <limits>
 #include <string>
-#include <string_view>
 
+#include "reflex/clock.h"
 #include "reflex/entry_store.h"
 #include "reflex/result.h"
 #include "reflex/types.h"
 
 namespace reflex::cache {
 
-// Pairs of question and entry that must never match again: notes of the store, "semantic/blocked/" and the digest of scope,
-// canonical question and entry key. Thread-safe as the store is.
+// Two questions of a scope, by the digests of their canonical texts; in either order the same pair.
+struct QuestionPair {
+  Digest scope;
+  Digest one;
+  Digest other;
+};
+
+// Pairs of questions whose answers must never serve each other: notes of the store, "semantic/blocked/" and the pair's digest, with
+// the key of the entry that was served. Thread-safe as the store is.
 class BlockedPairs {
  public:
-  explicit BlockedPairs(EntryStore& store) : store_(store) {}
+  // How often at most blocks of entries that are gone are looked for.
+  static constexpr std::chrono::minutes kForgetEvery{1};
 
-  // `canonical`: the canonical text of the question that was answered. Returns as EntryStore::PutNote.
-  Result<void> Block(const Digest& scope, std::string_view canonical, const Digest& entry);
+  // Both outlive the object.
+  BlockedPairs(EntryStore& store, Clock& clock) : store_(store), clock_(clock) {}
+
+  // Where the store takes no more notes, blocks of entries that are gone make room first.
+  // Returns: as EntryStore::PutNote.
+  Result<void> Block(const QuestionPair& pair, const Digest& entry);
   // True also when the store cannot say: a pair that may be blocked is not served.
-  bool Has(const Digest& scope, std::string_view canonical, const Digest& entry) const;
+  bool Has(const QuestionPair& pair) const;
 
  private:
-  static std::string Key(const Digest& scope, std::string_view canonical, const Digest& entry);
+  static std::string Key(const QuestionPair& pair);
+  Result<void> ForgetGone();
+
   EntryStore& store_;
+  Clock& clock_;
+  std::atomic<std::int64_t> forget_after_ns_{std::numeric_limits<std::int64_t>::min()};
 };
 
 }  // namespace reflex::cache

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -62,7 +63,7 @@ class Tier final : public SemanticTier {
       : options_(options),
         parts_(std::move(parts)),
         judge_(std::move(judge)),
-        blocked_(*parts_.store),
+        blocked_(*parts_.store, *parts_.clock),
         budgets_(std::move(budgets)),
         index_(std::move(parts_.index)) {
     if (index_ != nullptr) {
@@ -83,10 +84,8 @@ class Tier final : public SemanticTier {
 
   SimilarFound Find(const SimilarQuery& query) override {
     if (filing_ != nullptr) filing_->Nudge();
-    cache::Lookup lookup(*lookup_parts_, query, nullptr);
-    SimilarFound found = lookup.Run();
+    SimilarFound found = Run(query, nullptr);
     lookups_.Add();
-    if (lookup.embedded()) embedded_.Add();
     if (found.entry != nullptr) {
       (found.layer == SimilarLayer::kCanonical ? hits_canonical_ : hits_verified_).Add();
       budgets_->CountHit(query.name_space);
@@ -96,7 +95,7 @@ class Tier final : public SemanticTier {
 
   Explanation Explain(const SimilarQuery& query) override {
     Explanation explanation;
-    explanation.found = cache::Lookup(*lookup_parts_, query, &explanation).Run();
+    explanation.found = Run(query, &explanation);
     explanation.canonical = text::CanonicalText(query.question);
     explanation.facts = cache::DescribeFacts(verify::Read(query.question));
     return explanation;
@@ -111,13 +110,11 @@ class Tier final : public SemanticTier {
     if (index_ != nullptr) index_->Purge(rule);
   }
 
-  Result<void> ReportWrong(const Digest& scope, std::string_view question, const Digest& entry,
-                           std::string_view name_space) override {
-    budgets_->Feedback(name_space, true);
-    return blocked_.Block(scope, text::CanonicalText(question), entry);
+  Result<void> Block(const Digest& scope, std::string_view question, const Digest& entry, const Digest& canonical) override {
+    return blocked_.Block({scope, CanonicalDigest(question), canonical}, entry);
   }
 
-  void ReportRight(std::string_view name_space) override { budgets_->Feedback(name_space, false); }
+  void Report(std::string_view name_space, bool wrong) override { budgets_->Feedback(name_space, wrong); }
   void Label(std::string_view name_space, bool wrong, bool control) override { budgets_->Label(name_space, wrong, control); }
 
   void StartLoading() override {
@@ -139,8 +136,25 @@ class Tier final : public SemanticTier {
   }
 
   std::vector<BudgetView> Budgets(std::size_t limit) const override { return budgets_->Busiest(limit); }
+  BudgetView Budget(std::string_view name_space) const override { return budgets_->View(name_space); }
+  std::vector<std::string> NamespacesOff() const override { return budgets_->NamespacesOff(); }
 
  private:
+  // What is thrown here is that memory is short: a miss, as other trouble is.
+  SimilarFound Run(const SimilarQuery& query, Explanation* trace) {
+    try {
+      cache::Lookup lookup(*lookup_parts_, query, trace);
+      SimilarFound found = lookup.Run();
+      if (lookup.embedded() && trace == nullptr) embedded_.Add();
+      return found;
+    } catch (const std::exception& thrown) {
+      Complain("lookup", {ErrorCode::kInternal, thrown.what()});
+    }
+    SimilarFound failed;
+    failed.miss = SimilarMiss::kFailed;
+    return failed;
+  }
+
   // One line in kComplainEvery: a part that is broken fails for every request.
   void Complain(std::string_view what, const Error& error) {
     const std::int64_t now_ns = parts_.clock->SteadyNs();

@@ -11,8 +11,6 @@
 namespace reflex::inference {
 namespace {
 
-constexpr std::size_t kPrefixBytesMax = 1024;
-
 void Normalise(std::span<float> vector) {
   double squares = 0;
   for (const float x : vector) squares += static_cast<double>(x) * static_cast<double>(x);
@@ -118,7 +116,10 @@ bool HasLlama() { return true; }
 Result<std::unique_ptr<Embedder>> OpenGguf(const std::filesystem::path& path, const GgufOptions& options) {
   REFLEX_CHECK(CheckOptions(options));
   const auto bad = [&](const std::string& what) { return Fail(ErrorCode::kInvalidArgument, path.string() + ": " + what); };
-  if (options.prefix.size() > kPrefixBytesMax) return bad("a prefix of more than 1024 bytes");
+  if (options.prefix.size() > kGgufPrefixBytesMax) {
+    return bad("a prefix of " + std::to_string(options.prefix.size()) + " bytes; allowed are at most " +
+               std::to_string(kGgufPrefixBytesMax));
+  }
   REFLEX_TRY(auto model, LlamaModel::Open(path));
   if (model->has_rank_head()) return bad("is a model that scores pairs, not one that embeds texts");
   Pooling pooling = options.pooling;

@@ -19,17 +19,24 @@ enum class Pooling : std::uint8_t { kFile, kMean, kCls, kLast };  // kFile: as t
 Result<Pooling> PoolingFromName(std::string_view name);
 std::string_view Name(Pooling pooling);
 
+// The limits of the options below that settings have too.
+inline constexpr std::size_t kGgufPrefixBytesMax = 1'024;
+inline constexpr std::uint32_t kGgufContextsMax = 64;
+inline constexpr std::uint32_t kGgufQueueMax = 4'096;
+
 // How a model in a GGUF file is run. Open checks the ranges.
 struct GgufOptions {
   Pooling pooling = Pooling::kFile;
-  // Put before every text; some models ask for one ("query: "). Part of model_id(). A pair scorer takes none.
+  // Put before every text; some models ask for one ("query: "). Part of model_id(). At most kGgufPrefixBytesMax
+  // bytes; a pair scorer takes none.
   std::string prefix;
-  // Texts that are embedded at the same time, one thread each: the callers' threads. 1 to 64.
+  // Texts that are embedded at the same time, one thread each: the callers' threads. 1 to
+  // kGgufContextsMax.
   std::uint32_t contexts = 2;
   // Pair scorers only: the second text of a pair gets a segment of its own, where the file has one. False for a model that was
   // trained with one segment for both.
   bool segments = true;
-  // Callers that wait for a context; one more is refused with kBusy. 1 to 4,096.
+  // Callers that wait for a context; one more is refused with kBusy. 1 to kGgufQueueMax.
   std::uint32_t queue_max = 64;
   // Short texts that wait are embedded together up to this many pieces; longer texts go alone through a context of their own. 16 to
   // 1,024. Above 256 the attention over the whole batch costs more than batching gains.

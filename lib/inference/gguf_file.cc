@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kEntriesMax = 1 << 16;
 constexpr std::uint64_t kVocabularyMax = 1 << 21;
 constexpr std::uint32_t kDimensionsMax = 4;
-constexpr std::uint64_t kAlignmentDefault = 32;
+constexpr std::uint64_t kAlignmentDefault = 32, kAlignmentMax = 1 << 20;
 
 enum ValueType : std::uint32_t { kU8, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64 };
 
@@ -73,24 +73,29 @@ class GgufHead::Reader {
   bool failed() const { return failed_; }
   std::uint64_t at() const { return at_; }
 
-  // A value that is not looked at, or of which only strings are. False for a type that is not known.
-  bool Array(std::vector<std::string_view>* strings) {
+  // A value that is not looked at, or of which only strings are. Returns what is wrong with it and what is allowed, or nothing.
+  std::string Array(std::vector<std::string_view>* strings) {
     const std::uint32_t type = U32();
     const std::uint64_t count = U64();
-    if (failed_) return true;
+    if (failed_) return {};
     if (type == kString) {
-      if (count > kVocabularyMax) return false;
+      if (count > kVocabularyMax) {
+        return "an array of " + std::to_string(count) + " texts; allowed are at most " + std::to_string(kVocabularyMax);
+      }
       for (std::uint64_t i = 0; i < count && !failed_; ++i) {
         const std::string_view string = String();
         if (strings) strings->push_back(string);
       }
-      return true;
+      return {};
     }
     const std::size_t size = SizeOf(type);
-    if (size == 0) return false;  // Arrays of arrays are not used.
+    if (size == 0) {  // Arrays of arrays are not used.
+      const std::string what = type == kArray ? "arrays" : "values of the unknown type " + std::to_string(type);
+      return "an array of " + what + "; allowed are arrays of numbers, truth values and texts";
+    }
     if (count > bytes_.size()) failed_ = true;
     Bytes(failed_ ? 0 : count * size);
-    return true;
+    return {};
   }
 
  private:
@@ -114,13 +119,13 @@ Result<GgufHead> GgufHead::Read(std::string_view bytes) {
       head.texts_[name] = reader.String();
     } else if (type == kArray) {
       const bool pieces = name == "tokenizer.ggml.tokens" && head.vocabulary_.empty();
-      if (!reader.Array(pieces ? &head.vocabulary_ : nullptr))
-        return Bad("setting " + std::to_string(i + 1) + " has an array that is not allowed");
+      if (const std::string wrong = reader.Array(pieces ? &head.vocabulary_ : nullptr); !wrong.empty())
+        return Bad("setting " + std::to_string(i + 1) + " has " + wrong);
     } else if (const std::size_t size = SizeOf(type); size > 0) {
       const std::uint64_t value = reader.Whole(size);
       if (IsWhole(type)) head.numbers_[name] = value;
     } else if (!reader.failed()) {
-      return Bad("setting " + std::to_string(i + 1) + " has the unknown type " + std::to_string(type));
+      return Bad("setting " + std::to_string(i + 1) + " has the unknown type " + std::to_string(type) + "; allowed are 0 to 12");
     }
   }
   for (std::uint64_t i = 0; i < tensors && !reader.failed(); ++i) {
@@ -137,7 +142,10 @@ Result<GgufHead> GgufHead::Read(std::string_view bytes) {
   }
   if (reader.failed()) return Bad("it ends within its head; is it whole?");
   const std::uint64_t alignment = head.Number("general.alignment").value_or(kAlignmentDefault);
-  if (!std::has_single_bit(alignment) || alignment > 1 << 20) return Bad("its alignment is " + std::to_string(alignment));
+  if (!std::has_single_bit(alignment) || alignment > kAlignmentMax) {
+    return Bad("its alignment is " + std::to_string(alignment) + "; allowed are powers of two up to " +
+               std::to_string(kAlignmentMax));
+  }
   const std::uint64_t weights = (reader.at() + alignment - 1) / alignment * alignment;
   for (auto& [name, tensor] : head.tensors_) {
     if (weights > bytes.size() || tensor.begin >= bytes.size() - weights)

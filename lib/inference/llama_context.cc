@@ -156,9 +156,13 @@ std::optional<Error> LlamaContext::Collect(std::span<BatchJob* const> batch) {
 }
 
 Result<void> CheckOptions(const GgufOptions& options) {
-  const auto bad = [](const char* what) { return Fail(ErrorCode::kInvalidArgument, what); };
-  if (options.contexts < 1 || options.contexts > 64) return bad("contexts of a model: allowed are 1 to 64");
-  if (options.queue_max < 1 || options.queue_max > 4096) return bad("texts that wait for a model: allowed are 1 to 4096");
+  const auto bad = [](const std::string& what) { return Fail(ErrorCode::kInvalidArgument, what); };
+  if (options.contexts < 1 || options.contexts > kGgufContextsMax) {
+    return bad("contexts of a model: allowed are 1 to " + std::to_string(kGgufContextsMax));
+  }
+  if (options.queue_max < 1 || options.queue_max > kGgufQueueMax) {
+    return bad("texts that wait for a model: allowed are 1 to " + std::to_string(kGgufQueueMax));
+  }
   if (options.batch_tokens_max < 16 || options.batch_tokens_max > 1024) return bad("pieces in a batch: allowed are 16 to 1024");
   if (options.text_tokens_max < 16 || options.text_tokens_max > 8192) return bad("pieces in a text: allowed are 16 to 8192");
   if (options.text_bytes_max < 1 || options.text_bytes_max > 16u << 20) return bad("bytes in a text: allowed are 1 to 16777216");

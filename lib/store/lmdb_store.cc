@@ -345,8 +345,9 @@ bool LmdbStore::Impl::ReadVectorByLabel(std::uint64_t label, const std::function
 Result<void> LmdbStore::Impl::VisitScopes(const VisitMember& visit) {
   std::string after;
   for (bool last = false; !last;) {
-    REFLEX_TRY(const EnvironmentSlot::Use environment, OpenFile());
-    if (!environment) return {};
+    if (!visibility_.FileVisible()) return {};
+    const EnvironmentSlot::Use environment = environment_.Look();
+    if (!environment) return Fail(ErrorCode::kUnavailable, "the store is not open yet");
     REFLEX_TRY(const auto slice, reader_.ReadMembers(*environment, after));
     for (const auto& [scope, member] : slice.members) {
       if (!visit(scope, member)) return {};

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "text/chars.h"
 #include "text/lexicon.h"
+#include "text/signs.h"
 #include "text/spelling.h"
 #include "text/unicode.h"
 #include "text/zones.h"
@@ -119,13 +120,15 @@ void AppendToken(std::string_view token, const Style& style, std::string& out) {
   while (end > begin && Contains(")]}.,;:!?", token[end - 1])) --end;
   const std::string_view core = token.substr(begin, end - begin);
   out.append(token.substr(0, begin));
-  const bool word =
-      !core.empty() && std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
+  // Case tells the options of a command apart: "-i", "-I".
+  const bool word = !core.empty() && core.front() != '-' &&
+                    std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
   if (!word) {
     // A number in brackets after a name may be a list of arguments.
     const std::string plain = begin == 0 ? WithoutThousands(core) : std::string(core);
     const std::string lower = LowerAscii(plain);
-    const LexiconEntry* entry = style.fold_case && lower != plain ? Lexicon::Get().Find(lower) : nullptr;
+    const bool folds = style.fold_case && lower != plain && !plain.starts_with('-');
+    const LexiconEntry* entry = folds ? Lexicon::Get().Find(lower) : nullptr;
     const bool name = entry && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
     out.append(name ? lower : plain);
   } else if (style.fold_case) {
@@ -195,7 +198,8 @@ Style StyleOf(std::string_view text) {
           .all_capitals = std::ranges::none_of(text, IsLower) && CountWords(text) > 2};
 }
 
-// End punctuation that changes nothing: after a word of two letters and more. "5!" and "x?" stay.
+// End punctuation that changes nothing: after a word of two letters and more. "5!" and "n!" stay, and ".*?", and what stands behind
+// a sign in a text about patterns.
 void DropEndPunctuation(std::string& text) {
   std::size_t end = text.size();
   while (end > 0) {
@@ -211,8 +215,11 @@ void DropEndPunctuation(std::string& text) {
   const bool word =
       end >= 2 && (IsAlpha(text[end - 1]) || !IsAscii(text[end - 1])) && (IsAlpha(text[end - 2]) || !IsAscii(text[end - 2]));
   const bool apart = run.starts_with(' ') && run.find_first_not_of(" ?") != std::string_view::npos;
-  if (run.starts_with("!") && !word) return;
-  if (!apart && end > 0) text.resize(end);
+  if (apart || end == 0 || run.empty() || (run.starts_with("!") && !word)) return;
+  const char last = text[end - 1];
+  if (run.starts_with("?") && last == '*') return;
+  if (IsAscii(last) && !IsAlnum(last) && last != '"' && IsAboutPatterns(text)) return;
+  text.resize(end);
 }
 
 // "in python" for "Now in Python please" and "and the same in Python": a turn that only says in what language the turn before is

@@ -6,6 +6,7 @@
 #include "text/chars.h"
 #include "text/cues.h"
 #include "text/present.h"
+#include "text/signs.h"
 #include "text/tasks.h"
 #include "text/zones.h"
 
@@ -317,6 +318,8 @@ Facts FindFacts(std::string_view text, std::string_view prepared, const std::vec
   FindRoles(words, facts);
   SortUnique(facts.from);
   SortUnique(facts.to);
+  facts.options = FindOptions(prepared);
+  facts.patterns = FindPatterns(prepared);
   FindQuoted(text, facts);
   FindLanguages(words, facts);
   FindPhrases(TokenText(prepared), facts);

@@ -41,15 +41,16 @@ struct Facts {
   std::vector<Quantity> numbers;  // In order.
   std::vector<Negation> negations;
   std::vector<Relation> relations;
-  std::vector<std::string> tools;             // Listed languages and tools, where the word is surely meant as one.
-  std::vector<std::string> names;             // Other listed names, and capitalised words inside a sentence.
-  std::vector<std::string> identifiers;       // Names of code, files, acronyms; as written.
-  std::vector<std::string> quotes;            // Quoted strings without their marks.
-  std::vector<std::string> code;              // Code spans, blocks and lines, spaces dropped.
-  std::vector<std::string> output_languages;  // Spoken languages that the answer or the work is to be in.
-  std::vector<std::string> constraints;       // "without x" as "without:x", "in place", "one line", …
-  std::vector<std::string> times;             // "today", "next week", …
-  std::vector<std::string> from, to;          // What stands behind "from", and behind "to" or "into".
+  std::vector<std::string> tools;              // Listed languages and tools, where the word is surely meant as one.
+  std::vector<std::string> names;              // Other listed names, and capitalised words inside a sentence.
+  std::vector<std::string> identifiers;        // Names of code, files, acronyms; as written.
+  std::vector<std::string> options, patterns;  // "-i" and ".*?", where a text is about such; as written.
+  std::vector<std::string> quotes;             // Quoted strings without their marks.
+  std::vector<std::string> code;               // Code spans, blocks and lines, spaces dropped.
+  std::vector<std::string> output_languages;   // Spoken languages that the answer or the work is to be in.
+  std::vector<std::string> constraints;        // "without x" as "without:x", "in place", "one line", …
+  std::vector<std::string> times;              // "today", "next week", …
+  std::vector<std::string> from, to;           // What stands behind "from", and behind "to" or "into".
   std::uint32_t quantifiers = 0;
   bool present = false;  // See AsksForPresent.
 };

@@ -7,6 +7,7 @@
 #include "text/chars.h"
 #include "text/edit.h"
 #include "text/reading.h"
+#include "text/signs.h"
 #include "text/tasks.h"
 
 namespace reflex::text {
@@ -177,8 +178,11 @@ Found Identifiers(const Reading& a, const Reading& b) {
     return names;
   };
   const auto only_a = missing(a, b), only_b = missing(b, a);
-  if (only_a.empty() || only_b.empty()) return std::nullopt;
-  return Conflict{"identifier", Join(only_a), Join(only_b)};
+  if (!only_a.empty() && !only_b.empty()) return Conflict{"identifier", Join(only_a), Join(only_b)};
+  const auto options_a = OptionsBeyond(a.facts.options, b.facts.options),
+             options_b = OptionsBeyond(b.facts.options, a.facts.options);
+  if (options_a.empty() || options_b.empty()) return std::nullopt;
+  return Conflict{"identifier", Join(options_a), Join(options_b)};
 }
 
 Found Quantifiers(const Reading& a, const Reading& b) {
@@ -230,6 +234,10 @@ bool IsCodeInProse(std::string_view shorter, std::string_view longer) {
 
 // Code is compared without its spaces; inline spans that the other text writes without ticks are no difference.
 Found Code(const Reading& a, const Reading& b) {
+  const auto &patterns_a = a.facts.patterns, &patterns_b = b.facts.patterns;
+  if (!patterns_a.empty() && !patterns_b.empty() && patterns_a != patterns_b) {
+    return Conflict{"code", Join(patterns_a), Join(patterns_b)};
+  }
   const auto whole = [](const Reading& reading) {
     std::string joined;
     for (const std::string& code : reading.facts.code) joined.append(code);

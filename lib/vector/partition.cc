@@ -1,6 +1,7 @@
 #include "vector/partition.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace reflex::vector {
@@ -8,6 +9,8 @@ namespace {
 
 // The first capacity of a tail: scopes come here with a few more than 16 entries.
 constexpr std::size_t kFirstCapacity = 32;
+// Fewer dead than this are not worth a copy of the tail.
+constexpr std::size_t kTailDeadMin = 1024;
 // A segment is rebuilt when more than a quarter of it is dead.
 constexpr bool TooManyDead(std::size_t dead, std::size_t size) { return dead * 4 > size; }
 
@@ -48,6 +51,7 @@ bool Partition::RetireIfEmpty() {
 bool Partition::RemoveLocked(std::uint64_t label) {
   if (const auto i = tail_->Find(label)) {
     tail_->Remove(*i);
+    if (TailIsWorn()) needs_merge_.store(true, std::memory_order_relaxed);
     return true;
   }
   const auto remove_from = [&](const auto& segments) {
@@ -86,6 +90,38 @@ void Partition::MakeRoom() {
   tail_ = std::move(next);
 }
 
+bool Partition::TailIsWorn() const { return tail_->dead() >= kTailDeadMin && TooManyDead(tail_->dead(), tail_->size()); }
+
+// What was in the tail when it was looked at never changes, except that it dies; so it is copied without the lock. Then, under it,
+// what died meanwhile dies in the copy too, and what was added meanwhile is added. Searches go on in the old one.
+void Partition::RenewTail() {
+  std::shared_ptr<const Block> old;
+  std::size_t size = 0;
+  {
+    base::MutexLock lock(mutex_);
+    if (!TailIsWorn()) return;
+    old = tail_;
+    size = old->size();
+  }
+  std::vector<std::uint32_t> copied;
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!old->IsDead(i)) copied.push_back(static_cast<std::uint32_t>(i));
+  }
+  const std::size_t room = std::bit_ceil(copied.size() + copied.size() / 4 + kFirstCapacity);
+  const auto next = std::make_shared<Block>(options_.words, std::min(room, options_.lists_from));
+  for (const std::uint32_t i : copied) next->Append(old->LabelAt(i), old->CodeAt(i));
+  base::MutexLock lock(mutex_);
+  // Sealed, or already without its dead; or more was added than there is room for: the next removal asks again.
+  if (tail_ != old || copied.size() + (old->size() - size) > next->capacity()) return;
+  for (std::size_t i = 0; i < copied.size(); ++i) {
+    if (old->IsDead(copied[i])) next->Remove(i);
+  }
+  for (std::size_t i = size; i < old->size(); ++i) {
+    if (!old->IsDead(i)) next->Append(old->LabelAt(i), old->CodeAt(i));
+  }
+  tail_ = next;
+}
+
 void Partition::Search(const std::uint64_t* query, std::size_t width, TopCodes& top) const {
   std::shared_ptr<const Segments> sealed;
   std::shared_ptr<const Block> tail;
@@ -118,10 +154,12 @@ void Partition::AddStats(VectorIndexStats& stats) const {
 }
 
 std::unique_ptr<Merge> Partition::StartMerge() {
+  // Before anything is looked at: what dies later asks again.
+  needs_merge_.store(false, std::memory_order_relaxed);
+  RenewTail();
   Segments sources;
   {
     base::MutexLock lock(mutex_);
-    needs_merge_.store(false, std::memory_order_relaxed);
     if (retired_) return nullptr;
     std::size_t entries = 0;
     bool dead = false;
@@ -182,7 +220,7 @@ void Partition::DropMerge() {
 // What was sealed or died during a merge may be enough for the next.
 void Partition::Judge() {
   std::size_t waiting = 0;
-  bool needed = sealed_->blocks.size() > 1;
+  bool needed = sealed_->blocks.size() > 1 || TailIsWorn();
   for (const auto& block : sealed_->blocks) {
     waiting += block->live();
     needed = needed || TooManyDead(block->dead(), block->size());

@@ -58,7 +58,8 @@ class Merge {
 // The vectors of one scope: a tail that takes what is added, and sealed segments. A label is live in one of them at most.
 //
 // Concurrency: all functions from any thread, except that one merge runs at a time. A search holds the lock to copy two pointers
-// and a number; an add to look its label up and to copy its code, and, when the tail doubles, to copy the tail.
+// and a number; an add to look its label up and to copy its code, and, when the tail doubles, to copy the tail. A tail that is worn
+// is copied without the lock.
 class Partition {
  public:
   enum class Added { kNew, kReplaced, kRetired };
@@ -79,7 +80,7 @@ class Partition {
 
   // Whether there is something to merge, without a lock: right after the Add or Remove that made it so.
   bool NeedsMerge() const { return needs_merge_.load(std::memory_order_relaxed); }
-  // The next merge, or null when there is nothing to do.
+  // The next merge, or null when there is nothing to do. Copies a worn tail first. Throws std::bad_alloc.
   std::unique_ptr<Merge> StartMerge() EXCLUDES(mutex_);
   // Puts the result in the place of its sources.
   void FinishMerge(Merge& merge) EXCLUDES(mutex_);
@@ -89,6 +90,9 @@ class Partition {
  private:
   bool RemoveLocked(std::uint64_t label) REQUIRES(mutex_);
   void MakeRoom() REQUIRES(mutex_);
+  // So much of the tail is dead that it is worth copying the rest.
+  bool TailIsWorn() const REQUIRES(mutex_);
+  void RenewTail() EXCLUDES(mutex_);
   void Judge() REQUIRES(mutex_);
 
   const PartitionOptions options_;  // Copied: a merge may outlive the index by a slice.

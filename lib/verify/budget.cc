@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <tuple>
 
 #include "verify/budget_notes.h"
@@ -117,7 +118,7 @@ std::optional<BudgetEvent> BudgetBook::AddLabel(Estimate& estimate, std::optiona
   const std::size_t to = estimate.rung;
   using Kind = BudgetEvent::Kind;
   const Kind kind = to == off ? Kind::kOff : from == off ? Kind::kOn : to > from ? Kind::kTightened : Kind::kRelaxed;
-  return BudgetEvent{kind, estimate.name_space, ThresholdOf(from), ThresholdOf(to), ViewOf(estimate).upper};
+  return BudgetEvent{kind, estimate.name_space, ThresholdOf(from), ThresholdOf(to), ViewOf(estimate, Stands()).upper};
 }
 
 std::optional<BudgetEvent> BudgetBook::AddControl(bool wrong) {
@@ -129,18 +130,18 @@ std::optional<BudgetEvent> BudgetBook::AddControl(bool wrong) {
   return BudgetEvent{counts ? Kind::kLabelsCount : Kind::kReportOnly, "", 0, 0, controls_.UpperShare()};
 }
 
-BudgetView BudgetBook::ViewOf(const Estimate& estimate) const {
+BudgetView BudgetBook::ViewOf(const Estimate& estimate, const Standing& standing) const {
   BudgetView view;
   view.name_space = estimate.name_space;
   view.max_wrong_hits = max_wrong_hits_;
-  const std::size_t rung = RungInForce(estimate);
+  const std::size_t rung = standing.labels_count ? estimate.rung : ground_;
   view.threshold = ThresholdOf(rung);
   view.off = view.threshold > 1;
   view.hits = estimate.hits;
-  view.offline = !labels_count_ || estimate.evidence.empty();
+  view.offline = !standing.labels_count || estimate.evidence.empty();
   if (ladder_.empty()) return view;
   const std::size_t shown = std::min(rung, ladder_.size() - 1);
-  const Evidence::Share share = estimate.evidence.At(ladder_, shown, controls_.Share());
+  const Evidence::Share share = estimate.evidence.At(ladder_, shown, standing.controls.Share());
   view.estimate = share.Mean();
   view.lower = share.Lower();
   view.upper = share.Upper();
@@ -152,24 +153,52 @@ BudgetView BudgetBook::ViewOf(const Estimate& estimate) const {
 BudgetView BudgetBook::View(std::string_view name_space) const {
   base::MutexLock lock(mutex_);
   const Estimate* const own = Peek(name_space);
-  BudgetView view = ViewOf(own != nullptr ? *own : shared_);
+  BudgetView view = ViewOf(own != nullptr ? *own : shared_, Stands());
   if (own == nullptr) view.name_space = name_space;
   return view;
 }
 
 std::vector<BudgetView> BudgetBook::Busiest(std::size_t limit) const {
-  base::MutexLock lock(mutex_);
-  std::vector<const Estimate*> all;
-  for (const Estimate& estimate : own_) all.push_back(&estimate);
-  if (shared_.hits > 0 || !shared_.evidence.empty()) all.push_back(&shared_);
-  const auto busier = [](const Estimate* a, const Estimate* b) {
-    return std::tie(b->hits, a->name_space) < std::tie(a->hits, b->name_space);
-  };
-  const std::size_t count = std::min(limit, all.size());
-  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(count), busier);
+  std::vector<Estimate> chosen;
+  Standing standing;
+  {
+    base::MutexLock lock(mutex_);
+    std::vector<const Estimate*> all;
+    for (const Estimate& estimate : own_) all.push_back(&estimate);
+    if (shared_.hits > 0 || !shared_.evidence.empty()) all.push_back(&shared_);
+    const auto busier = [](const Estimate* a, const Estimate* b) {
+      return std::tie(b->hits, a->name_space) < std::tie(a->hits, b->name_space);
+    };
+    const std::size_t count = std::min(limit, all.size());
+    std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(count), busier);
+    for (std::size_t i = 0; i < count; ++i) chosen.push_back(*all[i]);
+    standing = Stands();
+  }
   std::vector<BudgetView> views;
-  for (std::size_t i = 0; i < count; ++i) views.push_back(ViewOf(*all[i]));
+  // Most have no labels, and one view.
+  std::map<std::size_t, BudgetView> unlabelled;
+  for (const Estimate& estimate : chosen) {
+    if (!estimate.evidence.empty()) {
+      views.push_back(ViewOf(estimate, standing));
+      continue;
+    }
+    const auto [at, fresh] = unlabelled.try_emplace(estimate.rung);
+    if (fresh) at->second = ViewOf(estimate, standing);
+    views.push_back(at->second);
+    views.back().name_space = estimate.name_space;
+    views.back().hits = estimate.hits;
+  }
   return views;
+}
+
+std::vector<std::string> BudgetBook::NamespacesOff() const {
+  base::MutexLock lock(mutex_);
+  std::vector<std::string> names;
+  for (const Estimate& estimate : own_) {
+    if (ThresholdOf(RungInForce(estimate)) > 1) names.push_back(estimate.name_space);
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 BudgetBook::Changes BudgetBook::Save() {
@@ -195,8 +224,11 @@ BudgetBook::Changes BudgetBook::Save() {
   return changes;
 }
 
-void BudgetBook::SaveAllAgain() {
+void BudgetBook::SaveAgain(std::vector<std::string> not_erased) {
   base::MutexLock lock(mutex_);
+  // One that has a place again has a note again.
+  for (const Estimate& estimate : own_) std::erase(not_erased, BudgetKey(estimate.name_space));
+  std::ranges::move(not_erased, std::back_inserter(erased_));
   for (Estimate& estimate : own_) estimate.changed |= !estimate.evidence.empty();
   shared_.changed |= !shared_.evidence.empty();
   controls_changed_ |= controls_.asked > 0;

@@ -21,7 +21,11 @@
 #include "app/lifecycle.h"
 #include "app/models.h"
 #include "app/progress_bar.h"
+#include "app/remote_parts.h"
 #include "base/files.h"
+#include "base/metrics.h"
+#include "base/worker_pool.h"
+#include "reflex/clock.h"
 #include "wire/error_body.h"
 
 namespace reflex::app {
@@ -30,6 +34,9 @@ namespace {
 using Decisions = std::span<const EvalDecision>;
 // Rows named at most in a report.
 constexpr std::size_t kNamedMax = 20;
+// Services on other machines are asked one question at a time, and no time limit but this ends a trial's look-up.
+constexpr std::size_t kServiceThreads = 1, kServiceQueueMax = 64;
+constexpr std::chrono::milliseconds kServiceLimit{60'000};
 
 // Trouble with files that are not there or are no such files is the caller's; all else is ours.
 int Refused(const Error& error) {
@@ -248,24 +255,55 @@ class StderrWarnings final : public Logger {
   }
 };
 
+// What judges, each part declared after those it uses.
+struct EvalParts {
+  StderrWarnings logger;
+  SystemClock clock;
+  base::MetricsRegistry metrics;
+  base::WorkerPool pool{kServiceThreads, kServiceQueueMax, 0};
+  std::unique_ptr<RemoteParts> remote;  // Null: every part is in this process.
+  std::unique_ptr<Models> models;
+
+  // What the pair's words are judged with: a service gives vectors of whole texts alone.
+  Embedder& words() { return models->main().has_words() ? models->main() : static_cast<Embedder&>(models->words); }
+};
+
+// As for serve, but that a file of the command line goes before a service, and the index is this process's own.
+Result<void> OpenParts(const EvalRequest& request, const Settings& settings, EvalParts& parts) {
+  ModelSettings files = settings.models;
+  RemoteSettings services = settings.remote;
+  services.qdrant.url.clear();
+  if (!request.model.empty()) {
+    files.path = request.model;
+    services.embedder.url.clear();
+  }
+  if (!request.reranker.empty()) {
+    files.reranker_path = request.reranker;
+    services.reranker.url.clear();
+  }
+  services.embedder_options.time_limit = services.reranker_options.time_limit = kServiceLimit;
+  REFLEX_TRY(parts.models, OpenModels(files));
+  if (!settings.gateway.canonical_tier) return {};
+  REFLEX_TRY(parts.remote, RemoteParts::Open(services, {parts.pool, parts.metrics, parts.clock, parts.logger}));
+  return parts.remote ? parts.remote->AddTo(*parts.models) : Result<void>();
+}
+
 Result<void> Evaluate(const EvalRequest& request, const Settings& settings) {
   REFLEX_TRY(const std::string text, base::ReadFile(request.file, kEvalBytesMax));
   REFLEX_TRY(const std::vector<EvalRow> rows, ReadEvalRows(request.kind, request.file, text));
-  ModelSettings files = settings.models;
-  if (!request.model.empty()) files.path = request.model;
-  if (!request.reranker.empty()) files.reranker_path = request.reranker;
-  REFLEX_TRY(const std::unique_ptr<Models> models, OpenModels(files));
-  StderrWarnings logger;
+  EvalParts parts;
+  REFLEX_CHECK(OpenParts(request, settings, parts));
   if (!request.features.empty()) {
-    REFLEX_CHECK(WriteFeatures(request.features, rows, models->main()));
+    REFLEX_CHECK(WriteFeatures(request.features, rows, parts.words()));
   }
   if (!request.tokens.empty()) {
-    REFLEX_CHECK(WriteTokens(request.tokens, rows, models->main()));
+    REFLEX_CHECK(WriteTokens(request.tokens, rows, parts.words()));
   }
   // For training; judging the pairs as well would embed them once more.
   if ((!request.features.empty() || !request.tokens.empty()) && request.out.empty() && request.scores.empty()) return {};
   const bool semantic = settings.gateway.canonical_tier;
-  REFLEX_TRY(const std::unique_ptr<EvalTier> tier, EvalTier::Create(settings.semantic, semantic, *models, rows.size(), logger));
+  REFLEX_TRY(const std::unique_ptr<EvalTier> tier,
+             EvalTier::Create(settings.semantic, semantic, *parts.models, rows.size(), parts.logger));
 
   const auto started = std::chrono::steady_clock::now();
   const std::vector<EvalDecision> decisions = Decide(request, *tier, rows, settings);
@@ -276,7 +314,7 @@ Result<void> Evaluate(const EvalRequest& request, const Settings& settings) {
   if (!request.scores.empty()) {
     REFLEX_CHECK(WriteText(request.scores, Scores(decisions)));
   }
-  const EvalReport report = MakeReport(request.kind, decisions, rows.front(), *models, seconds);
+  const EvalReport report = MakeReport(request.kind, decisions, rows.front(), *parts.models, seconds);
   const std::string page = request.json ? report.ToJson() + "\n" : report.ToText();
   std::fwrite(page.data(), 1, page.size(), stdout);
   if (std::fflush(stdout) != 0) return Fail(ErrorCode::kIo, "the report could not be written");

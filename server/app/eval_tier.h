@@ -35,8 +35,8 @@ std::string_view ShortName(EvalFound::Layer layer);
 std::string_view LongName(EvalFound::Layer layer);
 
 // The cache as it serves, over a store in memory: exact keys first, then the semantic tier. Nothing of it touches files or the
-// network. Work that a running Reflex does in the background is done before Store returns, so that a trial gives the same result
-// each time. Not thread-safe.
+// network, but for models that do. Work that a running Reflex does in the background is done before Store returns, so that a trial
+// gives the same result each time. Not thread-safe.
 class EvalTier {
  public:
   // `models` outlives the tier. `entries`: how many it is going to hold. Returns: as SemanticTier::Create and MemoryStore::Create.

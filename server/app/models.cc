@@ -87,6 +87,7 @@ Result<void> OpenReranker(const ModelSettings& settings, Models& models) {
   inference::GgufOptions options;
   options.contexts = settings.contexts;
   options.queue_max = settings.queue_max;
+  options.segments = settings.reranker_segments;
   Result<std::unique_ptr<PairScorer>> scorer = inference::OpenGgufPairScorer(settings.reranker_path, options);
   if (!scorer) return Refuse(kSetting, scorer.error());
   models.reranker = std::move(*scorer);

@@ -24,6 +24,7 @@ struct ModelSettings {
   // (known_models.h).
   std::filesystem::path verifier_path = {};
   std::filesystem::path reranker_path = {};  // Empty: none.
+  bool reranker_segments = true;
   // Looks at model files in a process of its own: the program of Reflex, which this process is.
   std::string program = "/proc/self/exe";
 };

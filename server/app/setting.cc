@@ -96,23 +96,34 @@ std::optional<std::uint64_t> ParseNumber(const Setting& setting, std::string_vie
 
 constexpr double kMillionths = 1e6;
 
+// A decimal number without exponent. "inf" and "nan" are read too: a range shuts them out.
+std::optional<double> ParseFixed(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 // A decimal number without sign and exponent, or a percentage.
 std::optional<double> ParseShare(const Setting& setting, std::string_view text) {
   const bool percent = text.ends_with('%');
   if (percent) text = Trim(text.substr(0, text.size() - 1));
-  double share = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share, std::chars_format::fixed);
-  if (text.empty() || text.front() == '-' || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (percent) share /= 100;
-  // Negated, so that what is no number is refused too.
+  const std::optional<double> number = ParseFixed(text);
+  if (!number || text.front() == '-') return std::nullopt;
+  const double share = percent ? *number / 100 : *number;
   const bool inside =
       share >= static_cast<double>(setting.min) / kMillionths && share <= static_cast<double>(setting.max) / kMillionths;
   return inside ? std::optional(share) : std::nullopt;
 }
 
-std::string ShowShare(double share) {
+std::optional<double> ParseDecimal(const Setting& setting, std::string_view text) {
+  const std::optional<double> number = ParseFixed(text);
+  return number && *number >= setting.least && *number <= setting.most ? number : std::nullopt;
+}
+
+std::string ShowDecimal(double number) {
   char text[400];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, share, std::chars_format::fixed);
+  const auto [end, error] = std::to_chars(text, text + sizeof text, number, std::chars_format::fixed);
   return error == std::errc() ? std::string(text, end) : "0";
 }
 
@@ -140,9 +151,9 @@ Result<void> AssignOne(const Setting& setting, T& field, std::string_view text) 
     if (!value) return refuse();
     field = *value;
   } else if constexpr (std::is_same_v<T, double>) {
-    const std::optional<double> share = ParseShare(setting, text);
-    if (!share) return refuse();
-    field = *share;
+    const std::optional<double> number = setting.kind == Kind::kShare ? ParseShare(setting, text) : ParseDecimal(setting, text);
+    if (!number) return refuse();
+    field = *number;
   } else if constexpr (!std::is_same_v<T, std::vector<std::string>>) {
     const std::optional<std::uint64_t> number = ParseNumber(setting, text);
     if (!number) return refuse();
@@ -178,7 +189,7 @@ std::vector<std::string> Pieces(const Setting& setting, const Settings& settings
         } else if constexpr (std::is_same_v<T, bool>) {
           return {*value ? "true" : "false"};
         } else if constexpr (std::is_same_v<T, double>) {
-          return {ShowShare(*value)};
+          return {ShowDecimal(*value)};
         } else if constexpr (std::is_integral_v<T>) {
           return {ShowNumber(setting.kind, static_cast<std::uint64_t>(*value))};
         } else {
@@ -190,7 +201,7 @@ std::vector<std::string> Pieces(const Setting& setting, const Settings& settings
 
 std::string ShowBound(const Setting& setting, std::uint64_t bound) {
   if (setting.kind == Kind::kDuration) return ShowDuration(std::chrono::milliseconds(bound));
-  if (setting.kind == Kind::kShare) return ShowShare(static_cast<double>(bound) / kMillionths);
+  if (setting.kind == Kind::kShare) return ShowDecimal(static_cast<double>(bound) / kMillionths);
   return ShowNumber(setting.kind, bound);
 }
 
@@ -226,6 +237,7 @@ std::string Allowed(const Setting& setting) {
     case Kind::kCount: return "a whole number" + Range(setting);
     case Kind::kPercent: return "a percentage" + Range(setting);
     case Kind::kShare: return "a share such as 0.003 or \"0.3%\"" + Range(setting);
+    case Kind::kDecimal: return "a decimal number from " + ShowDecimal(setting.least) + " to " + ShowDecimal(setting.most);
     case Kind::kBytes: return "a size such as \"64MiB\", \"8GiB\" or plain bytes" + Range(setting);
     case Kind::kDuration: return "a duration such as \"100ms\", \"10s\", \"5m\" or \"24h\"" + Range(setting);
     case Kind::kChoice: break;
@@ -253,7 +265,7 @@ Result<void> Assign(const Setting& setting, Settings& settings, const std::vecto
 std::string Show(const Setting& setting, const Settings& settings) {
   const std::vector<std::string> pieces = Pieces(setting, settings);
   if (setting.kind == Kind::kBool || setting.kind == Kind::kCount || setting.kind == Kind::kPercent ||
-      setting.kind == Kind::kShare) {
+      setting.kind == Kind::kShare || setting.kind == Kind::kDecimal) {
     return pieces[0];
   }
   if (setting.kind != Kind::kList) return Quote(setting.secret && !pieces[0].empty() ? "[secret]" : pieces[0]);

@@ -26,6 +26,7 @@ enum class Kind : std::uint8_t {
   kCount,     // A whole number.
   kPercent,   // 0 to 100, with or without "%".
   kShare,     // 0 to 1: "0.003" or "0.3%"; `min` and `max` in millionths.
+  kDecimal,   // A decimal number, which may be negative: "-0.5".
   kBytes,     // "64MiB", "8GiB" or plain bytes.
   kDuration,  // "100ms", "10s", "5m", "24h", "7d".
   kChoice,    // One of a list.
@@ -46,6 +47,7 @@ struct Setting {
   std::string_view also_env = {};  // Variables of other programs that count when `env` is not set, separated by spaces.
   std::uint64_t min = 0;           // For numbers, bytes and (in milliseconds) durations.
   std::uint64_t max = std::numeric_limits<std::int64_t>::max();
+  double least = 0, most = 0;     // For kDecimal, in place of `min` and `max`.
   std::string_view choices = {};  // For kChoice, separated by spaces.
   std::string_view form = {};     // For texts with a form: what is allowed, in words; checked by CheckTogether.
   bool secret = false;            // Shown as [secret].

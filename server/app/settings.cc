@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "inference/gguf_embedder.h"
+
 namespace reflex::app {
 namespace {
 
@@ -389,7 +391,8 @@ constexpr Setting kTable[] = {
     {.key = "model.prefix",
      .kind = Kind::kText,
      .field = [](Settings& s) -> Field { return &s.models.prefix; },
-     .help = "Text that the model wants before each question."},
+     .help = "Text that the model wants before each question.",
+     .form = "text in UTF-8 without control characters, at most 1024 bytes"},
     {.key = "model.verifier",
      .kind = Kind::kPath,
      .field = [](Settings& s) -> Field { return &s.models.verifier_path; },
@@ -403,13 +406,13 @@ constexpr Setting kTable[] = {
      .field = [](Settings& s) -> Field { return &s.models.contexts; },
      .help = "Texts embedded at once, one thread each.",
      .min = 1,
-     .max = 64},
+     .max = inference::kGgufContextsMax},
     {.key = "model.queue_max",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.models.queue_max; },
      .help = "Texts that wait for the model; beyond, a look-up is a miss.",
      .min = 1,
-     .max = 100'000},
+     .max = inference::kGgufQueueMax},
 
     {.key = "embedder.url",
      .kind = Kind::kUrl,
@@ -476,12 +479,29 @@ constexpr Setting kTable[] = {
      .field = [](Settings& s) -> Field { return &s.models.reranker_path; },
      .help = "Cross-encoder, a GGUF file, that judges what the verifier leaves open. Empty: none.",
      .env = "REFLEX_RERANKER_PATH"},
+    {.key = "reranker.segments",
+     .kind = Kind::kBool,
+     .field = [](Settings& s) -> Field { return &s.models.reranker_segments; },
+     .help = "With reranker.path: the second text of a pair gets a segment of its own, where the file has two. Off: for a model "
+             "that was trained with one segment for both."},
     {.key = "reranker.threshold",
      .kind = Kind::kShare,
      .field = [](Settings& s) -> Field { return &s.semantic.reranker_threshold; },
      .help = "The probability from which on the cross-encoder's word is a hit.",
      .env = "REFLEX_RERANKER_THRESHOLD",
      .max = 1'000'000},
+    {.key = "reranker.scale",
+     .kind = Kind::kDecimal,
+     .field = [](Settings& s) -> Field { return &s.semantic.reranker_scale; },
+     .help = "Calibration, of a file and of a service: the probability is 1 / (1 + exp(-(scale * logit + offset))).",
+     .least = 0.000001,
+     .most = 1000},
+    {.key = "reranker.offset",
+     .kind = Kind::kDecimal,
+     .field = [](Settings& s) -> Field { return &s.semantic.reranker_offset; },
+     .help = "The other number of the calibration: above 0 raises every probability, below 0 lowers it.",
+     .least = -1000,
+     .most = 1000},
     {.key = "reranker.url",
      .kind = Kind::kUrl,
      .field = [](Settings& s) -> Field { return &s.remote.reranker.url; },

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "app/settings.h"
+#include "inference/gguf_embedder.h"
 
 namespace reflex::app {
 namespace {
@@ -158,6 +159,8 @@ Result<void> CheckLimits(const Settings& settings) {
   const std::string& region = settings.instance.cloud.region;
   const auto in_region = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; };
   if (!std::ranges::all_of(region, in_region)) return Refuse("cloud.region", region, AllowedAt("cloud.region"));
+  const std::string& prefix = settings.models.prefix;
+  if (prefix.size() > inference::kGgufPrefixBytesMax) return Refuse("model.prefix", prefix, AllowedAt("model.prefix"));
   if (settings.storage_path.empty()) return Refuse("storage.path", "", AllowedAt("storage.path"));
   return {};
 }

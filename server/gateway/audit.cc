@@ -125,12 +125,18 @@ http::Task<AuditOutcome> Audit::Run() {
   co_return wrong ? AuditOutcome::kWrong : AuditOutcome::kRight;
 }
 
+// Ends an audit, also where something was thrown in it.
+struct RunningAudit {
+  Audits& audits;
+  ~RunningAudit() { audits.End(); }
+};
+
 http::Task<void> RunAudit(AuditCall call, const Services& services, ThreadState& thread) {
+  const RunningAudit running(services.audits);
   const bool control = call.control;
   Audit audit(std::move(call), services, thread);
   const AuditOutcome outcome = co_await audit.Run();
   services.metrics.CountAudit(outcome, control);
-  services.audits.End();
 }
 
 }  // namespace

@@ -31,7 +31,6 @@ namespace reason = wire::reason;
 
 constexpr std::string_view kExplain = "/v1/reflex/explain";
 constexpr std::string_view kFeedback = "/v1/reflex/feedback";
-constexpr std::size_t kBudgetsMax = 2000;
 
 // The same words whether the hit is unknown, forgotten or another tenant's.
 Problem UnknownHit() {
@@ -68,9 +67,7 @@ void Explain(const RequestContext& context, const ChatSubject& subject, std::str
     explanation = parts.semantic->Explain(QueryFor(context, subject.asked));
     shown.semantic = &explanation;
     if (explanation.found.entry == nullptr) shown.semantic_reason = ReasonOf(explanation.found);
-    for (BudgetView& budget : parts.semantic->Budgets(kBudgetsMax)) {
-      if (budget.name_space == context.policy.name_space) shown.budget = std::move(budget);
-    }
+    shown.budget = parts.semantic->Budget(context.policy.name_space);
   }
   page = ExplainPage(shown);
 }
@@ -97,6 +94,7 @@ http::Task<void> AnswerExplain(RequestContext& context) {
 struct Reported {
   Outcome outcome = Outcome::kHit;
   Digest entry{};
+  Digest canonical{};  // Of the entry's question.
   Digest scope{};
   std::string question{};
   std::string name_space{};
@@ -122,30 +120,48 @@ http::Task<std::optional<Reported>> FindExactHit(RequestContext& context, const 
 
 http::Task<std::optional<Reported>> FindByRequest(RequestContext& context, const std::string& request_id) {
   if (auto hit = context.services.semantic_hits.Find(request_id, context.tenant)) {
-    co_return Reported{hit->outcome, hit->entry, hit->scope, std::move(hit->question), std::move(hit->name_space), request_id};
+    co_return Reported{.outcome = hit->outcome,
+                       .entry = hit->entry,
+                       .canonical = hit->canonical,
+                       .scope = hit->scope,
+                       .question = std::move(hit->question),
+                       .name_space = std::move(hit->name_space),
+                       .request_id = request_id};
   }
   co_return co_await FindExactHit(context, request_id);
 }
 
+// Whether a look-up that ended so could have found something at another moment.
+bool IsUndecided(SimilarMiss miss) {
+  return miss == SimilarMiss::kLoading || miss == SimilarMiss::kBusy || miss == SimilarMiss::kTimeout ||
+         miss == SimilarMiss::kFailed;
+}
+
 // Would this entry be served to that question now? Only then can a report about it be right, and only once: the pair matches no
 // more.
-std::optional<Reported> FindPair(const RequestContext& context, const ChatSubject& subject, const Digest& entry) {
+// Returns: kNotFound; kBusy where it cannot be said now.
+Result<Reported> FindPair(const RequestContext& context, const ChatSubject& subject, const Digest& entry) {
   const GatewayParts& parts = context.services.parts;
-  if (entry == subject.key) {
-    if (PeekEntry(*parts.cache, entry) == nullptr) return std::nullopt;
-    return Reported{.entry = entry};
+  const EntryPtr head = PeekEntry(*parts.cache, entry);
+  if (head == nullptr) return Fail(ErrorCode::kNotFound, "there is no such entry");
+  if (entry == subject.key) return Reported{.entry = entry};
+  if (!subject.asked.question.not_semantic.empty() || head->scope != subject.asked.scope) {
+    return Fail(ErrorCode::kNotFound, "the entry is none for this question");
   }
-  if (!subject.asked.question.not_semantic.empty()) return std::nullopt;
   const Explanation explained = parts.semantic->Explain(QueryFor(context, subject.asked));
   const bool served = explained.found.entry != nullptr && explained.found.entry->key == entry;
   const auto same = [&](const CandidateView& candidate) { return candidate.key == entry; };
   const auto candidate = std::ranges::find_if(explained.candidates, same);
-  const bool in_place = candidate != explained.candidates.end() && !candidate->blocked && candidate->differences.empty() &&
-                        candidate->score >= explained.threshold;
-  if (!served && !in_place) return std::nullopt;
+  const bool in_place = candidate != explained.candidates.end() && candidate->compared && candidate->usable &&
+                        !candidate->blocked && candidate->differences.empty() && candidate->score >= candidate->threshold;
+  if (!served && !in_place && explained.found.entry == nullptr && IsUndecided(explained.found.miss)) {
+    return Fail(ErrorCode::kBusy, "whether the pair matches cannot be said now (" + std::string(ReasonOf(explained.found)) + ")");
+  }
+  if (!served && !in_place) return Fail(ErrorCode::kNotFound, "the entry would not be served to this question");
   const bool canonical = served && explained.found.layer == SimilarLayer::kCanonical;
   return Reported{.outcome = canonical ? Outcome::kCanonical : Outcome::kVerified,
                   .entry = entry,
+                  .canonical = head->canonical,
                   .scope = subject.asked.scope,
                   .question = subject.asked.question.text,
                   .name_space = std::string(context.policy.name_space)};
@@ -155,12 +171,12 @@ std::optional<Reported> FindPair(const RequestContext& context, const ChatSubjec
 Result<void> Apply(const RequestContext& context, bool wrong, Reported& reported) {
   const GatewayParts& parts = context.services.parts;
   if (reported.outcome == Outcome::kHit) return wrong ? parts.cache->Erase(reported.entry) : Result<void>();
+  // First, and each time: what it counts as is another matter.
+  if (wrong) REFLEX_CHECK(parts.semantic->Block(reported.scope, reported.question, reported.entry, reported.canonical));
   const bool named = reported.request_id.empty();
   // A pair can be named again and again, so praise for it counts for nothing; a request counts once.
-  if (named ? !wrong : !context.services.semantic_hits.TakeReport(reported.request_id)) return {};
-  reported.counted = true;
-  if (wrong) return parts.semantic->ReportWrong(reported.scope, reported.question, reported.entry, reported.name_space);
-  parts.semantic->ReportRight(reported.name_space);
+  reported.counted = named ? wrong : context.services.semantic_hits.TakeReport(reported.request_id);
+  if (reported.counted) parts.semantic->Report(reported.name_space, wrong);
   return {};
 }
 
@@ -191,12 +207,20 @@ http::Task<void> AnswerFeedback(RequestContext& context) {
     if (!reported) co_return co_await SendProblem(context, UnknownHit());
   }
   Result<void> applied;
+  std::optional<Error> undecided;
   std::function<void()> work = [&] {
-    if (request->entry) reported = FindPair(context, subject, *request->entry);
+    if (request->entry) {
+      auto pair = FindPair(context, subject, *request->entry);
+      if (pair) reported = std::move(*pair);
+      if (!pair && pair.error().code == ErrorCode::kBusy) undecided = std::move(pair).error();
+    }
     if (reported) applied = Apply(context, request->wrong, *reported);
   };
   if (!co_await RunBorrowing(context.exchange.io(), SemanticPool(context.services.parts), std::move(work))) {
     co_return co_await SendProblem(context, PoolIsFull());
+  }
+  if (undecided) {
+    co_return co_await SendProblem(context, MakeProblem(503, reason::kBusy, "busy", undecided->message + "; try again"));
   }
   if (!reported) co_return co_await SendProblem(context, UnknownHit());
   if (!applied) {

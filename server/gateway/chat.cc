@@ -256,6 +256,7 @@ http::Task<bool> ChatHandler::ServeSimilar() {
   context_.services.semantic_hits.Add(context_.request_id.view(), {.tenant = context_.tenant,
                                                                    .scope = asked_.scope,
                                                                    .entry = answer.entry->key,
+                                                                   .canonical = answer.entry->canonical,
                                                                    .outcome = answer.outcome,
                                                                    .question = asked_.question.text,
                                                                    .name_space = std::string(context_.policy.name_space)});

@@ -88,16 +88,12 @@ void WriteExact(const ExplainedRequest& request, Writer& out) {
   out.Close('}');
 }
 
-void WriteCandidate(const CandidateView& candidate, Writer& out) {
-  out.Open('{');
-  out.Name("entry").Text(base::ToHex(candidate.key));
-  out.Name("question").Text(candidate.question);
-  out.Name("canonical").Text(candidate.canonical);
+void WriteComparison(const CandidateView& candidate, Writer& out) {
   out.Name("similarity").Share(candidate.similarity);
   out.Name("score").Share(candidate.score);
+  out.Name("threshold").Share(candidate.threshold);
   if (candidate.reranker) out.Name("reranker").Share(*candidate.reranker);
   out.Name("blocked").Flag(candidate.blocked);
-  out.Name("usable").Flag(candidate.usable);
   out.Name("differences").Open('[');
   for (const CandidateView::Difference& difference : candidate.differences) {
     out.Open('{');
@@ -107,6 +103,16 @@ void WriteCandidate(const CandidateView& candidate, Writer& out) {
     out.Close('}');
   }
   out.Close(']');
+}
+
+void WriteCandidate(const CandidateView& candidate, Writer& out) {
+  out.Open('{');
+  out.Name("entry").Text(base::ToHex(candidate.key));
+  out.Name("question").Text(candidate.question);
+  out.Name("canonical").Text(candidate.canonical);
+  out.Name("usable").Flag(candidate.usable);
+  out.Name("compared").Flag(candidate.compared);
+  if (candidate.compared) WriteComparison(candidate, out);
   out.Close('}');
 }
 

@@ -19,6 +19,7 @@ struct SemanticHit {
   Digest tenant;
   Digest scope;
   Digest entry;
+  Digest canonical;  // Of the entry's question.
   Outcome outcome = Outcome::kVerified;
   std::string question;
   std::string name_space;

@@ -128,13 +128,12 @@ std::vector<std::string> SemanticNotes(const SemanticTier& tier) {
   std::vector<std::string> notes;
   if (tier.Stats().loading) notes.push_back("semantic: the index is loading; until it is complete large scopes are misses");
   std::size_t more = 0;
-  for (const BudgetView& budget : tier.Budgets(kAllNamespaces)) {
-    if (!budget.off) continue;
+  for (const std::string& name_space : tier.NamespacesOff()) {
     if (notes.size() >= kShownNamespaces) {
       ++more;
       continue;
     }
-    const std::string name = budget.name_space.empty() ? "without a name" : "\"" + budget.name_space + "\"";
+    const std::string name = name_space.empty() ? "without a name" : "\"" + name_space + "\"";
     notes.push_back("semantic: off in the namespace " + name + ": more wrong hits than cache.max_wrong_hits allows");
   }
   if (more > 0) notes.push_back("semantic: off in " + std::to_string(more) + " more namespaces");

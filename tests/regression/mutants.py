@@ -43,7 +43,7 @@ MUTANTS = [
      "  out.append(head).append(once);\n  once.clear();\n",
      "  head.insert(13, \"x\");\n  out.append(head).append(once);\n  once.clear();\n"),
     ("09", "SettingsNumbers.*", "server/app/setting.cc",
-     "    if (!number) return refuse();", "    if (!number) return {};"),
+     "ParseNumber(setting, text);\n    if (!number) return refuse();", "ParseNumber(setting, text);\n    if (!number) return {};"),
     ("10", "NanScores.*", "lib/vector/local_index.cc",
      "    if (!std::isfinite(similarity)) continue;\n", ""),
     ("11", "BadThreshold.*", "lib/cache/semantic_tier.cc",

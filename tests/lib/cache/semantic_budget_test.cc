@@ -64,9 +64,7 @@ TEST_F(SemanticBudget, FeedbackAloneIsShownButMovesNothing) {
   Start();
   Store("How do I sort a list in Python?");
   const double threshold = Budget("").threshold;
-  for (int i = 0; i < 50; ++i) {
-    ASSERT_TRUE(tier_->ReportWrong(Scope("a"), "question " + std::to_string(i), Digest{}, "a"));
-  }
+  for (int i = 0; i < 50; ++i) tier_->Report("a", true);
   EXPECT_EQ(Budget("a").wrong_labels, 50);
   EXPECT_EQ(Budget("a").threshold, threshold);
   EXPECT_TRUE(Budget("a").offline);

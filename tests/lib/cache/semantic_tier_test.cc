@@ -166,17 +166,71 @@ TEST_F(SemanticTest, VerifyCanBeOffAlwaysOrForOneRequest) {
   EXPECT_NE(Find(kNear).entry, nullptr);
 }
 
-TEST_F(SemanticTest, APairReportedWrongNeverMatchesAgain) {
+TEST_F(SemanticTest, ABlockedPairNeverMatchesAgain) {
   Start();
   const EntryPtr entry = Store(kCached);
-  ASSERT_TRUE(tier_->ReportWrong(Scope("a"), kTypo, entry->key, ""));
+  const auto block = [&](std::string_view question) {
+    return tier_->Block(Scope("a"), question, entry->key, entry->canonical).has_value();
+  };
+  ASSERT_TRUE(block(kTypo));
   EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kBlocked);
   EXPECT_NE(Find(kNear).entry, nullptr);
-  ASSERT_TRUE(tier_->ReportWrong(Scope("a"), kNear, entry->key, ""));
+  ASSERT_TRUE(block(kNear));
   EXPECT_EQ(Find(kNear).miss, SimilarMiss::kBlocked);
+  const auto explained = tier_->Explain(Ask(kNear));
+  ASSERT_EQ(explained.candidates.size(), 1u);
+  EXPECT_TRUE(explained.candidates[0].blocked);
   Start();
   EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kBlocked);
   EXPECT_EQ(Find(kNear).miss, SimilarMiss::kBlocked);
+}
+
+TEST_F(SemanticTest, ABlockHoldsInEitherDirection) {
+  Start();
+  const EntryPtr entry = Store(kCached);
+  ASSERT_TRUE(tier_->Block(Scope("a"), kTypo, entry->key, entry->canonical));
+  ASSERT_TRUE(cache_->Erase(entry->key));
+  Store(kTypo);
+  EXPECT_EQ(Find(kCached).miss, SimilarMiss::kBlocked);
+  Store(kTypo, "b");
+  EXPECT_NE(Find(kCached, "b").entry, nullptr);
+}
+
+TEST_F(SemanticTest, BlocksOfEntriesThatAreGoneMakeRoom) {
+  Start();
+  const EntryPtr gone = Store("Who was Charlemagne?");
+  const EntryPtr kept = Store(kCached);
+  const auto block = [&](const EntryPtr& entry, std::string_view question) {
+    return tier_->Block(Scope("a"), question, entry->key, entry->canonical);
+  };
+  ASSERT_TRUE(block(gone, "Who was Charlemagne, the king?"));
+  ASSERT_TRUE(block(kept, kTypo));
+  std::uint64_t filler = 0;
+  while (store_->PutNote("filler/" + std::to_string(filler), "")) ++filler;
+  ASSERT_GT(filler, 0u);
+  EXPECT_FALSE(block(kept, kNear));
+  ASSERT_TRUE(cache_->Erase(gone->key));
+  EXPECT_FALSE(block(kept, kNear));  // Looked for a moment ago.
+  clock_.AdvanceMs(120'000);
+  EXPECT_TRUE(block(kept, kNear));
+  EXPECT_EQ(Find(kTypo).miss, SimilarMiss::kBlocked);
+  EXPECT_EQ(Find(kNear).miss, SimilarMiss::kBlocked);
+}
+
+TEST_F(SemanticTest, OfASmallScopeTheNearestAreCompared) {
+  Start();
+  Fill(15);
+  Store(kCached);
+  ASSERT_NE(Find(kTypo).entry, nullptr);
+  EXPECT_EQ(Find(kTypo).entry->question, kCached);
+  const auto explained = tier_->Explain(Ask(kTypo));
+  ASSERT_EQ(explained.candidates.size(), 16u);
+  std::size_t compared = 0;
+  for (const CandidateView& candidate : explained.candidates) {
+    compared += candidate.compared;
+    EXPECT_EQ(candidate.compared, candidate.threshold > 0) << candidate.question;
+  }
+  EXPECT_EQ(compared, SemanticOptions().candidates_max);
 }
 
 TEST_F(SemanticTest, WhatWasErasedOrPurgedIsNotServed) {

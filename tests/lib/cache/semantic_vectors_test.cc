@@ -332,6 +332,28 @@ TEST_F(SemanticVectors, ASmallScopeIsJudgedByTheModelWhereTheBuiltInOneRefuses) 
   // A model that has no time leaves the built-in verdict.
   model.fails = ErrorCode::kBusy;
   EXPECT_EQ(Find(kOther).miss, SimilarMiss::kScore);
+  EXPECT_FALSE(logger_.Saw("semantic_lookup_failed"));
+  // A question beyond its window says so.
+  model.fails = ErrorCode::kTooLarge;
+  EXPECT_EQ(Find(kOther).miss, SimilarMiss::kTooLong);
+  EXPECT_FALSE(logger_.Saw("semantic_lookup_failed"));
+}
+
+TEST_F(SemanticVectors, InALargeScopeAQuestionIsEmbeddedOnce) {
+  SlowEmbedder model;
+  model_ = &model;
+  model_verifier_ = "reflex-verifier 1\nembedder slow-1\nfeature cos 0 1 0.001\nintercept 20\nthreshold 0.5 0.001\nend\n";
+  Start();
+  Fill(30);
+  Store(kCached);
+  jobs_.Run();
+  // With a typing error mended, too, and whether it is a hit or not.
+  for (const std::string_view question :
+       {kTypo, std::string_view("Reverse a linkd list for me, and use Python while you do so"), std::string_view("qwertz uiop")}) {
+    model.calls = 0;
+    Find(question);
+    EXPECT_EQ(model.calls, 1) << question;
+  }
 }
 
 class JoinedVerifiers : public SemanticVectors {

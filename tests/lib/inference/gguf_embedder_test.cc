@@ -241,7 +241,10 @@ TEST(GgufEmbedder, OptionsOutOfRangeAreNamed) {
     return !opened && opened.error().code == ErrorCode::kInvalidArgument;
   };
   EXPECT_TRUE(refused([](GgufOptions& o) { o.contexts = 0; }));
-  EXPECT_TRUE(refused([](GgufOptions& o) { o.queue_max = 5000; }));
+  EXPECT_TRUE(refused([](GgufOptions& o) { o.contexts = kGgufContextsMax + 1; }));
+  EXPECT_TRUE(refused([](GgufOptions& o) { o.queue_max = kGgufQueueMax + 1; }));
+  EXPECT_FALSE(refused([](GgufOptions& o) { o.queue_max = kGgufQueueMax; }));
+  EXPECT_TRUE(refused([](GgufOptions& o) { o.prefix = std::string(kGgufPrefixBytesMax + 1, 'a'); }));
   EXPECT_TRUE(refused([](GgufOptions& o) { o.batch_tokens_max = 4; }));
   EXPECT_TRUE(refused([](GgufOptions& o) { o.text_tokens_max = 9000; }));
   EXPECT_TRUE(refused([](GgufOptions& o) { o.prefix = "\xff"; }));

@@ -1,7 +1,10 @@
 #include "inference/gguf_file.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -61,6 +64,40 @@ TEST(GgufHead, LengthsAreNotBelieved) {
   bytes = Fixture("bert-embed");
   bytes.replace(24, 8, 8, '\xff');  // Length of the first name.
   EXPECT_FALSE(GgufHead::Read(bytes));
+}
+
+std::string Number(std::uint64_t value, std::size_t size) {
+  std::string bytes;
+  for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+  return bytes;
+}
+
+// What is wrong with a file of one setting, of this type and value.
+std::string RefusalOf(std::string_view name, std::uint32_t type, const std::string& value) {
+  const std::string bytes =
+      "GGUF" + Number(3, 4) + Number(0, 8) + Number(1, 8) + Number(name.size(), 8) + std::string(name) + Number(type, 4) + value;
+  const auto head = GgufHead::Read(bytes);
+  return head ? "" : head.error().message;
+}
+
+TEST(GgufHead, WhatIsWrongIsSaidWithWhatIsAllowed) {
+  constexpr std::uint32_t kU32 = 4, kI32 = 5, kText = 8, kArray = 9;
+  const std::string file = "no usable GGUF file: ";
+  for (const std::uint64_t alignment : {0u, 48u, 1u << 21}) {
+    EXPECT_EQ(RefusalOf("general.alignment", kU32, Number(alignment, 4)),
+              file + "its alignment is " + std::to_string(alignment) + "; allowed are powers of two up to 1048576");
+  }
+  EXPECT_EQ(RefusalOf("general.alignment", kU32, Number(64, 4)), "");
+  const auto array = [](std::uint32_t type, std::uint64_t count) { return Number(type, 4) + Number(count, 8); };
+  EXPECT_EQ(RefusalOf("x", kArray, array(kArray, 1)),
+            file + "setting 1 has an array of arrays; allowed are arrays of numbers, truth values and texts");
+  EXPECT_EQ(
+      RefusalOf("x", kArray, array(77, 1)),
+      file + "setting 1 has an array of values of the unknown type 77; allowed are arrays of numbers, truth values and texts");
+  EXPECT_EQ(RefusalOf("x", kArray, array(kText, 2'097'153)),
+            file + "setting 1 has an array of 2097153 texts; allowed are at most 2097152");
+  EXPECT_EQ(RefusalOf("x", kArray, array(kI32, 1) + Number(7, 4)), "");
+  EXPECT_EQ(RefusalOf("x", 77, ""), file + "setting 1 has the unknown type 77; allowed are 0 to 12");
 }
 
 TEST(MappedFile, AFolderIsToldWhatToWriteInstead) {

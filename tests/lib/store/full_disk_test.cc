@@ -117,6 +117,10 @@ TEST_F(FullDisk, TheStoreComesByItselfWhenTheFirstFileHadNoRoom) {
     ASSERT_TRUE(found);
     EXPECT_EQ(*found, nullptr);
     EXPECT_FALSE(store_->Put(MakeEntry(1, 100)));
+    // Not the same as a file without scopes.
+    const auto visited = store_->VisitScopes([](const Digest&, const ScopeMember&) { return true; });
+    ASSERT_FALSE(visited);
+    EXPECT_EQ(visited.error().code, ErrorCode::kUnavailable);
   }
   const auto end = std::chrono::steady_clock::now() + 20s;
   while (!store_->Put(MakeEntry(1, 20'000))) {
@@ -126,6 +130,7 @@ TEST_F(FullDisk, TheStoreComesByItselfWhenTheFirstFileHadNoRoom) {
   ASSERT_TRUE(store_->Flush(20s));
   EXPECT_TRUE(Found(1));
   EXPECT_EQ(store_->Health().degraded, "");
+  EXPECT_TRUE(store_->VisitScopes([](const Digest&, const ScopeMember&) { return true; }));
 }
 
 TEST_F(FullDisk, TheLastPartOfTheFileSystemStaysFree) {

@@ -58,6 +58,12 @@ INSTANTIATE_TEST_SUITE_P(
         Veto{"quantifier", "Check whether all values are positive", "Is at least one value positive?"},
         Veto{"identifier", "What does getUser return?", "What does setUser return?"},
         Veto{"identifier", "Explain the XSS attack", "Explain the CSRF attack"},
+        Veto{"identifier", "What does grep -V print?", "What does grep -v print?"},
+        Veto{"identifier", "git commit --amend on a pushed branch", "git commit --no-verify on a pushed branch"},
+        Veto{"code", "Explain the regex .*?", "Explain the regex .*"},
+        Veto{"code", "Explain the regex a+?", "Explain the regex a+"},
+        Veto{"code", "What does the regex colou?r match?", "What does the regex colo?r match?"},
+        Veto{"code", "What does the pattern ^a+?b match?", "What does the pattern ^a+b match?"},
         Veto{"quotation", "Translate \"good day\" to French", "Translate \"good night\" to French"},
         Veto{"quotation", "What does \"no cap\" mean?", "What does \"cap\" mean, no joke?"},
         Veto{"quotation", "Print \"HELLO\"", "Print \"hello\""},
@@ -107,6 +113,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Allowed{"Turn \"improve our service\" into a goal", "\"Improve our service.\" is vague. Make it a goal"},
                     Allowed{"Put \"I lost my keys\" in the third person (\"she\")",
                             "Put \"I lost my keys\" in the third person, with she"},
+                    Allowed{"What does ls -la show?", "Explain what ls -al shows"},
+                    Allowed{"What does rm -r do?", "What does rm --recursive do?"},
+                    Allowed{"What does the regex ^a+$ match?", "Which strings does the regex `^a+$` match?"},
                     Allowed{"Explain recursion", "Explain recursion"}));
 
 TEST(Guards, HaveTheNamesOfTheList) {

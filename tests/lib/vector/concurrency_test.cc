@@ -67,6 +67,56 @@ TEST(LocalIndexThreads, AddsRemovesAndSearchesBesideMerges) {
   }
 }
 
+// Much is removed and some replaced while the tail is copied without its dead, again and again.
+TEST(LocalIndexThreads, ATailIsCopiedBesideAddsRemovesAndSearches) {
+  base::WorkerPool pool(1, 16, 0);
+  const auto index =
+      LocalIndex::Create(kDimension, {}, Make, [&](std::function<void()> job) { return pool.Submit(std::move(job)); });
+  std::atomic<bool> stop{false};
+  std::atomic<std::size_t> wrong{0};
+  constexpr std::uint64_t kEach = 6000;
+  const auto write = [&](std::uint64_t writer) {
+    std::vector<float> vector(kDimension);
+    const auto add = [&](std::uint64_t label) {
+      Make(label, vector);
+      if (!index->Add(ScopeOf(1), label, vector, {})) ++wrong;
+    };
+    for (std::uint64_t i = 0; i < kEach; ++i) {
+      const std::uint64_t label = writer * 1'000'000 + i;
+      add(label);
+      if (i % 8 == 7) add(label - 7);
+      if (i % 8 != 0) index->Remove(ScopeOf(1), label);
+    }
+  };
+  // One that stays is found at any time.
+  constexpr std::uint64_t kStays = 9'000'000;
+  std::vector<float> stays(kDimension);
+  Make(kStays, stays);
+  ASSERT_TRUE(index->Add(ScopeOf(1), kStays, stays, {}).has_value());
+  const auto search = [&] {
+    while (!stop.load()) {
+      const auto found = index->Search(ScopeOf(1), stays, 1);
+      if (!found || found->size() != 1 || found->front().label != kStays) ++wrong;
+    }
+  };
+  std::thread first(write, 0), second(write, 1), reader(search);
+  first.join();
+  second.join();
+  stop.store(true);
+  reader.join();
+  EXPECT_EQ(wrong.load(), 0u);
+  EXPECT_EQ(index->Count(ScopeOf(1)), 1 + 2 * kEach / 8);
+  std::vector<float> vector(kDimension);
+  for (std::uint64_t writer = 0; writer < 2; ++writer) {
+    for (std::uint64_t i = 0; i < kEach; i += 8) {
+      Make(writer * 1'000'000 + i, vector);
+      const auto found = index->Search(ScopeOf(1), vector, 2);
+      EXPECT_EQ(found->at(0).label, writer * 1'000'000 + i);
+      EXPECT_NE(found->at(1).label, writer * 1'000'000 + i);
+    }
+  }
+}
+
 TEST(LocalIndexThreads, TheIndexMayGoWhileASliceRuns) {
   for (std::uint64_t round = 0; round < 20; ++round) {
     base::WorkerPool pool(1, 16, 0);

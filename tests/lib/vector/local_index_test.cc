@@ -117,6 +117,26 @@ TEST(LocalIndex, RemovedVectorsAreNotFoundAndTheirSpaceIsReclaimed) {
   for (std::uint64_t label = 1; label < 1024; label += 2) EXPECT_EQ(world.Search(world.model.vectors[label], 1).at(0).label, label);
 }
 
+TEST(LocalIndex, ATailOfWhichMuchIsRemovedIsCopied) {
+  World world(LocalIndexOptions{});
+  for (std::uint64_t label = 0; label < 5000; ++label) world.Add(label);
+  const std::uint64_t before = world.index->Stats().memory_bytes;
+  for (std::uint64_t label = 0; label < 1023; ++label) world.Remove(label);
+  EXPECT_EQ(world.jobs.size(), 0u);  // Not worth it yet.
+  for (std::uint64_t label = 1023; label < 4980; ++label) world.Remove(label);
+  world.jobs.RunAll();
+  const VectorIndexStats stats = world.index->Stats();
+  EXPECT_EQ(stats.deleted, 0u);
+  EXPECT_EQ(stats.vectors, 20u);
+  EXPECT_EQ(stats.segments, 0u);
+  EXPECT_LT(stats.memory_bytes, before / 20);
+  // The copy is a tail like any other.
+  for (std::uint64_t label = 4990; label < 5200; ++label) world.Add(label);
+  for (std::uint64_t label = 4980; label < 4985; ++label) world.Remove(label);
+  EXPECT_EQ(world.index->Count(world.scope), 215u);
+  for (const auto& [label, vector] : world.model.vectors) EXPECT_EQ(world.Search(vector, 1).at(0).label, label);
+}
+
 TEST(LocalIndex, WhatIsRemovedOrReplacedDuringAMergeStaysSo) {
   World world;
   for (std::uint64_t label = 0; label < 1024; ++label) world.Add(label);

@@ -203,6 +203,7 @@ TEST(BudgetBook, EndsAtTheTightestForTheOneNamespace) {
   EXPECT_EQ(kinds, (std::vector<Kind>{Kind::kTightened, Kind::kTightened, Kind::kOff}));
   EXPECT_GT(book->Threshold("bad"), 1);
   EXPECT_TRUE(book->View("bad").off);
+  EXPECT_EQ(book->NamespacesOff(), (std::vector<std::string>{"bad"}));
   EXPECT_EQ(book->Threshold("good"), 0.9);
 }
 
@@ -342,6 +343,13 @@ TEST(BudgetBook, BusiestComeFirst) {
   ASSERT_EQ(busiest.size(), 2u);
   EXPECT_EQ(busiest[0].name_space, "c");
   EXPECT_EQ(busiest[1].name_space, "a");
+  // Each as it is seen by itself.
+  for (const BudgetView& view : busiest) {
+    const BudgetView alone = book->View(view.name_space);
+    EXPECT_EQ(view.hits, alone.hits);
+    EXPECT_EQ(view.upper, alone.upper);
+    EXPECT_EQ(view.threshold, alone.threshold);
+  }
   EXPECT_TRUE(book->Busiest(0).empty());
 }
 
@@ -366,7 +374,7 @@ TEST(BudgetBook, NotesBringBackWhatWasLearned) {
   EXPECT_EQ(is.offline, was.offline);
   EXPECT_FALSE(is.offline);
   EXPECT_TRUE(again->Save().put.empty());
-  again->SaveAllAgain();
+  again->SaveAgain({});
   EXPECT_EQ(again->Save().put.size(), 2u);
 }
 
@@ -379,6 +387,9 @@ TEST(BudgetBook, ANamespaceThatLostItsPlaceLosesItsNote) {
   EXPECT_EQ(changes.erase, (std::vector<std::string>{BudgetKey("a")}));
   ASSERT_EQ(changes.put.size(), 1u);
   EXPECT_EQ(changes.put[0].first, kSharedKey);
+  // Where that failed it is tried again, unless the namespace is back.
+  book->SaveAgain({BudgetKey("a"), BudgetKey("n7")});
+  EXPECT_EQ(book->Save().erase, (std::vector<std::string>{BudgetKey("a")}));
 }
 
 TEST(BudgetBook, DamagedNotesChangeNothing) {

@@ -62,6 +62,25 @@ TEST(Setting, SharesAreDecimalsOrPercentages) {
   }
 }
 
+TEST(Setting, DecimalsMayBeNegativeAndStayInTheirRange) {
+  const auto row = std::ranges::find(SettingsTable(), "reranker.offset", &Setting::key);
+  ASSERT_NE(row, SettingsTable().end());
+  Settings settings;
+  for (const auto& [text, value] : {std::pair("0", 0.0), std::pair("-1.25", -1.25), std::pair("1000", 1000.0),
+                                    std::pair("-1000", -1000.0), std::pair(".5", 0.5), std::pair(" 2.5 ", 2.5)}) {
+    ASSERT_TRUE(Assign(*row, settings, {text})) << text;
+    EXPECT_EQ(settings.semantic.reranker_offset, value) << text;
+    Settings again;
+    ASSERT_TRUE(Assign(*row, again, {Show(*row, settings)})) << Show(*row, settings);
+    EXPECT_EQ(again.semantic.reranker_offset, settings.semantic.reranker_offset);
+  }
+  for (const char* bad : {"", "-", "1000.1", "-1001", "1e2", "nan", "-nan", "inf", "-inf", "1,5", "2x", "+1", "5%"}) {
+    const Result<void> assigned = Assign(*row, settings, {bad});
+    ASSERT_FALSE(assigned) << bad;
+    EXPECT_EQ(assigned.error().message, "a decimal number from -1000 to 1000");
+  }
+}
+
 TEST(Setting, NamesFollowFromTheKeyAndAreUnique) {
   std::set<std::string> keys, variables, flags;
   for (const Setting& setting : SettingsTable()) {
@@ -75,10 +94,26 @@ TEST(Setting, NamesFollowFromTheKeyAndAreUnique) {
     EXPECT_FALSE(setting.EnvName().starts_with("REFLEX_PORT_")) << setting.key;
     EXPECT_FALSE(setting.EnvName().starts_with("REFLEX_SERVICE_")) << setting.key;
   }
-  for (const char* name : {"REFLEX_PORT", "REFLEX_BIND_ADDR", "REFLEX_STORAGE_PATH", "REFLEX_L1_CAPACITY", "REFLEX_TIERS",
-                           "REFLEX_IO_THREADS", "REFLEX_UPSTREAM", "REFLEX_ANTHROPIC_UPSTREAM", "REFLEX_GEMINI_UPSTREAM",
-                           "REFLEX_UPSTREAM_KEY", "REFLEX_CLIENT_KEYS_FILE", "REFLEX_TENANT_SECRET_FILE", "REFLEX_MEMORY_BYTES",
-                           "REFLEX_MAX_WRONG_HITS", "REFLEX_MODEL_PATH", "REFLEX_RERANKER_PATH", "REFLEX_RERANKER_THRESHOLD"}) {
+  for (const char* name : {"REFLEX_PORT",
+                           "REFLEX_BIND_ADDR",
+                           "REFLEX_STORAGE_PATH",
+                           "REFLEX_L1_CAPACITY",
+                           "REFLEX_TIERS",
+                           "REFLEX_IO_THREADS",
+                           "REFLEX_UPSTREAM",
+                           "REFLEX_ANTHROPIC_UPSTREAM",
+                           "REFLEX_GEMINI_UPSTREAM",
+                           "REFLEX_UPSTREAM_KEY",
+                           "REFLEX_CLIENT_KEYS_FILE",
+                           "REFLEX_TENANT_SECRET_FILE",
+                           "REFLEX_MEMORY_BYTES",
+                           "REFLEX_MAX_WRONG_HITS",
+                           "REFLEX_MODEL_PATH",
+                           "REFLEX_RERANKER_PATH",
+                           "REFLEX_RERANKER_THRESHOLD",
+                           "REFLEX_RERANKER_SCALE",
+                           "REFLEX_RERANKER_OFFSET",
+                           "REFLEX_RERANKER_SEGMENTS"}) {
     EXPECT_TRUE(variables.contains(name)) << name;
   }
   EXPECT_TRUE(flags.contains("--memory-bytes"));

@@ -169,6 +169,40 @@ time_limit = "70ms"
   EXPECT_EQ(remote.qdrant_options.time_limit.count(), 70);
 }
 
+TEST(Settings, TheCalibrationOfARerankerReachesTheParts) {
+  const auto defaults = LoadVariables({});
+  ASSERT_TRUE(defaults) << defaults.error().message;
+  EXPECT_EQ(defaults->settings.semantic.reranker_scale, 1);
+  EXPECT_EQ(defaults->settings.semantic.reranker_offset, 0);
+  EXPECT_TRUE(defaults->settings.models.reranker_segments);
+  const auto set =
+      LoadVariables({{"REFLEX_RERANKER_SCALE", "0.25"}, {"REFLEX_RERANKER_OFFSET", "-3.5"}, {"REFLEX_RERANKER_SEGMENTS", "off"}});
+  ASSERT_TRUE(set) << set.error().message;
+  EXPECT_EQ(set->settings.semantic.reranker_scale, 0.25);
+  EXPECT_EQ(set->settings.semantic.reranker_offset, -3.5);
+  EXPECT_FALSE(set->settings.models.reranker_segments);
+  const auto file = LoadFile("[reranker]\nscale = 2\noffset = -0.5\nsegments = false\n");
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(file->settings.semantic.reranker_scale, 2);
+  EXPECT_EQ(file->settings.semantic.reranker_offset, -0.5);
+  EXPECT_FALSE(file->settings.models.reranker_segments);
+  // With a service as well.
+  EXPECT_TRUE(LoadVariables({{"REFLEX_RERANKER_URL", "http://r"}, {"REFLEX_RERANKER_SCALE", "1000"}}));
+  for (const char* bad : {"0", "-1", "1000.5", "nan"}) {
+    ExpectMentions(Refusal(LoadVariables({{"REFLEX_RERANKER_SCALE", bad}})),
+                   {"reranker.scale", bad, "a decimal number from 0.000001 to 1000"});
+  }
+}
+
+// A limit that only the part knew would be said of model.path, when the file is opened.
+TEST(Settings, TheLimitsOfAModelAreThoseOfThePart) {
+  EXPECT_TRUE(LoadVariables({{"REFLEX_MODEL_QUEUE_MAX", "4096"}}));
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_MODEL_QUEUE_MAX", "4097"}})), {"model.queue_max", "4097", "from 1 to 4096"});
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_MODEL_CONTEXTS", "65"}})), {"model.contexts", "65", "from 1 to 64"});
+  EXPECT_TRUE(LoadVariables({{"REFLEX_MODEL_PREFIX", std::string(1024, 'a')}}));
+  ExpectMentions(Refusal(LoadVariables({{"REFLEX_MODEL_PREFIX", std::string(1025, 'a')}})), {"model.prefix", "at most 1024 bytes"});
+}
+
 TEST(Settings, TiersAndSharesReachTheParts) {
   const auto all = LoadVariables({});
   ASSERT_TRUE(all) << all.error().message;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cctype>
 #include <functional>
 #include <map>
@@ -43,6 +44,8 @@ class FakeTier final : public SemanticTier {
       candidate.key = entry->key;
       candidate.question = entry->question;
       candidate.canonical = Letters(entry->question);
+      candidate.compared = true;
+      candidate.threshold = kThreshold;
       candidate.score = FirstWord(entry->question) == FirstWord(query.question) ? 0.9F : 0.1F;
       candidate.blocked = blocked_.contains({std::string(query.question), entry->key});
       explanation.candidates.push_back(std::move(candidate));
@@ -55,19 +58,20 @@ class FakeTier final : public SemanticTier {
     by_scope_[entry->scope].push_back(entry);
     stored_vectors.push_back(std::move(vector));
   }
-  Result<void> ReportWrong(const Digest&, std::string_view question, const Digest& entry, std::string_view name_space) override {
+  Result<void> Block(const Digest&, std::string_view question, const Digest& entry, const Digest& canonical) override {
     std::lock_guard lock(mutex_);
+    blocked_canonicals.push_back(canonical);
+    if (block_fails) return Fail(ErrorCode::kFull, "the store's queue is full");
     blocked_.insert({std::string(question), entry});
-    labels.push_back("report-wrong " + std::string(name_space));
     return {};
   }
   void Purged(const PurgeRule& rule) override {
     std::lock_guard lock(mutex_);
     purged.push_back(rule);
   }
-  void ReportRight(std::string_view name_space) override {
+  void Report(std::string_view name_space, bool wrong) override {
     std::lock_guard lock(mutex_);
-    labels.push_back("report-right " + std::string(name_space));
+    labels.push_back((wrong ? "report-wrong " : "report-right ") + std::string(name_space));
   }
   void Label(std::string_view, bool wrong, bool control) override {
     std::lock_guard lock(mutex_);
@@ -84,6 +88,22 @@ class FakeTier final : public SemanticTier {
     std::vector<BudgetView> out = budgets;
     if (out.size() > limit) out.resize(limit);
     return out;
+  }
+
+  BudgetView Budget(std::string_view name_space) const override {
+    const auto named = [&](const BudgetView& budget) { return budget.name_space == name_space; };
+    const auto found = std::ranges::find_if(budgets, named);
+    if (found != budgets.end()) return *found;
+    BudgetView view;
+    view.name_space = name_space;
+    return view;
+  }
+  std::vector<std::string> NamespacesOff() const override {
+    std::vector<std::string> names;
+    for (const BudgetView& budget : budgets) {
+      if (budget.off) names.push_back(budget.name_space);
+    }
+    return names;
   }
 
   // Of all that was stored, in no order.
@@ -111,8 +131,9 @@ class FakeTier final : public SemanticTier {
   std::vector<std::string> labels;
   std::vector<PurgeRule> purged;
   std::vector<std::shared_ptr<const SimilarVector>> stored_vectors;
+  std::vector<Digest> blocked_canonicals;
   int lookups = 0;
-  bool loading = false;
+  bool loading = false, block_fails = false;
 
   static constexpr double kThreshold = 0.8;
 

@@ -25,6 +25,47 @@ TEST_F(Feedback, WrongSemanticHitNeverMatchesAgain) {
   EXPECT_EQ(world_.tier.TakeLabels(), std::vector<std::string>{"report-wrong n"});
 }
 
+TEST_F(Feedback, WhatCouldNotBeKeptIsReportedAgain) {
+  world_.Start();
+  Ask("Capital of France?");
+  const auto hit = Ask("capital city");
+  const std::string report = R"({"request":")" + hit->Header("X-Request-Id") + R"(","verdict":"wrong"})";
+  world_.tier.block_fails = true;
+  const auto refused = Call("feedback", report);
+  EXPECT_EQ(refused->status(), 503);
+  EXPECT_NE(refused->body().find("store_failed"), std::string::npos) << refused->body();
+  EXPECT_TRUE(world_.tier.TakeLabels().empty());
+  world_.tier.block_fails = false;
+  EXPECT_NE(Call("feedback", report)->body().find(R"("counted":true)"), std::string::npos);
+  EXPECT_EQ(Of(Ask("capital city")), "miss blocked");
+  EXPECT_EQ(world_.tier.TakeLabels(), std::vector<std::string>{"report-wrong "});
+  EXPECT_EQ(world_.tier.blocked_canonicals.back(), CanonicalDigest("Capital of France?"));
+}
+
+TEST_F(Feedback, WrongAfterRightStillBlocks) {
+  world_.Start();
+  Ask("Capital of France?");
+  const std::string request = Ask("capital city")->Header("X-Request-Id");
+  EXPECT_EQ(Call("feedback", R"({"request":")" + request + R"(","verdict":"right"})")->status(), 200);
+  EXPECT_NE(Call("feedback", R"({"request":")" + request + R"(","verdict":"wrong"})")->body().find(R"("counted":false)"),
+            std::string::npos);
+  EXPECT_EQ(Of(Ask("capital city")), "miss blocked");
+  EXPECT_EQ(world_.tier.TakeLabels(), std::vector<std::string>{"report-right "});
+}
+
+TEST_F(Feedback, APairThatCannotBeJudgedNowIsAskedAboutAgain) {
+  world_.Start();
+  Ask("Capital of France?");
+  const std::string entry = Ask("capital city")->Header("X-Reflex-Entry");
+  world_.tier.always_miss = {{SimilarMiss::kTimeout, "", 0, 0}};
+  const auto reply =
+      Call("feedback", R"({"entry":")" + entry + R"(","body":)" + ChatBody("river of france") + R"(,"verdict":"wrong"})");
+  EXPECT_EQ(reply->status(), 503);
+  EXPECT_EQ(reply->Header("X-Reflex-Reason"), "busy");
+  EXPECT_NE(reply->body().find("time-limit"), std::string::npos) << reply->body();
+  EXPECT_TRUE(world_.tier.TakeLabels().empty());
+}
+
 TEST_F(Feedback, RightCountsOnceAndOnlyByRequest) {
   world_.Start();
   Ask("Capital of France?");
