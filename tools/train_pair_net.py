@@ -8,9 +8,10 @@ net is a small network on top of frozen token vectors: it aligns the tokens of t
 says, as a logit, whether one answer serves both (decomposable attention with enhanced comparison [Parikh et al. 2016; Chen et al. 2017]).
 Form of the file and formulas: docs/pair-net.md.
 
-Train a net before train_verifier.py --pair-net of the same embedder: that joins what the net says out of fold,
-build/train/<embedder>/pair_net.jsonl, with what the verifiers say. Folds and data are that tool's. Seeds are fixed; half an hour on two
-cores each.
+MiniLM's comes first, as it teaches the built-in one [Hinton, Vinyals, Dean 2015]: what its nets say of the pairs they were trained on is in
+build/train/<model>/teacher_<fold>.jsonl. Train a net before train_verifier.py --pair-net of the same embedder: that joins what the net says
+out of fold, build/train/<embedder>/pair_net.jsonl, with what the verifiers say. Folds and data are that tool's. Seeds are fixed; an hour on
+two cores each.
 """
 import argparse
 import json
@@ -37,6 +38,9 @@ BATCH, RATE, WARM, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.1, 0.3, 0.01, 0.996
 GROUP_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, SWAP_WEIGHT, SWAP_CROSS_WEIGHT = 0.3, 0.5, 0.3, 0.25, 0.18
 CROSS_SHARE, MADE_SHARE, SWAP_SHARE = 0.15, 0.2, 0.3
 TOKENS_MAX, FACTOR = 100, 16
+# How much of what a net is to say is its teacher's word; the rest is the label.
+TEACHER_SHARE = 0.5
+JOBS = (None, *range(verifier.FOLDS))
 
 
 class Tokens:
@@ -165,8 +169,8 @@ def refuse_shared(ours, theirs, what):
 
 
 def train(sizes, epochs, parts, tokens, report):
-    """A net trained on pairs (a, b, same, weight): the mean of its weights over the last steps. `parts`: (share, pairs), an epoch sees so
-    many of these."""
+    """A net trained on pairs (a, b, label, weight), a label from 0 to 1: the mean of its weights over the last steps. `parts`: (share,
+    pairs), an epoch sees so many of these."""
     import torch
     from torch.nn import functional
     random.seed(1)
@@ -217,11 +221,42 @@ def write(net, sizes, path):
     path.write_bytes(b"RSPN2\0\0\0" + struct.pack("<III", width, input_size, context_size) + halves(order))
 
 
+def name_of(fold):
+    return "all" if fold is None else f"fold {fold}"
+
+
+def teacher_file(fold):
+    """What MiniLM's net of a fold says of the pairs it was trained on."""
+    return ROOT / "build" / "train" / (MINILM + WITHOUT) / f"teacher_{name_of(fold).replace(' ', '_')}.jsonl"
+
+
+def write_logits(pairs, values, path):
+    with open(path, "w", encoding="utf-8") as file:
+        for pair, value in zip(pairs, values):
+            file.write(json.dumps({"a": pair[0], "b": pair[1], "logit": value}) + "\n")
+
+
+def taught(parts, rows):
+    """`parts` with labels that are in part what a teacher says, `rows` with a logit each. ValueError: it was not asked about a pair."""
+    said = {(row["a"], row["b"]): 1 / (1 + math.exp(-row["logit"])) for row in rows}
+
+    def label(pair):
+        if pair[:2] not in said:
+            raise ValueError(f"the teacher's net was trained on other data: it has not seen {pair[0]!r} with {pair[1]!r}")
+        return (1 - TEACHER_SHARE) * pair[2] + TEACHER_SHARE * said[pair[:2]]
+    return [(share, [(*pair[:2], label(pair), pair[3]) for pair in pairs]) for share, pairs in parts]
+
+
 def work(job):
     fold, parts, test = job
     import torch
     torch.set_num_threads(1)
-    net = train(SIZES, EPOCHS[OF_MODEL], parts, TOKENS, "all" if fold is None else f"fold {fold}")
+    if not OF_MODEL:
+        parts = taught(parts, verifier.read_rows(teacher_file(fold)))
+    net = train(SIZES, EPOCHS[OF_MODEL], parts, TOKENS, name_of(fold))
+    if OF_MODEL:
+        pairs = list({pair[:2]: pair for _, pairs in parts for pair in pairs}.values())
+        write_logits(pairs, logits(net, pairs, TOKENS), teacher_file(fold))
     return fold, net.state_dict(), logits(net, test, TOKENS)
 
 
@@ -266,7 +301,7 @@ def jobs_of(rows, made, swaps):
                  (MADE_SHARE, [row for row, source in zip(every_made, made) if fold not in source["folds"]]), *swapped]
         return fold, parts, [row for row, f in zip(every, folds) if f == fold and not row[4]]
 
-    return [job(fold) for fold in (None, *range(verifier.FOLDS))]
+    return [job(fold) for fold in JOBS]
 
 
 def main():
@@ -280,16 +315,19 @@ def main():
     import numpy as np
     import minilm
     rows, made, swaps = training_data(options.without_public)
-    folder = ROOT / "build" / "train" / ((MINILM if options.model else verifier.BUILTIN) + ("-without-public" if options.without_public else ""))
+    global TOKENS, SIZES, OF_MODEL, WITHOUT
+    OF_MODEL, WITHOUT = bool(options.model), "-without-public" if options.without_public else ""
+    folder = ROOT / "build" / "train" / ((MINILM if OF_MODEL else verifier.BUILTIN) + WITHOUT)
     folder.mkdir(parents=True, exist_ok=True)
+    missing = [] if OF_MODEL else [str(teacher_file(fold)) for fold in JOBS if not teacher_file(fold).is_file()]
+    if missing:
+        sys.exit(f"train_pair_net: no {', '.join(missing)}: train the net of {MINILM} first, with --model FILE{' --without-public' if WITHOUT else ''}")
     out = options.out or ROOT / "models" / ("minilm" if options.model else "builtin")
     if options.model:
         table = np.asarray(minilm.load()[3]["embeddings.word_embeddings.weight"], np.float32)
     else:
         table = input_table()
     texts = texts_of(rows, made, swaps)
-    global TOKENS, SIZES, OF_MODEL
-    OF_MODEL = bool(options.model)
     TOKENS = Tokens(options.program, options.model, texts, folder, table)
     SIZES = table.shape[1], TOKENS.rows[1].shape[1], WIDTHS[OF_MODEL]
     jobs = jobs_of(rows, made, swaps)
@@ -302,9 +340,7 @@ def main():
                 write(net, SIZES, out / "pair_net.bin")
             else:
                 said.update({row[:2]: value for row, value in zip(jobs[fold + 1][2], values)})
-    with open(folder / "pair_net.jsonl", "w", encoding="utf-8") as file:
-        for (a, b), value in said.items():
-            file.write(json.dumps({"a": a, "b": b, "logit": value}) + "\n")
+    write_logits(said.keys(), said.values(), folder / "pair_net.jsonl")
     print(f"{out / 'pair_net.bin'}: {(out / 'pair_net.bin').stat().st_size} bytes")
 
 

@@ -6,6 +6,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+import train_pair_net as pair_net  # noqa: E402
 import train_verifier as verifier  # noqa: E402
 
 
@@ -92,6 +93,24 @@ class Swaps(unittest.TestCase):
         for path in sorted((verifier.DATA / "swaps").glob("*.txt")):
             with self.subTest(path.name):
                 self.assertTrue(verifier.read_swaps(path))
+
+
+class Teacher(unittest.TestCase):
+    PARTS = [(1, [("a", "b", True, 1.0), ("a", "c", False, 0.5)]), (0.2, [("d", "e", False, 0.3)])]
+
+    def test_a_label_is_half_the_teachers_word(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "teacher.jsonl"
+            pair_net.write_logits([("a", "b"), ("a", "c"), ("d", "e")], [0.0, 0.0, -400.0], path)
+            parts = pair_net.taught(self.PARTS, verifier.read_rows(path))
+        self.assertEqual([(share, [pair[:2] + pair[3:] for pair in pairs]) for share, pairs in parts],
+                         [(share, [pair[:2] + pair[3:] for pair in pairs]) for share, pairs in self.PARTS])
+        for label, wanted in zip([pair[2] for _, pairs in parts for pair in pairs], (0.75, 0.25, 0.0)):
+            self.assertAlmostEqual(label, wanted)
+
+    def test_a_pair_that_the_teacher_has_not_seen_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "'d' with 'e'"):
+            pair_net.taught(self.PARTS, [{"a": "a", "b": "b", "logit": 1.0}, {"a": "a", "b": "c", "logit": 1.0}])
 
 
 if __name__ == "__main__":
