@@ -43,6 +43,11 @@ struct Cache::Parts {
     }
     if (notice.kind == StoreNotice::Kind::kBlind) blind.store(true, std::memory_order_release);
     for (auto& count : changes) count.fetch_add(1, std::memory_order_acq_rel);
+    // A purge elsewhere may be what happened: who asked before it stores nothing afterwards.
+    if (notice.kind == StoreNotice::Kind::kAll) {
+      const std::unique_lock lock(gate);
+      elsewhere.fetch_add(1, std::memory_order_release);
+    }
     memory.Clear();
     if (notice.kind == StoreNotice::Kind::kAll) blind.store(false, std::memory_order_release);
   }
@@ -76,6 +81,7 @@ struct Cache::Parts {
   std::shared_mutex gate;
   // Written under the gate; release and acquire for readers outside it.
   std::atomic<std::uint64_t> epoch{1};
+  std::atomic<std::uint64_t> elsewhere{0};                // The same, for what other processes may have purged: for Insert alone.
   std::array<std::atomic<std::uint64_t>, 256> changes{};  // By label; release and acquire, as said at Heed.
   std::atomic<bool> blind{false};                         // Copies in memory may not be used.
   base::Counter store_hits;
@@ -113,7 +119,8 @@ bool Cache::StoreFindsInPlace() const { return parts_->store != nullptr && parts
 
 EntryPtr Cache::Parts::Keep(EntryPtr found, const Asked& asked) {
   store_hits.Add();
-  if (KeepsNoCopies()) return found;
+  // While no copy may be used, an older one must not stand in for what the store has just said.
+  if (KeepsNoCopies() || blind.load(std::memory_order_acquire)) return found;
   const Digest key = found->key;
   EntryPtr entry = memory.InsertIfAbsent(std::move(found), asked.now_ns, ReadFrom(asked.now_ns));
   // Changed elsewhere meanwhile: this answer was right when it was read, but it must not stay.
@@ -137,7 +144,7 @@ EntryPtr Cache::FindInStore(const Digest& key) {
   // Twice at most: after a purge in between, what was found may be what was purged.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const std::uint64_t changes = parts_->ChangesOf(LabelOf(key)).load(std::memory_order_acquire);
-    const Parts::Asked asked{epoch(), changes, parts_->NowNs()};
+    const Parts::Asked asked{parts_->epoch.load(std::memory_order_acquire), changes, parts_->NowNs()};
     auto found = parts_->store->Find(key);
     if (!found) {
       parts_->CountFailure(found.error());
@@ -145,7 +152,7 @@ EntryPtr Cache::FindInStore(const Digest& key) {
     }
     if (*found == nullptr) return nullptr;
     const std::shared_lock lock(parts_->gate);
-    if (epoch() == asked.epoch) return parts_->Keep(std::move(*found), asked);
+    if (parts_->epoch.load(std::memory_order_acquire) == asked.epoch) return parts_->Keep(std::move(*found), asked);
   }
   return nullptr;
 }
@@ -154,7 +161,7 @@ Result<std::vector<EntryPtr>> Cache::FindManyInStore(std::span<const Digest> key
   std::vector<Parts::Asked> asked(keys.size());
   // Twice at most, as FindInStore.
   for (int attempt = 0; parts_->store != nullptr && attempt < 2; ++attempt) {
-    const std::uint64_t before = epoch();
+    const std::uint64_t before = parts_->epoch.load(std::memory_order_acquire);
     const std::int64_t now_ns = parts_->NowNs();
     for (std::size_t i = 0; i < keys.size(); ++i) {
       asked[i] = {before, parts_->ChangesOf(LabelOf(keys[i])).load(std::memory_order_acquire), now_ns};
@@ -165,7 +172,7 @@ Result<std::vector<EntryPtr>> Cache::FindManyInStore(std::span<const Digest> key
       return found;
     }
     const std::shared_lock lock(parts_->gate);
-    if (epoch() != before) continue;
+    if (parts_->epoch.load(std::memory_order_acquire) != before) continue;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       EntryPtr& entry = (*found)[i];
       if (entry != nullptr) entry = parts_->Keep(std::move(entry), asked[i]);
@@ -175,7 +182,10 @@ Result<std::vector<EntryPtr>> Cache::FindManyInStore(std::span<const Digest> key
   return std::vector<EntryPtr>(keys.size());
 }
 
-std::uint64_t Cache::epoch() const { return parts_->epoch.load(std::memory_order_acquire); }
+std::uint64_t Cache::epoch() const {
+  // Both only grow, so equal sums are equal parts.
+  return parts_->epoch.load(std::memory_order_acquire) + parts_->elsewhere.load(std::memory_order_acquire);
+}
 
 bool Cache::Insert(EntryPtr entry, std::uint64_t epoch_before) {
   const std::shared_lock lock(parts_->gate);

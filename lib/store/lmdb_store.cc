@@ -55,6 +55,20 @@ std::uint64_t PhysicalBytes() {
   return pages > 0 && page_bytes > 0 ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes) : 0;
 }
 
+// Of a store that is being closed: `left` is in force no longer, and whoever asked for it has to ask again.
+void LogLost(Logger& logger, const std::vector<WriteOp>& left) {
+  if (left.empty()) return;
+  std::uint64_t erasures = 0, notes = 0, purges = 0, clears = 0;
+  for (const WriteOp& op : left) {
+    erasures += op.kind == WriteOp::Kind::kErase || op.kind == WriteOp::Kind::kEraseSame ? 1 : 0;
+    notes += op.kind == WriteOp::Kind::kEraseNote ? 1 : 0;
+    purges += op.kind == WriteOp::Kind::kPurge ? 1 : 0;
+    clears += op.kind == WriteOp::Kind::kClear ? 1 : 0;
+  }
+  logger.Log(LogLevel::kError, "store_erasures_lost entries=" + std::to_string(erasures) + " notes=" + std::to_string(notes) +
+                                   " purges=" + std::to_string(purges) + " clears=" + std::to_string(clears));
+}
+
 }  // namespace
 
 class LmdbStore::Impl {
@@ -219,6 +233,7 @@ void LmdbStore::Impl::Run() {
     writer.Run(std::move(left));
     left = writer.Leave();
   } while (TakeReplacement());
+  LogLost(logger_, left);
   environment_.Set(nullptr);
   owned_.reset();
   folder_.MarkClosed();

@@ -353,6 +353,29 @@ void WriteQueue::Fail(const std::vector<WriteOp>& ops, const Error& error) {
   done_.NotifyAll();
 }
 
+void WriteQueue::ShowErased(const WriteOp& op, const std::unordered_set<std::uint64_t>& given_up) {
+  Shard& shard = ShardOf(op.key);
+  base::MutexLock lock(shard.mutex);
+  PendingOp& pending = shard.ops[op.key];
+  if (op.order > pending.order || given_up.contains(pending.order)) pending = {nullptr, op.order};
+}
+
+void WriteQueue::ShowNoteErased(const WriteOp& op, const std::unordered_set<std::uint64_t>& given_up) {
+  base::MutexLock lock(notes_mutex_);
+  PendingNoteOp& pending = notes_[op.name];
+  if (op.order > pending.order || given_up.contains(pending.order)) pending = {std::nullopt, op.order};
+}
+
+void WriteQueue::GiveUp(const std::vector<WriteOp>& given_up, const std::vector<WriteOp>& kept, const Error& error) {
+  std::unordered_set<std::uint64_t> orders;
+  for (const WriteOp& op : given_up) orders.insert(op.order);
+  for (const WriteOp& op : kept) {
+    if (op.kind == WriteOp::Kind::kErase) ShowErased(op, orders);
+    if (op.kind == WriteOp::Kind::kEraseNote) ShowNoteErased(op, orders);
+  }
+  Fail(given_up, error);
+}
+
 void WriteQueue::Stop() {
   base::MutexLock lock(mutex_);
   stopping_ = true;
@@ -368,6 +391,11 @@ void WriteQueue::Interrupt() {
 void WriteQueue::Resume() {
   base::MutexLock lock(mutex_);
   interrupted_ = false;
+}
+
+bool WriteQueue::interrupted() {
+  base::MutexLock lock(mutex_);
+  return interrupted_;
 }
 
 }  // namespace reflex::store

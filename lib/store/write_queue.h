@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -40,8 +41,8 @@ struct WriteOp {
 //
 // Operation: each call queues an operation. Put and Erase also enter the pending table, where Find looks before it looks into the
 // file; a Put with a scope the table of pending members; notes a table of their own. The writer's turn is (Wait Take (Finish |
-// Fail))*. An operation leaves the pending table and its bytes leave the bound only in Finish or Fail, when the file shows it or
-// never will. Concurrency: thread-safe; Wait, Take, Finish and Fail are the writer's. One lock is held at a time. Limitations: a
+// Fail | GiveUp))*. An operation leaves the pending table and its bytes leave the bound only in these three, when the file shows it
+// or never will. Concurrency: thread-safe; Wait, Take and the three are the writer's. One lock is held at a time. Limitations: a
 // full queue refuses a Put at once; an Erase waits for room, since it must not be lost.
 class WriteQueue {
  public:
@@ -100,7 +101,7 @@ class WriteQueue {
   bool Wait(std::chrono::milliseconds interval, std::chrono::milliseconds idle);
   // The oldest operations, about `bytes_max` of them.
   std::vector<WriteOp> Take(std::uint64_t bytes_max);
-  // True when a later Put or Erase of the key made this operation pointless.
+  // True when a later Put or Erase of the key made this Put pointless. Never so for an erasure: that Put may be given up.
   bool Superseded(const WriteOp& op) const;
   // These are done.
   void Finish(const std::vector<WriteOp>& ops);
@@ -108,10 +109,14 @@ class WriteQueue {
   void Fail(const std::vector<WriteOp>& ops, const Error& error);
   // Wakes waiting Flushes with the error; no operation is done.
   void Fail(const Error& error) { Fail({}, error); }
+  // Fail for a commit that is to be tried again with `kept` alone: erasures among them that a Put given up hid are in force again,
+  // without a moment in which readers see the file.
+  void GiveUp(const std::vector<WriteOp>& given_up, const std::vector<WriteOp>& kept, const Error& error);
   void Stop();
   // Has Wait return false, with operations queued or not, until Resume.
   void Interrupt();
   void Resume();
+  bool interrupted();
 
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
@@ -145,6 +150,9 @@ class WriteQueue {
   Result<void> WaitForRoom(std::uint64_t bytes);
   void SetPending(const WriteOp& op);
   void SetPendingNote(const WriteOp& op);
+  // The row is that of an erasure again where its present operation is one of `given_up`.
+  void ShowErased(const WriteOp& op, const std::unordered_set<std::uint64_t>& given_up);
+  void ShowNoteErased(const WriteOp& op, const std::unordered_set<std::uint64_t>& given_up);
   void ReleasePending(const WriteOp& op);
   void Push(WriteOp op);
   void Release(const std::vector<WriteOp>& ops);

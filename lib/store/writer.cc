@@ -72,6 +72,10 @@ void Writer::Run(std::vector<WriteOp> before) {
     if (!behind && !parts_.queue.Wait(parts_.options.commit_interval, idle)) break;
     Cycle(behind ? std::vector<WriteOp>() : parts_.queue.Take(BatchBytes(parts_.options.limit_bytes)));
   }
+  // Interrupted, the next writer has what is left. Stopped, nobody has: its next try is now.
+  if (retained_.empty() || parts_.queue.interrupted()) return;
+  retry_at_ns_ = parts_.clock.SteadyNs();
+  Cycle({});
 }
 
 std::vector<WriteOp> Writer::Leave() {
@@ -277,7 +281,8 @@ bool Writer::Place(std::uint64_t bytes) {
 int Writer::ApplyOne(Batch& batch, const WriteOp& op) {
   switch (op.kind) {
     case WriteOp::Kind::kPut: return ApplyPut(batch, op);
-    case WriteOp::Kind::kErase: return parts_.queue.Superseded(op) ? 0 : batch.Erase(op.key, {});
+    // Also with a later Put of the key waiting: that one may be given up, or not be written any more.
+    case WriteOp::Kind::kErase: return batch.Erase(op.key, {});
     case WriteOp::Kind::kEraseSame: return batch.Erase(op.key, op.checksum);
     case WriteOp::Kind::kClear: return ApplyClear(batch, op);
     case WriteOp::Kind::kVector: return Place(Batch::RowBytes(op.bytes.size())) ? batch.PutVector(op.key, op.bytes) : 0;
@@ -386,7 +391,7 @@ void Writer::Retreat(std::vector<WriteOp> ops, int code) {
   more_to_maintain_ = false;
   retry_at_ns_ = parts_.clock.SteadyNs() + kRetryNs;
   parts_.trouble.Set(error.message + ": answers are not stored", true);
-  parts_.queue.Fail(done, error);
+  parts_.queue.GiveUp(done, retained_, error);
 }
 
 }  // namespace reflex::store

@@ -69,7 +69,8 @@ class Writer {
   };
   explicit Writer(const Parts& parts);
 
-  // Returns when the queue is stopped and empty, or interrupted. `before` is what another writer left.
+  // Returns when the queue is stopped and empty, after a last try of what a failed commit left; or when it is interrupted. `before`
+  // is what another writer left.
   void Run(std::vector<WriteOp> before);
   // What was taken from the queue and is still to be done. The last call.
   std::vector<WriteOp> Leave();

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "base/log_text.h"
+
 extern "C" const char reflex_data_verifier_begin[];
 extern "C" const char reflex_data_verifier_end[];
 
@@ -109,24 +111,24 @@ class ModelParser {
     return {};
   }
 
-  std::optional<std::uint32_t> TakeFeature(std::string_view& line) const {
+  Result<std::uint32_t> TakeFeature(std::string_view& line) const {
     const std::string_view name = TakeWord(line);
     const auto found = std::ranges::find(kFeatureNames, name);
-    if (found == kFeatureNames.end()) return std::nullopt;
+    if (found == kFeatureNames.end())
+      return Wrong("the feature " + base::Quoted(name.substr(0, 64)) + ", which this program does not know");
     return static_cast<std::uint32_t>(found - kFeatureNames.begin());
   }
 
   // feature NAME MEAN SCALE COEFFICIENT
   Result<void> ReadFeature(std::string_view line) {
-    const auto feature = TakeFeature(line);
-    if (!feature) return Wrong("a feature this program does not know");
-    if (std::ranges::find(model_.weights_, *feature, &Model::Weight::feature) != model_.weights_.end())
-      return Wrong("feature " + std::string(kFeatureNames[*feature]) + " is there twice");
+    REFLEX_TRY(const std::uint32_t feature, TakeFeature(line));
+    if (std::ranges::find(model_.weights_, feature, &Model::Weight::feature) != model_.weights_.end())
+      return Wrong("feature " + std::string(kFeatureNames[feature]) + " is there twice");
     const auto mean = TakeNumber<double>(line), scale = TakeNumber<double>(line), coefficient = TakeNumber<double>(line);
     if (!mean || !scale || !coefficient || !TakeWord(line).empty())
       return Wrong("feature needs NAME MEAN SCALE COEFFICIENT, three finite numbers");
     if (*scale <= 0) return Wrong("a scale must be above 0");
-    model_.weights_.push_back({*feature, *mean, *scale, *coefficient});
+    model_.weights_.push_back({feature, *mean, *scale, *coefficient});
     return {};
   }
 
@@ -140,13 +142,12 @@ class ModelParser {
 
   // bend FEATURE SLOPE OFFSET
   Result<void> ReadBend(std::string_view line) {
-    const auto feature = TakeFeature(line);
-    if (!feature) return Wrong("a feature this program does not know");
+    REFLEX_TRY(const std::uint32_t feature, TakeFeature(line));
     const auto slope = TakeNumber<double>(line), offset = TakeNumber<double>(line);
     if (!slope || !offset || !TakeWord(line).empty()) return Wrong("bend needs FEATURE SLOPE OFFSET, two finite numbers");
     if (*slope <= -1) return Wrong("a slope must be above -1");
     if (model_.bends_.size() == kFeatures) return Wrong("more bends than features");
-    model_.bends_.push_back({*feature, *slope, *offset});
+    model_.bends_.push_back({feature, *slope, *offset});
     return {};
   }
 
@@ -194,8 +195,7 @@ class ModelParser {
       return {};
     }
     if (kind != "node") return Wrong("a tree's lines begin with node or leaf");
-    const auto feature = TakeFeature(line);
-    if (!feature) return Wrong("a feature this program does not know");
+    REFLEX_TRY(const std::uint32_t feature, TakeFeature(line));
     const auto threshold = TakeNumber<double>(line);
     const auto left = TakeNumber<std::uint32_t>(line), right = TakeNumber<std::uint32_t>(line);
     if (!threshold || !left || !right || !TakeWord(line).empty()) return Wrong("node needs FEATURE THRESHOLD LEFT RIGHT");
@@ -203,7 +203,7 @@ class ModelParser {
     if (*left <= position || *right <= position || *left >= count || *right >= count) {
       return Wrong("children must lie behind node " + std::to_string(position) + " and before " + std::to_string(count));
     }
-    model_.nodes_.push_back({*feature, base + *left, base + *right, *threshold});
+    model_.nodes_.push_back({feature, base + *left, base + *right, *threshold});
     return {};
   }
 

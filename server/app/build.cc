@@ -122,16 +122,20 @@ Result<void> BuildSnapshots(Program& program) {
 void AddSnapshotCalls(Program& program, gateway::GatewayParts& parts) {
   Snapshots* const snapshots = program.snapshots.get();
   if (snapshots == nullptr) return;
-  parts.save_snapshot = [snapshots]() -> Result<std::string> {
-    REFLEX_TRY(const SnapshotInfo info, snapshots->Save({}));
+  // A save or a load that somebody asked for does not hold up the end of the program.
+  const auto goes_on = [readiness = &program.readiness](const SnapshotProgress&) {
+    return readiness->Get() != gateway::Readiness::State::kDraining;
+  };
+  parts.save_snapshot = [snapshots, goes_on]() -> Result<std::string> {
+    REFLEX_TRY(const SnapshotInfo info, snapshots->Save(goes_on));
     return SnapshotJson(info);
   };
   parts.list_snapshots = [snapshots]() -> Result<std::string> {
     REFLEX_TRY(const std::vector<SnapshotInfo> infos, snapshots->List());
     return SnapshotsJson(infos);
   };
-  parts.load_snapshot = [snapshots, semantic = program.semantic.get()](std::string_view name) -> Result<std::string> {
-    REFLEX_TRY(const SnapshotLoaded loaded, snapshots->Load(name, {}));
+  parts.load_snapshot = [snapshots, goes_on, semantic = program.semantic.get()](std::string_view name) -> Result<std::string> {
+    REFLEX_TRY(const SnapshotLoaded loaded, snapshots->Load(name, goes_on));
     // The index learns what came; questions without a vector of this embedder get one behind.
     if (semantic != nullptr) semantic->StartLoading();
     return LoadedJson(loaded);

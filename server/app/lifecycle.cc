@@ -22,6 +22,7 @@
 #include "app/build.h"
 #include "app/log.h"
 #include "app/maintenance.h"
+#include "app/open_store.h"
 #include "app/secrets.h"
 #include "app/supervisor.h"
 #include "base/files.h"
@@ -189,7 +190,7 @@ void Stop(Program& program, Maintenance& maintenance, const Signals& signals) {
     WaitUntilIdle(program, signals, milliseconds(1'000));
   }
   program.StopThreads();
-  maintenance.End([&] { return EndsAtOnce(signals.WaitFor(milliseconds(0))); });
+  if (!maintenance.End([&] { return EndsAtOnce(signals.WaitFor(milliseconds(0))); })) EndAtOnce(program);
   const Result<void> committed = Commit(program, signals);
   if (!committed) program.logger->Log(LogLevel::kError, "stop committed=false error=\"" + committed.error().message + "\"");
   std::error_code ignored;
@@ -210,7 +211,7 @@ Maintenance::Parts MaintenanceParts(Program& program) {
     count.begun += gateway->flights();
     return count;
   };
-  parts.store_is_empty = [cache = program.cache.get()] { return cache->Stats().store.entries == 0; };
+  parts.store = [cache = program.cache.get()] { return StateOf(*cache->store()); };
   parts.on_serving = [semantic = program.semantic.get()] {
     if (semantic != nullptr) semantic->StartLoading();
   };

@@ -27,21 +27,47 @@ struct Maintenance::Job {
 };
 
 Maintenance::Maintenance(const MaintenanceOptions& options, Parts parts) : options_(options), parts_(std::move(parts)) {
-  saved_ns_ = parts_.clock->SteadyNs();
+  began_ns_ = saved_ns_ = parts_.clock->SteadyNs();
 }
 
 Maintenance::~Maintenance() {
-  End([] { return true; });
+  // Jobs use the parts, which may go after this.
+  if (!job_) return;
+  job_->cancelled = true;
+  AwaitJob([] { return false; });
 }
 
 bool Maintenance::needed() const {
-  return job_ != nullptr || options_.idle_timeout.count() > 0 ||
+  return job_ != nullptr || undecided_ || options_.idle_timeout.count() > 0 ||
          (parts_.snapshots != nullptr && options_.save_interval.count() > 0);
 }
 
 void Maintenance::Start() {
-  const bool wanted = parts_.snapshots != nullptr && options_.hydrate != Hydrate::kNever;
-  if (wanted && (options_.hydrate == Hydrate::kAlways || parts_.store_is_empty())) return Restore();
+  if (parts_.snapshots == nullptr || options_.hydrate == Hydrate::kNever) return Serve();
+  Decide();
+}
+
+// A store that is not open shows no entries whatever its file holds: to take that for empty would replace a good file by an older
+// snapshot.
+void Maintenance::Decide() {
+  const StoreState store = parts_.store();
+  undecided_ = store == StoreState::kOpening || store == StoreState::kAway;
+  if (!undecided_) {
+    if (options_.hydrate == Hydrate::kAlways || store == StoreState::kEmpty) return Restore();
+    return Serve();
+  }
+  if (state_ == State::kServing && told_serving_) return;
+  const bool late = parts_.clock->SteadyNs() - began_ns_ >= Ns(options_.restore_limit);
+  if (store == StoreState::kOpening && !late) {
+    // Nothing is stored meanwhile: a damaged file that is set aside must be seen to be empty.
+    state_ = State::kWaiting;
+    parts_.readiness->Set(gateway::Readiness::State::kRestoring);
+    return;
+  }
+  if (late) {
+    Log(LogLevel::kError, "restore given_up=true reason=time-limit");
+    parts_.snapshots->HoldSaves(true);
+  }
   Serve();
 }
 
@@ -64,6 +90,11 @@ void Maintenance::Serve() {
   state_ = State::kServing;
   parts_.readiness->Set(gateway::Readiness::State::kServing);
   if (!std::exchange(told_serving_, true)) parts_.on_serving();
+  if (parts_.snapshots != nullptr && parts_.snapshots->saves_held() && !std::exchange(told_held_, true)) {
+    Log(LogLevel::kWarning,
+        "snapshot held=true reason=\"a restore failed; saves of what is here now would push out the good snapshots\" "
+        "help=\"`reflex snapshot load` to restore, or `reflex snapshot save` to keep what is here: either ends it\"");
+  }
   if (options_.idle_timeout.count() == 0) return;
   if (!idle_) idle_.emplace(parts_.activity, *parts_.clock, options_.idle_timeout);
   idle_->Restart();
@@ -92,6 +123,10 @@ void Maintenance::Save(State state) {
 
 bool Maintenance::Look() {
   if (state_ == State::kServing) return LookWhileServing();
+  if (state_ == State::kWaiting) {
+    Decide();
+    return false;
+  }
   if (job_->done.load(std::memory_order_acquire)) return FinishJob();
   const bool late = state_ == State::kRestoring && parts_.clock->SteadyNs() - job_began_ns_ >= Ns(options_.restore_limit);
   const bool stirred = state_ == State::kLeaving && idle_->Stirred();
@@ -102,15 +137,20 @@ bool Maintenance::Look() {
   return false;
 }
 
+bool Maintenance::MaySave() const { return !undecided_ && !parts_.snapshots->saves_held(); }
+
 bool Maintenance::LookWhileServing() {
+  if (undecided_) Decide();
+  if (state_ != State::kServing) return false;
   if (idle_ && idle_->Look()) {
     Log(LogLevel::kInfo, "idle for_s=" + std::to_string(options_.idle_timeout.count() / 1000));
     if (parts_.snapshots == nullptr) return StopInstance();
+    if (!MaySave()) return Left(Fail(ErrorCode::kUnavailable, "saves are held: a restore failed, or the store is not open"));
     Save(State::kLeaving);
     return false;
   }
   const bool due = options_.save_interval.count() > 0 && parts_.clock->SteadyNs() - saved_ns_ >= Ns(options_.save_interval);
-  if (due && parts_.snapshots != nullptr) {
+  if (due && parts_.snapshots != nullptr && MaySave()) {
     saved_ns_ = parts_.clock->SteadyNs();
     Save(State::kSaving);
   }
@@ -121,15 +161,7 @@ bool Maintenance::FinishJob() {
   const std::shared_ptr<Job> job = std::exchange(job_, nullptr);
   const Result<void>& result = job->result;
   switch (state_) {
-    case State::kRestoring:
-      if (result) Log(LogLevel::kInfo, "restore done=true");
-      if (!result && result.error().code == ErrorCode::kNotFound)
-        Log(LogLevel::kInfo, "restore done=false reason=nothing-there-yet");
-      if (!result && result.error().code != ErrorCode::kNotFound) {
-        Log(LogLevel::kError, "restore done=false error=" + base::Quoted(result.error().message));
-      }
-      Serve();
-      return false;
+    case State::kRestoring: Restored(result); return false;
     case State::kSaving:
       if (!result) Log(LogLevel::kError, "snapshot saved=false error=" + base::Quoted(result.error().message));
       state_ = State::kServing;
@@ -140,9 +172,24 @@ bool Maintenance::FinishJob() {
       Log(LogLevel::kError, "idle instance_stopped=false error=" + base::Quoted(result.error().message));
       Serve();
       return false;
+    case State::kWaiting:
     case State::kServing: break;
   }
   return false;
+}
+
+void Maintenance::Restored(const Result<void>& result) {
+  if (result) {
+    Log(LogLevel::kInfo, "restore done=true");
+    told_serving_ = false;  // What is in the store now has not been read.
+  } else if (result.error().code == ErrorCode::kNotFound) {
+    Log(LogLevel::kInfo, "restore done=false reason=nothing-there-yet");
+    parts_.snapshots->HoldSaves(false);
+  } else {
+    Log(LogLevel::kError, "restore done=false error=" + base::Quoted(result.error().message));
+    parts_.snapshots->HoldSaves(true);
+  }
+  Serve();
 }
 
 // The save before leaving is over.
@@ -164,27 +211,40 @@ bool Maintenance::StopInstance() {
   return false;
 }
 
-void Maintenance::End(const std::function<bool()>& give_up) {
-  const auto wait = [&] {
-    while (!job_->done.load(std::memory_order_acquire)) std::this_thread::sleep_for(kStep);
-    return std::exchange(job_, nullptr);
-  };
-  // An idle program ends right after its save, or while the machine stops after one.
-  const bool just_saved = state_ == State::kStopping || (state_ == State::kLeaving && job_ == nullptr);
-  if (job_) {
-    job_->cancelled = true;
-    wait();
-  }
-  const bool save = parts_.snapshots != nullptr && options_.save_on_stop && told_serving_ && !just_saved && !give_up();
-  state_ = State::kServing;
-  if (!save) return;
-  Save(State::kSaving);
+// False: told not to wait any longer; the job goes on by itself.
+bool Maintenance::AwaitJob(const std::function<bool()>& give_up) {
   while (!job_->done.load(std::memory_order_acquire)) {
-    if (parts_.clock->SteadyNs() - job_began_ns_ >= Ns(options_.stop_limit) || give_up()) job_->cancelled = true;
+    if (give_up()) {
+      job_ = nullptr;
+      return false;
+    }
     std::this_thread::sleep_for(kStep);
   }
-  const auto job = wait();
-  if (!job->result) Log(LogLevel::kError, "snapshot saved=false error=" + base::Quoted(job->result.error().message));
+  job_ = nullptr;
+  return true;
+}
+
+bool Maintenance::End(const std::function<bool()>& give_up) {
+  // An idle program ends right after its save, or while the machine stops after one.
+  const bool just_saved = state_ == State::kStopping || (state_ == State::kLeaving && job_ == nullptr);
+  const bool half_restored = state_ == State::kRestoring;
+  if (job_) {
+    job_->cancelled = true;
+    if (!AwaitJob(give_up)) return false;
+  }
+  const bool wanted = parts_.snapshots != nullptr && options_.save_on_stop && told_serving_ && !half_restored && !just_saved;
+  state_ = State::kServing;
+  if (!wanted || !MaySave() || give_up()) return true;
+  Save(State::kSaving);
+  const std::shared_ptr<Job> job = job_;
+  // Once it is told to give up, the save is cancelled; the second time, nobody waits for that.
+  const bool ended = AwaitJob([&] {
+    const bool late = parts_.clock->SteadyNs() - job_began_ns_ >= Ns(options_.stop_limit);
+    const bool told = give_up();
+    return (late || told) && job->cancelled.exchange(true) && told;
+  });
+  if (ended && !job->result) Log(LogLevel::kError, "snapshot saved=false error=" + base::Quoted(job->result.error().message));
+  return ended;
 }
 
 }  // namespace reflex::app

@@ -9,6 +9,7 @@
 
 #include "app/idle_watch.h"
 #include "app/maintenance_options.h"
+#include "app/open_store.h"
 #include "app/snapshots.h"
 #include "cloud/instance.h"
 #include "gateway/gateway.h"
@@ -31,14 +32,14 @@ class Maintenance {
     Clock* clock = nullptr;
     Logger* logger = nullptr;
     std::function<gateway::ActivityCount()> activity;
-    std::function<bool()> store_is_empty;
-    std::function<void()> on_serving;                       // The store is complete: its vectors may be read. Called once.
+    std::function<StoreState()> store;
+    std::function<void()> on_serving;  // The store is complete: its vectors may be read. Called again after a later restore.
     std::function<bool(std::function<void()>)> run_behind;  // Runs a job on the thread for that.
   };
   Maintenance(const MaintenanceOptions& options, Parts parts);
   ~Maintenance();
 
-  // Begins to restore, or to serve.
+  // Begins to restore or to serve, or waits with that for a store that is being checked.
   void Start();
   // To be called about each second. True: the program has been idle, is saved, and is to end.
   bool Look();
@@ -46,20 +47,25 @@ class Maintenance {
   bool working() const { return job_ != nullptr; }
   // False where Look has nothing to do, ever.
   bool needed() const;
-  // Ends a job that runs and, where asked for, saves once more; `give_up` is asked now and then. Blocks until then.
-  void End(const std::function<bool()>& give_up);
+  // Ends a job that runs and, where asked for, saves once more. Blocks until then; `give_up` is asked now and then, and cancels the
+  // save. False: it was asked to give up, but a job still runs.
+  bool End(const std::function<bool()>& give_up);
 
  private:
-  enum class State : std::uint8_t { kRestoring, kServing, kSaving, kLeaving, kStopping };
+  enum class State : std::uint8_t { kWaiting, kRestoring, kServing, kSaving, kLeaving, kStopping };
   struct Job;
 
   void Begin(State state, std::function<Result<void>(Job&)> work);
+  void Decide();
   void Serve();
   void Restore();
   void Save(State state);
   bool LookWhileServing();
   bool FinishJob();
+  void Restored(const Result<void>& result);
+  bool MaySave() const;
   bool Left(const Result<void>& saved);
+  bool AwaitJob(const std::function<bool()>& give_up);
   bool StopInstance();
   void Log(LogLevel level, const std::string& line) { parts_.logger->Log(level, line); }
 
@@ -68,9 +74,12 @@ class Maintenance {
   std::optional<IdleWatch> idle_;
   State state_ = State::kServing;
   std::shared_ptr<Job> job_;
+  std::int64_t began_ns_ = 0;
   std::int64_t job_began_ns_ = 0;
   std::int64_t saved_ns_ = 0;
+  bool undecided_ = false;  // Whether to restore: the store is not open yet.
   bool told_serving_ = false;
+  bool told_held_ = false;
 };
 
 }  // namespace reflex::app

@@ -1,6 +1,7 @@
 #include "app/open_store.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "redis/redis_store.h"
@@ -24,7 +25,19 @@ Result<void> AgreeOnSecret(redis::RedisStore& store, const Settings& settings, s
   return {};
 }
 
+// Any name will do: only an open store can say that it has no such note.
+constexpr std::string_view kProbe = "reflex-is-open";
+
 }  // namespace
+
+StoreState StateOf(EntryStore& store) {
+  // Not by the size of the file in Stats, which stands there a moment before the number of entries does.
+  const auto probed = store.FindNote(kProbe);
+  if (!probed && probed.error().code == ErrorCode::kUnavailable) {
+    return store.Health().degraded.ends_with("being checked") ? StoreState::kOpening : StoreState::kAway;
+  }
+  return store.Stats().entries == 0 ? StoreState::kEmpty : StoreState::kFilled;
+}
 
 Result<std::unique_ptr<EntryStore>> OpenStore(const Settings& settings, Clock& clock, Logger& logger) {
   std::string unused;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,15 @@ Result<std::unique_ptr<EntryStore>> OpenStore(const Settings& settings, std::str
 // True for an error with which Reflex must not start: serving without the store would hide a mistake that a person has to decide.
 // With any other it starts without the store.
 bool StopsTheStart(const Error& error);
+
+// What a store holds, as far as it can be told now.
+enum class StoreState : std::uint8_t {
+  kOpening,  // Its file is being checked after a crash: it shows nothing yet of what it holds.
+  kAway,     // It could not be opened; perhaps later.
+  kEmpty,
+  kFilled,
+};
+StoreState StateOf(EntryStore& store);
 
 // Stands in for a store that could not be opened: holds nothing, and says why in /ready.
 std::unique_ptr<EntryStore> NewAbsentStore(const Error& error);

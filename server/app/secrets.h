@@ -13,6 +13,8 @@ inline constexpr const char* kTenantKeyName = "tenant.key";
 inline constexpr const char* kAdminTokenName = "admin.token";
 // The URL at which the running Reflex takes admin calls, for commands on the same machine; gone when none runs.
 inline constexpr const char* kAddressName = "address";
+// There while the program must not save snapshots by itself; see Snapshots::HoldSaves.
+inline constexpr const char* kSavesHeldName = "snapshots.held";
 
 struct Secrets {
   std::string tenant_secret;  // 32 bytes.

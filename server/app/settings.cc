@@ -9,6 +9,11 @@ namespace {
 
 constexpr std::string_view kAddressForm = "\"127.0.0.1:8080\", \"[::1]:8080\", \":8080\" (all, both families) or \"unix:/path\"";
 
+// Far from where a number of nanoseconds overflows.
+constexpr std::uint64_t kYearMs = 31'536'000'000;
+// The store takes entries of 64 MiB: an answer with its question and what else is kept of it.
+constexpr std::uint64_t kReplyBytesMax = 60u << 20;
+
 // One row a setting; nothing else anywhere names a setting.
 constexpr Setting kTable[] = {
     {.key = "server.bind_addr",
@@ -294,9 +299,10 @@ constexpr Setting kTable[] = {
     {.key = "cache.reply_bytes_max",
      .kind = Kind::kBytes,
      .field = [](Settings& s) -> Field { return &s.gateway.reply_bytes_max; },
-     .help = "Larger answers are neither shared nor stored, only relayed.",
+     .help = "Larger answers are neither shared nor stored, only relayed. Nor is one stored that takes more than an eighth of "
+             "storage.bytes_max.",
      .min = 1 << 10,
-     .max = 1 << 30},
+     .max = kReplyBytesMax},
     {.key = "cache.store_length",
      .kind = Kind::kBool,
      .field = [](Settings& s) -> Field { return &s.gateway.store_policy.store_length; },
@@ -594,12 +600,14 @@ constexpr Setting kTable[] = {
      .kind = Kind::kBytes,
      .field = [](Settings& s) -> Field { return &s.memory.bytes; },
      .help = "Answers kept in memory, in bytes.",
+     .min = 1,
      .max = 1ull << 46},
     {.key = "memory.entries",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.memory.entries; },
      .help = "Answers kept in memory, in number.",
      .env = "REFLEX_L1_CAPACITY",
+     .min = 1,
      .max = 1'000'000'000},
 
     {.key = "memory.repeats_bytes",
@@ -703,11 +711,13 @@ constexpr Setting kTable[] = {
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.maintenance.restore_limit; },
      .help = "Time that may take; then Reflex starts with what it has, and says so.",
-     .min = 1000},
+     .min = 1000,
+     .max = kYearMs},
     {.key = "snapshot.interval",
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.maintenance.save_interval; },
-     .help = "Time between two snapshots while Reflex runs; \"0s\" for none."},
+     .help = "Time between two snapshots while Reflex runs; \"0s\" for none.",
+     .max = kYearMs},
     {.key = "snapshot.on_stop",
      .kind = Kind::kBool,
      .field = [](Settings& s) -> Field { return &s.maintenance.save_on_stop; },
@@ -715,7 +725,8 @@ constexpr Setting kTable[] = {
     {.key = "snapshot.stop_limit",
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.maintenance.stop_limit; },
-     .help = "Time that may take; stay below what the service manager or a spot instance's notice allows."},
+     .help = "Time that may take; stay below what the service manager or a spot instance's notice allows.",
+     .max = kYearMs},
 
     {.key = "idle.timeout_secs",
      .kind = Kind::kCount,

@@ -38,6 +38,14 @@ class Loader {
     REFLEX_CHECK(ReadEnvironment());
     REFLEX_CHECK(ReadFlags());
     REFLEX_CHECK(CheckTogether(loaded_.settings, loaded_.sources));
+    const Settings& settings = loaded_.settings;
+    // No mistake for `reflex migrate`, which knows both stores.
+    const bool snapshots = !settings.snapshot.Target().empty() || settings.maintenance.save_interval.count() > 0;
+    if (!settings.store_url.empty() && snapshots) {
+      loaded_.warnings.push_back(
+          "with store.url nothing is saved or restored as a snapshot: snapshot.target, snapshot.interval and the like have no "
+          "effect");
+    }
     return std::move(loaded_);
   }
 

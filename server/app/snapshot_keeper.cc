@@ -1,6 +1,7 @@
 #include "app/snapshot_keeper.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <functional>
@@ -105,6 +106,8 @@ class Keeper final : public Snapshots {
         folder_(LocalFolder(settings_)),
         target_(std::move(target)),
         key_(std::move(key)) {
+    std::error_code ignored;
+    held_ = std::filesystem::exists(HeldFile(), ignored);
     if (parts_.metrics == nullptr) return;
     const auto add = [this](Outcomes& outcomes, const char* name, const char* help) {
       outcomes.good = &parts_.metrics->AddCounter(name, help, "outcome=\"ok\"");
@@ -118,6 +121,7 @@ class Keeper final : public Snapshots {
     REFLEX_CHECK(Begin());
     auto saved = SaveAlone(progress);
     End();
+    if (saved) HoldSaves(false);
     Count(saved_, saved.has_value());
     return saved;
   }
@@ -125,11 +129,14 @@ class Keeper final : public Snapshots {
     REFLEX_CHECK(Begin());
     auto loaded = LoadAlone(std::string(name), progress);
     End();
+    if (loaded) HoldSaves(false);
     // That there is nothing yet is no failure.
     if (loaded || loaded.error().code != ErrorCode::kNotFound) Count(loaded_, loaded.has_value());
     return loaded;
   }
   Result<std::vector<SnapshotInfo>> List() override;
+  void HoldSaves(bool hold) override;
+  bool saves_held() const override { return held_; }
 
  private:
   struct Outcomes {
@@ -153,6 +160,7 @@ class Keeper final : public Snapshots {
   }
   Result<SnapshotInfo> SaveAlone(const Progress& progress);
   Result<SnapshotLoaded> LoadAlone(std::string name, const Progress& progress);
+  std::filesystem::path HeldFile() const { return settings_.storage_path / kSavesHeldName; }
   Shelf shelf() const { return {folder_, target_.get()}; }
   Result<void> CheckSecret(const SnapshotInfo& info) const;
   Result<void> Upload(const SnapshotInfo& info, const Progress& progress);
@@ -165,9 +173,21 @@ class Keeper final : public Snapshots {
   const std::unique_ptr<cloud::ObjectStore> target_;  // Null: snapshots stay on this machine.
   const std::string key_;
   Outcomes saved_, loaded_;
+  std::atomic<bool> held_{false};
   base::Mutex mutex_;
   bool busy_ GUARDED_BY(mutex_) = false;
 };
+
+void Keeper::HoldSaves(bool hold) {
+  if (held_.exchange(hold) == hold) return;
+  std::error_code ignored;
+  if (!hold) {
+    std::filesystem::remove(HeldFile(), ignored);
+    return;
+  }
+  const auto written = base::WriteFileAtomically(HeldFile(), "A restore failed; see docs/snapshots.md.\n", 0600);
+  if (!written) Log(LogLevel::kWarning, "snapshot held_until=next-start error=\"" + written.error().message + "\"");
+}
 
 SnapshotEmbedder DescribeVector(std::string_view bytes) {
   const auto maker = cache::ReadMaker(bytes);
@@ -197,6 +217,8 @@ Result<SnapshotInfo> Keeper::SaveAlone(const Progress& progress) {
   Log(LogLevel::kInfo,
       "snapshot_saved name=" + info.name + " entries=" + std::to_string(info.entries) + " bytes=" + std::to_string(info.bytes));
   const auto uploaded = Upload(info, progress);
+  // Who gave up does not wait for the target to list and delete either.
+  if (!uploaded && uploaded.error().code == ErrorCode::kCancelled) return std::unexpected(uploaded.error());
   Retain();
   if (!uploaded) return std::unexpected(uploaded.error());
   return info;
@@ -249,7 +271,8 @@ Result<SnapshotLoaded> Keeper::LoadAlone(std::string name, const Progress& progr
   if (!name.empty() && !IsSnapshotName(name)) {
     return Fail(ErrorCode::kInvalidArgument, "\"" + name + "\" is no name of a snapshot; allowed: as `reflex snapshot list` shows");
   }
-  if (name.empty()) {
+  const bool newest = name.empty();
+  if (newest) {
     REFLEX_TRY(const std::vector<std::string> names, shelf().Names());
     if (names.empty()) {
       return Fail(ErrorCode::kNotFound, "there is no snapshot yet in " + (target_ ? target_->target() : folder_.string()));
@@ -257,7 +280,10 @@ Result<SnapshotLoaded> Keeper::LoadAlone(std::string name, const Progress& progr
     name = names.front();
   }
   const auto goes_on = [&](std::uint64_t, std::uint64_t) { return !progress || progress({0, 0}); };
-  REFLEX_TRY(const std::filesystem::path file, shelf().Fetch(name, goes_on));
+  auto fetched = shelf().Fetch(name, goes_on);
+  // It was in the list: that it went since is not that there is none.
+  if (!fetched && newest && fetched.error().code == ErrorCode::kNotFound) fetched.error().code = ErrorCode::kUnavailable;
+  REFLEX_TRY(const std::filesystem::path file, std::move(fetched));
   REFLEX_TRY(const SnapshotInfo info, store::ReadSnapshotInfo(file));
   REFLEX_CHECK(CheckSecret(info));
   SnapshotLoading loading;
@@ -319,6 +345,8 @@ Result<std::unique_ptr<Snapshots>> OpenSnapshots(SnapshotParts parts) {
 Result<void> AdoptSecret(const Settings& settings, Clock& clock, Logger& logger) {
   const std::filesystem::path secret_file = settings.storage_path / kTenantKeyName;
   std::error_code ignored;
+  // Gateways on a shared store agree on a secret there, and no snapshot is loaded into it.
+  if (!settings.store_url.empty()) return {};
   REFLEX_TRY(const std::string key, WrappingKey(settings.snapshot));
   if (key.empty() || settings.snapshot.Target().empty() || !settings.tenant_secret_file.empty()) return {};
   if (std::filesystem::exists(secret_file, ignored)) return {};

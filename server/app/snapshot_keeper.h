@@ -31,8 +31,8 @@ struct SnapshotParts {
 Result<std::unique_ptr<Snapshots>> OpenSnapshots(SnapshotParts parts);
 
 // Before the secrets are read: a storage folder without a secret takes that of the newest snapshot, which is fetched for it and
-// loaded later. Nothing is done where a secret is there or named, no target is set, or it holds no snapshot with a wrapped one.
-// Returns: as Snapshots::Load; kInvalidArgument where the passphrase does not open it.
+// loaded later. Nothing is done where a secret is there or named, the store is a shared one, no target is set, or it holds no
+// snapshot with a wrapped one. Returns: as Snapshots::Load; kInvalidArgument where the passphrase does not open it.
 Result<void> AdoptSecret(const Settings& settings, Clock& clock, Logger& logger);
 
 // What wraps the secret: the passphrase or the key file's content; empty: neither is set. Returns: kInvalidArgument, kIo.

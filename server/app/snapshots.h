@@ -27,6 +27,11 @@ class Snapshots {
   // The newest snapshot of the target, or the named one, into the store. Returns: kNotFound: there is none yet.
   virtual Result<SnapshotLoaded> Load(std::string_view name, const Progress& progress) = 0;
   virtual Result<std::vector<SnapshotInfo>> List() = 0;
+
+  // Whether the program must not save by itself: after a restore that failed it holds next to nothing, and its saves would push
+  // out the good snapshots. Lasts beyond the process; ends with any save or load that succeeds.
+  virtual void HoldSaves(bool hold) = 0;
+  virtual bool saves_held() const = 0;
 };
 
 }  // namespace reflex::app

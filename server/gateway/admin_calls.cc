@@ -280,9 +280,10 @@ http::Task<void> Purge(RequestContext& context) {
   const auto count = std::make_shared<PurgeCount>();
   http::Signal counted(context.exchange.io());
   Result<void> done;
-  const std::int64_t now_ms = context.services.parts.clock->WallMs();
   std::function<void()> work = [&, cache = context.services.parts.cache, semantic = context.services.parts.semantic,
                                 notify = counted.Notifier()] {
+    // Not while it waited for its turn: what was stored meanwhile goes too.
+    const std::int64_t now_ms = context.services.parts.clock->WallMs();
     if (!request->dry_run) {
       done = RunPurge(*cache, semantic, *request, now_ms, count, notify);
     } else if (const auto entries = CountPurge(*cache, *request, now_ms)) {

@@ -76,7 +76,7 @@ class ChatHandler {
   http::Task<bool> ServeSimilar();
   http::Task<void> Ask(bool share);
   http::Task<void> ServeOrAsk(EntryPtr usable);
-  http::Task<void> AskAlone();
+  http::Task<void> AskAlone(std::string_view why);
   EntryPtr StoredMeanwhile();
   std::shared_ptr<Flight> NewFlight(bool listed) const;
   upstream::Call NewCall() const;
@@ -332,7 +332,8 @@ http::Task<void> ChatHandler::Ask(bool share) {
   const FlightCaller::Result result = co_await caller.Answer(std::move(found.flight));
   // The call may still be sending our bytes for others, even if our own client has left.
   while (!borrowed.returned) static_cast<void>(co_await borrowed.changed.Wait());
-  if (result == FlightCaller::Result::kUnshared) co_await AskAlone();
+  if (result == FlightCaller::Result::kUnshared) co_await AskAlone(reason::kTooLarge);
+  if (result == FlightCaller::Result::kOtherForm) co_await AskAlone(reason::kFailed);
   if (result == FlightCaller::Result::kStored) {
     context_.collapsed = false;  // A hit: nobody's call was shared.
     co_await ServeOrAsk(Usable(caller.TakeStored()));
@@ -366,9 +367,9 @@ EntryPtr ChatHandler::StoredMeanwhile() {
 }
 
 // The shared reply outgrew sharing in a form that this client cannot read: its own call, not stored.
-http::Task<void> ChatHandler::AskAlone() {
+http::Task<void> ChatHandler::AskAlone(std::string_view why) {
   context_.collapsed = false;
-  context_.reason = reason::kTooLarge;
+  context_.reason = why;
   const std::string_view body[] = {body_};
   upstream::Call call = NewCall();
   call.body = body;

@@ -1,6 +1,7 @@
 #include "gateway/flight_call.h"
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -50,27 +51,48 @@ class DoneGrace final : public http::Deadline {
   FlightFold& fold_;
 };
 
-// The parts of one call; lives in its coroutine.
+// A status with which a provider may refuse what was added to the body; the others say something else about the call.
+bool MayRefuseAField(int status) {
+  switch (status) {
+    case 401:
+    case 403:
+    case 404:
+    case 408:
+    case 409:
+    case 429: return false;
+    default: return status >= 400 && status < 500;
+  }
+}
+
+bool IsAboutStreamOptions(std::string_view refusal) {
+  return refusal.find("stream_options") != std::string_view::npos || refusal.find("include_usage") != std::string_view::npos;
+}
+
+// The parts of one call; lives in its coroutine. Making one does not throw: GiveUp is always there.
 class FlightCall {
  public:
-  FlightCall(Flight& flight, const Services& services, upstream::Upstream& upstream)
-      : flight_(flight), services_(services), upstream_(upstream), room_(flight.home), lease_(flight, services) {}
+  FlightCall(Flight& flight, const Services& services, upstream::Upstream& upstream, BorrowedCall& borrowed)
+      : flight_(flight), services_(services), upstream_(upstream), borrowed_(&borrowed), lease_(flight, services) {}
 
-  http::Task<void> Run(BorrowedCall& borrowed);
+  http::Task<void> Run();
+  // Run threw: ends the flight for everybody who waits.
+  void GiveUp();
 
  private:
   http::Task<void> TakeReply(ReplyPtr reply, std::int64_t asked_ns);
-  http::Task<Result<ReplyPtr>> Ask(BorrowedCall& borrowed, std::string_view body);
-  http::Task<Result<ReplyPtr>> AskForEvents(BorrowedCall& borrowed);
+  http::Task<Result<ReplyPtr>> Ask(std::string_view body);
+  http::Task<Result<ReplyPtr>> AskForEvents();
+  http::Task<Result<bool>> ReadRefusal(upstream::Reply& reply);
+  void ReturnBorrowed();
   http::Task<void> TakeWhole(ReplyPtr reply);
   http::Task<void> TakeEvents(ReplyPtr reply);
   http::Task<void> EndWhole();
-  void EndEvents(FlightFold& fold);
+  void EndEvents();
   bool Outgrown();
   http::Task<bool> WaitForRoom();
   void SetHead(const upstream::Reply& reply, bool events);
   void Fail(const Error& error);
-  void CutEvents(FlightFold& fold, const Error& error);
+  void CutEvents(const Error& error, Side side = Side::kUpstreamBody);
   void Count(const Error& error) const;
   EntryPtr Keep(wire::PlainAnswer answer);
   void File(Entry& entry) const;
@@ -81,33 +103,39 @@ class FlightCall {
   Flight& flight_;
   const Services& services_;
   upstream::Upstream& upstream_;
-  http::Signal room_;  // A reader of a relay went on.
-  FlightLease lease_;  // Given back when the call is over, behind the answer.
+  BorrowedCall* borrowed_;            // Null once it is returned: it may be gone.
+  std::optional<http::Signal> room_;  // Of a relay: a reader went on.
+  std::optional<FlightFold> fold_;    // Of a stream of events.
+  FlightLease lease_;                 // Given back when the call is over, behind the answer.
   bool relay_ = false;
   bool usage_asked_ = false;
   std::string refusal_;  // The start of a reply that was read to see whether it is about stream_options.
   std::shared_ptr<FlightHead> head_;
 };
 
-http::Task<void> FlightCall::Run(BorrowedCall& borrowed) {
+http::Task<void> FlightCall::Run() {
   EntryPtr stored = co_await lease_.WaitForTurn();
   if (stored != nullptr) {
-    borrowed.returned = true;
-    borrowed.changed.Notify();
+    ReturnBorrowed();
     Unlist();
     flight_.reply.Finish(FlightReply::End::kStored, std::move(stored));
     co_return;
   }
   const std::int64_t asked_ns = services_.parts.clock->SteadyNs();
   usage_asked_ = flight_.request.include_usage;
-  auto reply = flight_.request.stream ? co_await AskForEvents(borrowed) : co_await Ask(borrowed, borrowed.body);
-  borrowed.returned = true;
-  borrowed.changed.Notify();  // From here on `borrowed` may be gone.
+  auto reply = flight_.request.stream ? co_await AskForEvents() : co_await Ask(borrowed_->body);
+  ReturnBorrowed();
   if (!reply) {
     Fail(reply.error());
     co_return;
   }
   co_await TakeReply(std::move(*reply), asked_ns);
+}
+
+void FlightCall::ReturnBorrowed() {
+  if (borrowed_ == nullptr) return;
+  borrowed_->returned = true;
+  std::exchange(borrowed_, nullptr)->changed.Notify();
 }
 
 http::Task<void> FlightCall::TakeReply(ReplyPtr reply, std::int64_t asked_ns) {
@@ -125,28 +153,45 @@ http::Task<void> FlightCall::TakeReply(ReplyPtr reply, std::int64_t asked_ns) {
   }
 }
 
-http::Task<Result<ReplyPtr>> FlightCall::Ask(BorrowedCall& borrowed, std::string_view body) {
+http::Task<Result<ReplyPtr>> FlightCall::Ask(std::string_view body) {
   if (flight_.reply.abandoned()) co_return reflex::Fail(ErrorCode::kCancelled, "every caller has left");
   const std::string_view pieces[] = {body};
-  borrowed.call.body = pieces;
-  borrowed.call.has_body = true;
+  borrowed_->call.body = pieces;
+  borrowed_->call.has_body = true;
   flight_.asking = true;
-  auto reply = co_await upstream_.Send(borrowed.call, &flight_.handle);
+  auto reply = co_await upstream_.Send(borrowed_->call, &flight_.handle);
   flight_.asking = false;
   co_return reply;
 }
 
 // Asks for usage too where the client did not; a provider that refuses that is asked once more as the client wrote it.
-http::Task<Result<ReplyPtr>> FlightCall::AskForEvents(BorrowedCall& borrowed) {
-  if (usage_asked_ || !upstream_.TakesStreamOptions(flight_.provider)) co_return co_await Ask(borrowed, borrowed.body);
-  const std::string with_usage = wire::WithUsageRequested(borrowed.body);
-  auto reply = co_await Ask(borrowed, with_usage);
+http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
+  if (usage_asked_ || !upstream_.TakesStreamOptions(flight_.provider)) co_return co_await Ask(borrowed_->body);
+  const std::string with_usage = wire::WithUsageRequested(borrowed_->body);
+  auto reply = co_await Ask(with_usage);
   usage_asked_ = reply.has_value();
-  if (!reply || (*reply)->status() != 400) co_return reply;
+  if (!reply || !MayRefuseAField((*reply)->status())) co_return reply;
 
-  flight_.live = reply->get();
+  const auto refused = co_await ReadRefusal(**reply);
+  if (!refused) co_return std::unexpected(refused.error());
+  if (!*refused) co_return reply;
+  refusal_.clear();
+  usage_asked_ = false;
+  reply->reset();
+  auto again = co_await Ask(borrowed_->body);
+  // Only a provider that takes the same request without the addition has refused the addition: others repeat to a client what is
+  // wrong with its own request. That must not keep everybody's streams from being stored.
+  if (again && (*again)->status() == 200 && !flight_.request.has_stream_options) {
+    upstream_.RefusedStreamOptions(flight_.provider);
+  }
+  co_return again;
+}
+
+// Reads the start of a refusal into refusal_. True when it is about what was added.
+http::Task<Result<bool>> FlightCall::ReadRefusal(upstream::Reply& reply) {
+  flight_.live = &reply;
   while (refusal_.size() < kRefusalBytesMax) {
-    const auto piece = co_await (*reply)->Read();
+    const auto piece = co_await reply.Read();
     if (!piece) {
       flight_.live = nullptr;
       co_return std::unexpected(piece.error());
@@ -155,12 +200,7 @@ http::Task<Result<ReplyPtr>> FlightCall::AskForEvents(BorrowedCall& borrowed) {
     refusal_.append(*piece);
   }
   flight_.live = nullptr;
-  if (refusal_.find("stream_options") == std::string::npos) co_return reply;
-  upstream_.RefusedStreamOptions(flight_.provider);
-  refusal_.clear();
-  usage_asked_ = false;
-  reply->reset();
-  co_return co_await Ask(borrowed, borrowed.body);
+  co_return IsAboutStreamOptions(refusal_);
 }
 
 void FlightCall::SetHead(const upstream::Reply& reply, bool events) {
@@ -204,7 +244,11 @@ http::Task<void> FlightCall::EndWhole() {
   if (head_->status == 200 && !flight_.request.stream && !relay_) {
     auto answer = std::make_shared<std::optional<wire::PlainAnswer>>();
     std::function<void()> read = [this, answer, body = flight_.reply.Joined()]() mutable {
-      answer->emplace(wire::ReadPlainAnswer(std::move(body), flight_.request, services_.options.store_policy));
+      try {
+        answer->emplace(wire::ReadPlainAnswer(std::move(body), flight_.request, services_.options.store_policy));
+      } catch (const std::exception&) {  // On the pool that would end the process; the reply is whole without it.
+        services_.metrics.CountUnstorable();
+      }
     };
     if (flight_.reply.bytes() <= services_.options.parse_in_place_bytes_max) {
       read();
@@ -218,14 +262,14 @@ http::Task<void> FlightCall::EndWhole() {
 }
 
 http::Task<void> FlightCall::TakeEvents(ReplyPtr reply) {
-  FlightFold fold(flight_.reply, services_.options.reply_bytes_max);
+  FlightFold& fold = fold_.emplace(flight_.reply, services_.options.reply_bytes_max);
   DoneGrace grace(flight_.home, flight_.reply, fold);
   flight_.reply.Publish(true);
   for (;;) {
     const auto piece = co_await reply->Read();
     if (!piece) {
       flight_.live = nullptr;
-      CutEvents(fold, piece.error());
+      CutEvents(piece.error());
       co_return;
     }
     if (piece->empty()) break;
@@ -238,7 +282,7 @@ http::Task<void> FlightCall::TakeEvents(ReplyPtr reply) {
     }
     if (fed == FlightFold::Fed::kTooLong) {
       flight_.live = nullptr;
-      CutEvents(fold, Error{ErrorCode::kProtocol, "an event of the provider's stream is too long"});
+      CutEvents(Error{ErrorCode::kProtocol, "an event of the provider's stream is too long"});
       co_return;
     }
     grace.Arm();
@@ -247,17 +291,18 @@ http::Task<void> FlightCall::TakeEvents(ReplyPtr reply) {
     fold.Drop();
     if (!co_await WaitForRoom()) {
       flight_.live = nullptr;
-      CutEvents(fold, Error{ErrorCode::kCancelled, "every caller has left"});
+      CutEvents(Error{ErrorCode::kCancelled, "every caller has left"});
       co_return;
     }
   }
   flight_.live = nullptr;
-  EndEvents(fold);
+  EndEvents();
 }
 
-void FlightCall::EndEvents(FlightFold& fold) {
+void FlightCall::EndEvents() {
+  FlightFold& fold = *fold_;
   if (!fold.EndOfBytes()) {
-    CutEvents(fold, Error{ErrorCode::kClosed, "the provider ended its stream before the answer was complete"});
+    CutEvents(Error{ErrorCode::kClosed, "the provider ended its stream before the answer was complete"});
     return;
   }
   EntryPtr entry;
@@ -280,26 +325,26 @@ bool FlightCall::Outgrown() {
   services_.metrics.CountUnstorable();
   lease_.GiveBack();  // Nobody gets this answer from the store.
   Unlist();
-  flight_.reply.BecomeRelay(room_.Notifier());
+  flight_.reply.BecomeRelay(room_.emplace(flight_.home).Notifier());
   return true;
 }
 
 // A relay goes on as fast as its leading caller. False when every caller has left.
 http::Task<bool> FlightCall::WaitForRoom() {
-  while (!flight_.reply.HasRoom()) static_cast<void>(co_await room_.Wait());
+  while (!flight_.reply.HasRoom()) static_cast<void>(co_await room_->Wait());
   co_return !flight_.reply.abandoned();
 }
 
 // The stream cannot go on: whole events were passed, then comes an error event, never a finish.
-void FlightCall::CutEvents(FlightFold& fold, const Error& error) {
+void FlightCall::CutEvents(const Error& error, Side side) {
   if (error.code != ErrorCode::kCancelled) Count(error);
   Unlist();
-  if (fold.seen_done()) {  // The answer is all there; only the end of the transport is not, so it is not kept.
-    fold.ReleaseDone();
+  if (fold_->seen_done()) {  // The answer is all there; only the end of the transport is not, so it is not kept.
+    fold_->ReleaseDone();
     flight_.reply.Finish(FlightReply::End::kDone, nullptr);
     return;
   }
-  const Problem problem = ProblemFor(error, Side::kUpstreamBody);
+  const Problem problem = ProblemFor(error, side);
   flight_.reply.Append(wire::ErrorEvent(problem.message, problem.type, problem.code));
   flight_.reply.Finish(FlightReply::End::kCut, nullptr);
 }
@@ -308,6 +353,22 @@ void FlightCall::Fail(const Error& error) {
   if (error.code != ErrorCode::kCancelled) Count(error);
   Unlist();
   flight_.reply.Fail(ProblemFor(error, Side::kUpstream));
+}
+
+// The reply object went with the coroutines that threw: nobody may cancel by it any more, nor join what does not go on.
+void FlightCall::GiveUp() {
+  flight_.live = nullptr;
+  flight_.asking = false;
+  Unlist();
+  ReturnBorrowed();
+  const Error error{ErrorCode::kInternal, "the call failed inside Reflex"};
+  if (fold_) {
+    CutEvents(error, Side::kUpstream);
+  } else if (relay_) {
+    flight_.reply.Finish(FlightReply::End::kCut, nullptr);
+  } else {
+    flight_.reply.Fail(ProblemFor(error, Side::kUpstream));
+  }
 }
 
 void FlightCall::Count(const Error& error) const {
@@ -362,8 +423,13 @@ http::Task<void> RunFlightCall(std::shared_ptr<Flight> flight, const Services& s
                                BorrowedCall& borrowed) {
   services.flights.CallStarted();
   services.metrics.FlightStarted();
-  FlightCall call(*flight, services, upstream);
-  co_await call.Run(borrowed);
+  FlightCall call(*flight, services, upstream, borrowed);
+  try {
+    co_await call.Run();
+  } catch (...) {  // Most likely no memory for this one answer. Spawn would swallow it, and every caller would wait for ever.
+    call.GiveUp();
+  }
+  // Not by a guard's destructor: at shutdown this coroutine is destroyed after `services`.
   services.metrics.FlightEnded();
   services.flights.CallEnded();
 }

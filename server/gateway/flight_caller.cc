@@ -96,10 +96,13 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
       co_return co_await ServeRelay(flight, *head);
     }
     if (batch_.end == End::kOpen) continue;
+    const EntryPtr answer = other_form ? flight.reply.answer() : nullptr;
+    const bool no_form = other_form && answer == nullptr && batch_.end == End::kDone;
+    if (no_form && (!head->events || flight.reply.stream_error().empty())) co_return Result::kOtherForm;
     if (head->events) {
       co_await ServeFolded(flight, *head);
-    } else if (const EntryPtr entry = other_form ? flight.reply.answer() : nullptr) {
-      co_await ServeReplay(*entry, *head);
+    } else if (answer != nullptr) {
+      co_return co_await ServeReplay(*answer, *head);
     } else {
       co_await ServeWhole(flight, *head);
     }
@@ -231,17 +234,15 @@ http::Task<void> FlightCaller::ServeFolded(Flight& flight, const FlightHead& hea
 }
 
 // A streaming caller of a plain answer.
-http::Task<void> FlightCaller::ServeReplay(const Entry& entry, const FlightHead& head) {
+http::Task<FlightCaller::Result> FlightCaller::ServeReplay(const Entry& entry, const FlightHead& head) {
   const auto replay = wire::ChatReplay::Create(entry.reply, request_, NewIdentity(context_));
-  if (!replay) {
-    co_await SendProblem(context_, ProblemFor(Error{ErrorCode::kProtocol, {}}, Side::kUpstreamBody));
-    co_return;
-  }
+  if (!replay) co_return Result::kOtherForm;
   context_.status = head.status;
   ReplyFields fields;
   AddForwarded(context_, head.status, head.headers(), BodyForm::kEvents, fields);
   const http::ReplyHead reply_head{head.status, fields.view()};
   co_await SendReplay(context_.exchange, reply_head, **replay);
+  co_return Result::kOver;
 }
 
 }  // namespace reflex::gateway

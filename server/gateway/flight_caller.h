@@ -30,6 +30,8 @@ class FlightCaller {
     // The reply outgrew sharing, and it comes in the other form or its start is gone already: nothing was sent, the request needs a
     // call of its own.
     kUnshared,
+    // The reply is whole, but cannot be given in the form that this caller asked for: nothing was sent, as with kUnshared.
+    kOtherForm,
     // Another gateway's answer came, stored(): nothing was sent, it is to be served as a hit.
     kStored,
   };
@@ -45,7 +47,7 @@ class FlightCaller {
   http::Task<void> ServeWhole(Flight& flight, const FlightHead& head);
   http::Task<Result> ServeRelay(Flight& flight, const FlightHead& head);
   http::Task<void> ServeFolded(Flight& flight, const FlightHead& head);
-  http::Task<void> ServeReplay(const Entry& entry, const FlightHead& head);
+  http::Task<Result> ServeReplay(const Entry& entry, const FlightHead& head);
   http::Task<bool> WriteEvents(const FlightReply::Batch& batch, bool hide_usage);
 
   RequestContext& context_;

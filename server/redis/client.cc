@@ -1,6 +1,7 @@
 #include "redis/client.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "redis/reply.h"
@@ -10,6 +11,8 @@ namespace {
 
 // A command may move so often while a cluster is being resharded.
 constexpr int kMovesMax = 4;
+// A server asked for the others has at least this part of a call's time, however many there are: less may be too short to connect.
+constexpr std::size_t kSharesMax = 3;
 
 std::int64_t SteadyNs() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
@@ -18,6 +21,29 @@ bool MeansAway(const Value& reply) {
   return reply.IsError("READONLY") || reply.IsError("LOADING") || reply.IsError("MASTERDOWN") || reply.IsError("CLUSTERDOWN") ||
          reply.IsError("NOSCRIPT");
 }
+
+// The time of a call, shared among servers that are asked one after the other, so that one whose packets are lost leaves some to
+// the others.
+class Shares {
+ public:
+  Shares(Deadline deadline, std::size_t servers)
+      : deadline_(deadline),
+        servers_left_(static_cast<std::int64_t>(servers)),
+        least_((deadline - std::chrono::steady_clock::now()) / std::clamp<std::int64_t>(servers_left_, 1, kSharesMax)) {}
+
+  // The next server's deadline; none when the time left is too short for a fair attempt, or there is no server left.
+  std::optional<Deadline> Next() {
+    const Deadline now = std::chrono::steady_clock::now();
+    const auto left = deadline_ - now;
+    if (servers_left_ == 0 || left <= left.zero() || left < least_ / 2) return std::nullopt;
+    return now + std::min(left, std::max(least_, left / servers_left_--));
+  }
+
+ private:
+  const Deadline deadline_;
+  std::int64_t servers_left_;
+  const Deadline::duration least_;
+};
 
 }  // namespace
 
@@ -44,7 +70,8 @@ Result<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   return std::unique_ptr<Client>(new Client(std::move(options), std::move(tls)));
 }
 
-Client::Client(ClientOptions options, std::shared_ptr<const TlsContext> tls) : options_(std::move(options)), tls_(std::move(tls)) {
+Client::Client(ClientOptions options, std::shared_ptr<const TlsContext> tls)
+    : options_(std::move(options)), tls_(std::move(tls)), order_(options_.address.endpoints) {
   login_ = {options_.address.user, options_.address.password, options_.address.database, options_.scripts, tls_.get()};
 }
 
@@ -178,63 +205,89 @@ Result<Endpoint> Client::MasterNow(Deadline deadline) {
 }
 
 Result<Endpoint> Client::AskSentinels(Deadline deadline) {
-  Login login;
-  login.tls = tls_.get();
   Error last{ErrorCode::kUnavailable, "no sentinel knows the master " + options_.address.master};
-  std::string command;
-  AppendCommand({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", options_.address.master}, command);
-  for (const Endpoint& sentinel : options_.address.endpoints) {
-    auto connection = Connection::Open(sentinel, login, deadline);
-    if (!connection) {
-      last = std::move(connection).error();
-      continue;
-    }
-    const auto replies = (*connection)->Run(command, 1, deadline);
-    if (!replies || !replies->front().is_array() || replies->front().items.size() != 2) continue;
-    auto master = EndpointOf(replies->front().items[0].text, replies->front().items[1].text);
-    if (!master) continue;
-    // A sentinel may name a server that is no master any more, or not yet.
-    auto asked = Connection::Open(*master, login_, deadline);
-    if (!asked) {
-      last = std::move(asked).error();
-      continue;
-    }
-    std::string role;
-    AppendCommand({"ROLE"}, role);
-    const auto answer = (*asked)->Run(role, 1, deadline);
-    if (answer && answer->front().is_array() && !answer->front().items.empty() && answer->front().items[0].text == "master") {
-      Return(std::move(*asked));
-      return *master;
-    }
-    last = {ErrorCode::kUnavailable, master->ToString() + ", which the sentinels name, is no master yet"};
+  const std::vector<Endpoint> sentinels = Order();
+  Shares shares(deadline, sentinels.size());
+  for (const Endpoint& sentinel : sentinels) {
+    const auto share = shares.Next();
+    if (!share) break;
+    auto master = AskSentinel(sentinel, *share);
+    Rank(sentinel, master.has_value());
+    if (master) return master;
+    last = std::move(master).error();
   }
   return std::unexpected(std::move(last));
 }
 
+Result<Endpoint> Client::AskSentinel(const Endpoint& sentinel, Deadline deadline) {
+  Login login;
+  login.tls = tls_.get();
+  std::string command, role;
+  AppendCommand({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", options_.address.master}, command);
+  REFLEX_TRY(const auto connection, Connection::Open(sentinel, login, std::min(deadline, In(options_.connect_timeout))));
+  REFLEX_TRY(const Replies replies, connection->Run(command, 1, deadline));
+  if (!replies.front().is_array() || replies.front().items.size() != 2) {
+    return Fail(ErrorCode::kUnavailable, "the sentinel " + sentinel.ToString() + " knows no master " + options_.address.master);
+  }
+  REFLEX_TRY(Endpoint master, EndpointOf(replies.front().items[0].text, replies.front().items[1].text));
+  // A sentinel may name a server that is no master any more, or not yet.
+  REFLEX_TRY(auto asked, Connection::Open(master, login_, std::min(deadline, In(options_.connect_timeout))));
+  AppendCommand({"ROLE"}, role);
+  REFLEX_TRY(const Replies answer, asked->Run(role, 1, deadline));
+  if (!answer.front().is_array() || answer.front().items.empty() || answer.front().items[0].text != "master") {
+    return Fail(ErrorCode::kUnavailable, master.ToString() + ", which the sentinels name, is no master yet");
+  }
+  Return(std::move(asked));
+  return master;
+}
+
 Result<void> Client::LearnSlots(Deadline deadline) {
-  std::vector<Endpoint> ask;
   {
     const base::MutexLock lock(mutex_);
     if (!nodes_.empty()) return {};
-    ask = options_.address.endpoints;
   }
   Error last{ErrorCode::kUnavailable, "no node of the cluster tells its slots"};
   std::string command;
   AppendCommand({"CLUSTER", "SLOTS"}, command);
+  const std::vector<Endpoint> ask = Order();
+  Shares shares(deadline, ask.size());
   for (const Endpoint& node : ask) {
-    auto connection = Connection::Open(node, login_, std::min(deadline, In(options_.connect_timeout)));
-    auto replies = connection ? (*connection)->Run(command, 1, deadline) : std::unexpected(connection.error());
+    const auto share = shares.Next();
+    if (!share) break;
+    auto connection = Connection::Open(node, login_, std::min(*share, In(options_.connect_timeout)));
+    auto replies = connection ? (*connection)->Run(command, 1, *share) : std::unexpected(connection.error());
     auto map = replies ? SlotMapOf(replies->front(), node.host) : std::unexpected(replies.error());
     if (!map) {
+      Rank(node, false);
       last = std::move(map).error();
       continue;
     }
     const base::MutexLock lock(mutex_);
     nodes_ = std::move(map->nodes);
     node_of_slot_ = std::move(map->node_of_slot);
+    // Next time who answered, then all nodes of now, as those of the address may be gone, then those, as all others may.
+    std::vector<Endpoint> more = nodes_;
+    more.insert(more.end(), options_.address.endpoints.begin(), options_.address.endpoints.end());
+    order_ = {node};
+    for (Endpoint& one : more) {
+      if (std::find(order_.begin(), order_.end(), one) == order_.end()) order_.push_back(std::move(one));
+    }
     return {};
   }
   return std::unexpected(std::move(last));
+}
+
+std::vector<Endpoint> Client::Order() const {
+  const base::MutexLock lock(mutex_);
+  return order_;
+}
+
+void Client::Rank(const Endpoint& server, bool answered) {
+  const base::MutexLock lock(mutex_);
+  const auto at = std::find(order_.begin(), order_.end(), server);
+  if (at == order_.end()) return;
+  if (answered) std::rotate(order_.begin(), at, at + 1);
+  if (!answered) std::rotate(at, at + 1, order_.end());
 }
 
 Result<std::vector<Endpoint>> Client::Masters(std::chrono::milliseconds limit) {

@@ -66,7 +66,8 @@ struct ClientStats {
 //
 // Operation: Run takes an idle connection or opens one, sends the batch and waits for the replies. After `breaker_failures` calls
 // in a row without reply further ones fail at once; every `breaker_pause` one is let through, and its success closes the breaker. A
-// master that has moved is asked for anew at its sentinels; slots that have moved (MOVED, ASK) are followed.
+// master that has moved is asked for anew at its sentinels; slots that have moved (MOVED, ASK) are followed. Of several servers
+// that may tell of the others each gets its part of the call's time; who answered last is asked first, who did not, last.
 // Concurrency: all functions from any thread. As many connections as there are calls at a time.
 // Limitations: a call that was sent and lost may have been carried out.
 class Client {
@@ -102,7 +103,10 @@ class Client {
 
   Result<Endpoint> MasterNow(Deadline deadline);
   Result<Endpoint> AskSentinels(Deadline deadline);
+  Result<Endpoint> AskSentinel(const Endpoint& sentinel, Deadline deadline);
   Result<void> LearnSlots(Deadline deadline);
+  std::vector<Endpoint> Order() const;
+  void Rank(const Endpoint& server, bool answered);
   void ForgetServers();
 
   struct Taken {
@@ -121,6 +125,8 @@ class Client {
 
   mutable base::Mutex mutex_;
   std::map<Endpoint, std::vector<std::unique_ptr<Connection>>> idle_ GUARDED_BY(mutex_);
+  // Sentinels, or nodes of a cluster, in the order in which they are asked for the others. Outlives ForgetServers.
+  std::vector<Endpoint> order_ GUARDED_BY(mutex_);
   Endpoint master_ GUARDED_BY(mutex_);                          // Host empty: not known.
   std::vector<Endpoint> nodes_ GUARDED_BY(mutex_);              // Of a cluster; empty: not known.
   std::vector<std::uint16_t> node_of_slot_ GUARDED_BY(mutex_);  // Index into nodes_.

@@ -98,9 +98,20 @@ std::uint64_t PurgeBook::Ask() {
 void PurgeBook::Replace(std::uint64_t asked, Purges purges) {
   auto fresh = std::make_shared<const Purges>(std::move(purges));
   const base::MutexLock lock(mutex_);
+  highest_ = std::max(highest_, fresh->generation);
   if (asked < replaced_) return;
   replaced_ = asked;
   purges_ = std::move(fresh);
+}
+
+std::uint64_t PurgeBook::Highest() const {
+  const base::MutexLock lock(mutex_);
+  return highest_;
+}
+
+void PurgeBook::See(std::uint64_t generation) {
+  const base::MutexLock lock(mutex_);
+  highest_ = std::max(highest_, generation);
 }
 
 }  // namespace reflex::redis

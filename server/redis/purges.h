@@ -48,9 +48,14 @@ class PurgeBook {
   std::uint64_t Ask();
   // With what Ask returned. What was purged before that Ask is in the book from here on.
   void Replace(std::uint64_t asked, Purges purges);
+  // The highest generation ever seen. A failover may take the server back behind it, while entries stamped with it live on: a new
+  // purge must come after them.
+  std::uint64_t Highest() const;
+  void See(std::uint64_t generation);
 
  private:
   mutable base::Mutex mutex_;
+  std::uint64_t highest_ GUARDED_BY(mutex_) = 0;
   std::uint64_t asked_ GUARDED_BY(mutex_) = 0, replaced_ GUARDED_BY(mutex_) = 0;
   std::shared_ptr<const Purges> purges_ GUARDED_BY(mutex_) = std::make_shared<const Purges>();
 };

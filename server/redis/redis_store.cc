@@ -192,8 +192,9 @@ Result<void> RedisStore::Erase(const Digest& key) { return parts_->queue.Add({.k
 Result<void> RedisStore::Clear() {
   const std::string rules = parts_->keys.Rules(), count = parts_->keys.Count();
   Batch batch;
-  batch.Add(rules, {"EVALSHA", parts_->scripts.clear.sha, "2", rules, count, std::to_string(parts_->purges.Look()->generation)});
-  REFLEX_CHECK(parts_->Ask(batch, parts_->options.write_timeout));
+  batch.Add(rules, {"EVALSHA", parts_->scripts.clear.sha, "2", rules, count, std::to_string(parts_->purges.Highest())});
+  REFLEX_TRY(const Value reply, parts_->Ask(batch, parts_->options.write_timeout));
+  if (reply.is_integer() && reply.integer > 0) parts_->purges.See(static_cast<std::uint64_t>(reply.integer));
   REFLEX_CHECK(parts_->ReloadPurges());
   parts_->entries.store(0, std::memory_order_relaxed);
   parts_->sweeper->AddClear();
@@ -218,12 +219,13 @@ Result<void> RedisStore::Flush(std::chrono::milliseconds limit) { return parts_-
 Result<void> RedisStore::Purge(const PurgeRule& rule, std::function<void(std::uint64_t)> removed) {
   const std::string rules = parts_->keys.Rules();
   Batch batch;
-  batch.Add(rules, {"EVALSHA", parts_->scripts.purge.sha, "1", rules, ConditionsOf(rule), std::to_string(rule.before_ms),
-                    std::to_string(parts_->clock.WallMs()), std::to_string(parts_->purges.Look()->generation),
-                    std::to_string(store::kRulesMax)});
+  batch.Add(rules,
+            {"EVALSHA", parts_->scripts.purge.sha, "1", rules, ConditionsOf(rule), std::to_string(rule.before_ms),
+             std::to_string(parts_->clock.WallMs()), std::to_string(parts_->purges.Highest()), std::to_string(store::kRulesMax)});
   REFLEX_TRY(const Value reply, parts_->Ask(batch, parts_->options.write_timeout));
   if (!reply.is_integer()) return Fail(ErrorCode::kProtocol, "the Redis server answers a purge with no number");
   if (reply.integer < 0) return Fail(ErrorCode::kFull, "more than 1000 purges are at work");
+  parts_->purges.See(static_cast<std::uint64_t>(reply.integer));
   REFLEX_CHECK(parts_->ReloadPurges());
   parts_->sweeper->Add(static_cast<std::uint64_t>(reply.integer), rule, std::move(removed));
   return {};
@@ -243,7 +245,10 @@ Result<std::uint64_t> RedisStore::CountPurge(const PurgeRule& rule) {
 void RedisStore::SetOnRemoved(OnRemoved on_removed) { parts_->on_removed = std::move(on_removed); }
 
 void RedisStore::SetOnNotice(OnNotice on_notice) {
-  parts_->on_notice = std::move(on_notice);
+  {
+    base::MutexLock lock(parts_->notice_mutex);
+    parts_->on_notice = std::move(on_notice);
+  }
   if (parts_->options.track) parts_->tracker = std::make_unique<Tracker>(*parts_);
 }
 
@@ -298,14 +303,17 @@ Result<std::string> RedisStore::TakeLease(const Digest& key, std::chrono::millis
   const std::string name = parts_->keys.LeaseOf(key);
   Batch batch;
   batch.Add(name, {"SET", name, token, "NX", "PX", std::to_string(std::max<std::int64_t>(1, life.count()))});
-  auto reply = parts_->Ask(batch, parts_->options.lookup_timeout);
-  if (!reply) {
+  batch.Add(name, {"GET", name});
+  const auto replies = parts_->client->Run(batch, parts_->options.lookup_timeout);
+  if (!replies) {
     // Sent and not answered: it may be taken, and then nobody would ask for as long as it lives.
-    const bool sent = reply.error().code == ErrorCode::kTimeout || reply.error().code == ErrorCode::kClosed;
+    const bool sent = replies.error().code == ErrorCode::kTimeout || replies.error().code == ErrorCode::kClosed;
     if (sent) GiveLeaseBack(key, std::move(token));
-    return std::unexpected(std::move(reply).error());
+    return std::unexpected(replies.error());
   }
-  return reply->is_null() ? std::string() : token;
+  if (replies->front().is_error()) return std::unexpected(ErrorFrom(replies->front()));
+  // A batch whose connection ended may have been carried out and is sent again: then it finds our own lease.
+  return !replies->front().is_null() || replies->back().text == token ? token : std::string();
 }
 
 void RedisStore::GiveLeaseBack(const Digest& key, std::string token) {

@@ -45,7 +45,11 @@ Result<void> StoreParts::ReloadPurges() {
   batch.Add(rules, {"HGETALL", rules});
   const std::uint64_t asked = purges.Ask();
   REFLEX_TRY(const Value reply, Ask(batch, options.lookup_timeout));
-  purges.Replace(asked, PurgesFrom(reply));
+  Purges loaded = PurgesFrom(reply);
+  // Before a Put can be stamped with it: what was asked for before the purge must not pass for newer. The tracker's word may come
+  // later than a look-up's.
+  if (loaded.generation > purges.Look()->generation) Tell({StoreNotice::Kind::kAll, 0});
+  purges.Replace(asked, std::move(loaded));
   return {};
 }
 
@@ -73,6 +77,7 @@ void StoreParts::TellRemoved(const Digest& scope, const Digest& key) {
 }
 
 void StoreParts::Tell(const StoreNotice& notice) {
+  base::MutexLock lock(notice_mutex);
   if (on_notice) on_notice(notice);
 }
 

@@ -56,8 +56,9 @@ struct StoreParts {
   std::unique_ptr<Client> client;
   PurgeBook purges;
   WriteQueue queue;
-  EntryStore::OnRemoved on_removed;  // Set before the first use, as is
-  EntryStore::OnNotice on_notice;    // this.
+  EntryStore::OnRemoved on_removed;  // Set before the first use.
+  base::Mutex notice_mutex;
+  EntryStore::OnNotice on_notice GUARDED_BY(notice_mutex);
 
   base::Counter puts, puts_dropped, commits, corrupt_values, write_errors;
   // Relaxed: numbers for pages.

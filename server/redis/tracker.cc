@@ -1,5 +1,6 @@
 #include "redis/tracker.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,8 @@ constexpr std::chrono::milliseconds kAsk{300}, kDead{800};
 // The thread looks after its end, and after the other lines, so often.
 constexpr std::chrono::milliseconds kListen{100}, kListenToEach{10};
 constexpr std::chrono::milliseconds kRetryListen{250};
+// A cluster may get masters that no line leads to.
+constexpr std::chrono::milliseconds kLookForMasters{1'000};
 
 }  // namespace
 
@@ -36,11 +39,15 @@ void Tracker::Run() {
     }
     SetBlind(false);
     Result<void> listening;
+    Deadline look = In(kLookForMasters);
     while (listening && !stopping_.load(std::memory_order_relaxed)) {
       for (Line& line : *lines) {
         listening = Listen(line, lines->size() == 1 ? kListen : kListenToEach);
         if (!listening) break;
       }
+      if (!listening || std::chrono::steady_clock::now() < look) continue;
+      if (!LeadToAllMasters(*lines)) break;
+      look = In(kLookForMasters);
     }
     if (!stopping_.load(std::memory_order_relaxed)) SetBlind(true);
   }
@@ -60,6 +67,22 @@ Result<std::vector<Tracker::Line>> Tracker::OpenAll() {
     lines.push_back({std::move(connection), now, now});
   }
   return lines;
+}
+
+bool Tracker::LeadToAllMasters(const std::vector<Line>& lines) {
+  // Nobody listens meanwhile: so not for long, and not while a line is so quiet that its death would be noticed later.
+  const Deadline now = std::chrono::steady_clock::now();
+  for (const Line& line : lines) {
+    if (now - line.heard > kDead - 2 * kListen) return true;
+  }
+  // When nobody tells, the lines themselves say whether their servers are there.
+  auto masters = parts_.client->Masters(kListen);
+  if (!masters) return true;
+  std::vector<Endpoint> tracked;
+  for (const Line& line : lines) tracked.push_back(line.connection->endpoint());
+  std::sort(tracked.begin(), tracked.end());
+  std::sort(masters->begin(), masters->end());
+  return tracked == *masters;
 }
 
 Result<void> Tracker::Listen(Line& line, std::chrono::milliseconds limit) {

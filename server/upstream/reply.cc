@@ -58,10 +58,10 @@ class DecodedReply final : public PlainReply {
       if (!decoded->empty() || ended_) co_return *decoded;
       REFLEX_CO_TRY(const std::string_view encoded, co_await reply_->Read());
       ended_ = encoded.empty();
-      if (ended_) {
-        REFLEX_CO_CHECK(decoder_->Finish());
-      } else {
+      if (!ended_) {
         decoder_->Feed(encoded);
+      } else if (auto finished = decoder_->Finish(); !finished) {
+        failure_ = std::move(finished).error();  // Kept: a further Read must not look like a clean end.
       }
     }
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -55,13 +56,25 @@ bool HasBrokenArguments(Value message, const ChatRequest& request) {
   return false;
 }
 
+// How the model itself ended a choice. Providers know more reasons (aborted, out of resources, a network error), and new ones come:
+// what is not known to be an end is an interruption.
+enum class Finish : std::uint8_t { kInterrupted, kEnded, kLength, kFiltered };
+Finish FinishOf(std::string_view reason) {
+  constexpr std::string_view kEnds[] = {"stop", "tool_calls", "function_call", "eos", "eos_token", "stop_sequence", "end_turn"};
+  if (std::find(std::begin(kEnds), std::end(kEnds), reason) != std::end(kEnds)) return Finish::kEnded;
+  if (reason == "length" || reason == "model_length") return Finish::kLength;         // The latter is Mistral's.
+  if (reason == "content_filter" || reason == "sensitive") return Finish::kFiltered;  // Zhipu's.
+  return Finish::kInterrupted;
+}
+
 Unstorable JudgeChoice(Value choice, const ChatRequest& request, const StorePolicy& policy) {
-  const std::string_view finish = choice.Find("finish_reason").text();
+  const std::string_view reason = choice.Find("finish_reason").text();
   const Value message = choice.Find("message");
-  if (HasError(choice) || finish == kError) return kError;
-  if (finish.empty()) return kIncomplete;
-  if (finish == "content_filter" && !policy.store_content_filter) return kContentFilter;
-  if (finish == kLength && !request.has_token_limit && !policy.store_length) return kLength;
+  if (HasError(choice) || reason == kError) return kError;
+  const Finish finish = FinishOf(reason);
+  if (finish == Finish::kInterrupted) return kIncomplete;
+  if (finish == Finish::kFiltered && !policy.store_content_filter) return kContentFilter;
+  if (finish == Finish::kLength && !request.has_token_limit && !policy.store_length) return kLength;
   if (!SaysSomething(message)) return kEmptyChoice;
   if (HasBrokenArguments(message, request)) return kToolArguments;
   return {};

@@ -56,13 +56,14 @@ bool Equals(json::Value number, std::string_view decimal) {
   return exact == decimal;
 }
 
-// Models whose defaults are those of OpenAI's own interface, wherever they are served. Open weights (gpt-oss) take the defaults of
-// whoever runs them.
+// Models whose defaults are those of OpenAI's own interface, wherever they are served. Open weights (gpt-oss, gpt-j, gpt-neox,
+// gpt-2) take the defaults of whoever runs them, so of gpt-… only names that go on as OpenAI's do: a number from 3 on, audio and
+// the like.
 bool HasOpenAiDefaults(std::string_view model) {
-  if (model.starts_with("gpt-oss")) return false;
-  constexpr std::string_view kFamilies[] = {"gpt-", "chatgpt-", "o1", "o3", "o4-"};
-  return std::any_of(std::begin(kFamilies), std::end(kFamilies),
-                     [&](std::string_view family) { return model.starts_with(family); });
+  constexpr std::string_view kFamilies[] = {"chatgpt-", "o1", "o3", "o4-", "gpt-audio", "gpt-realtime"};
+  const auto starts = [&](std::string_view family) { return model.starts_with(family); };
+  if (std::any_of(std::begin(kFamilies), std::end(kFamilies), starts)) return true;
+  return model.size() > 4 && model.starts_with("gpt-") && model[4] >= '3' && model[4] <= '9';
 }
 
 // Spelled-out defaults.

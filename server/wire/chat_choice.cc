@@ -42,25 +42,50 @@ bool AddBody(Value value, std::string_view arguments, bool rename, ChatCallBody&
   return true;
 }
 
-// The call a delta belongs to: by index; without one, a new id means a new call. Null when there are too many.
+bool NamesItsCall(Value delta) {
+  return !delta.Find("function").Find("name").text().empty() || !delta.Find("custom").Find("name").text().empty();
+}
+
+// The newest call that fits.
+template <class Fits>
+ChatToolCall* NewestCall(std::vector<ChatToolCall>& calls, Fits fits) {
+  const auto found = std::find_if(calls.rbegin(), calls.rend(), fits);
+  return found == calls.rend() ? nullptr : &*found;
+}
+
+// Some providers number all parallel calls 0: a new id that comes with a name opens a call of its own there. Not an id alone:
+// others send a fresh one with each delta of a call.
+ChatToolCall* CallAtIndex(Value delta, std::uint64_t index, std::vector<ChatToolCall>& calls) {
+  const std::string_view id = delta.Find("id").text();
+  const auto at_index = [&](const ChatToolCall& call) { return call.index == index; };
+  ChatToolCall* const newest = NewestCall(calls, at_index);
+  if (newest == nullptr || id.empty() || newest->id.empty() || newest->id == id) return newest;
+  ChatToolCall* const same = NewestCall(calls, [&](const ChatToolCall& call) { return call.index == index && call.id == id; });
+  if (same != nullptr) return same;
+  return NamesItsCall(delta) ? nullptr : newest;
+}
+
+// The call a delta belongs to: by index; without one, a new id means a new call. `calls` stays in the order of indices, and those
+// that share one in the order they came in. Null when there are too many.
 ChatToolCall* CallOf(Value delta, std::vector<ChatToolCall>& calls) {
   const Value given = delta.Find("index");
-  const std::string_view id = delta.Find("id").text();
-  std::uint64_t index = 0;
+  std::uint64_t index = calls.empty() ? 0 : calls.back().index + 1;
+  ChatToolCall* call = nullptr;
   if (given.IsNothing()) {
-    const std::uint64_t last = calls.empty() ? 0 : calls.size() - 1;
-    const auto at_last = std::find_if(calls.begin(), calls.end(), [&](const ChatToolCall& call) { return call.index == last; });
-    const bool goes_on = !calls.empty() && (id.empty() || (at_last != calls.end() && at_last->id == id));
-    index = goes_on ? last : calls.size();
+    const std::string_view id = delta.Find("id").text();
+    if (!calls.empty() && (id.empty() || calls.back().id == id)) call = &calls.back();
   } else {
     index = given.Whole(UINT64_MAX);
     if (index == UINT64_MAX) return nullptr;
+    call = CallAtIndex(delta, index, calls);
   }
-  const auto found = std::find_if(calls.begin(), calls.end(), [&](const ChatToolCall& call) { return call.index == index; });
-  if (found != calls.end()) return &*found;
+  if (call != nullptr) return call;
   if (calls.size() == kCallsMax) return nullptr;
-  calls.emplace_back().index = index;
-  return &calls.back();
+  const auto behind = std::upper_bound(calls.begin(), calls.end(), index,
+                                       [](std::uint64_t wanted, const ChatToolCall& other) { return wanted < other.index; });
+  const auto opened = calls.emplace(behind);
+  opened->index = index;
+  return &*opened;
 }
 
 bool AddCall(Value delta, std::vector<ChatToolCall>& calls) {
@@ -211,8 +236,6 @@ void AppendMessage(ChatChoice& choice, std::string& out) {
     out += '}';
   }
   if (!choice.calls.empty()) {
-    std::sort(choice.calls.begin(), choice.calls.end(),
-              [](const ChatToolCall& a, const ChatToolCall& b) { return a.index < b.index; });
     AppendName("tool_calls", out);
     for (std::size_t i = 0; i < choice.calls.size(); ++i) {
       out += i == 0 ? '[' : ',';

@@ -21,7 +21,7 @@ struct ChatCallBody {
 };
 
 struct ChatToolCall {
-  std::uint64_t index = 0;
+  std::uint64_t index = 0;  // As the provider counts: several may share one.
   std::string id;
   std::string type;
   ChatCallBody function;

@@ -41,6 +41,7 @@ bool ReadMessages(Value value) {
 
 bool ReadStreamOptions(Value value, ChatRequest& request) {
   if (value.IsNothing()) return true;
+  request.has_stream_options = value.IsObject();
   return value.IsObject() && ReadFlag(value.Find("include_usage"), request.include_usage) &&
          ReadFlag(value.Find("include_obfuscation"), request.include_obfuscation);
 }
@@ -73,12 +74,22 @@ bool ReadTokenLimit(Value value, ChatRequest& request) {
   return value.IsNumber();
 }
 
+bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// A tool the provider runs itself to look at the web: OpenAI's and Zhipu's web_search…, OpenRouter's openrouter:web_search, Groq's
+// browser_search, Moonshot's builtin_function. A client's own function may have such a name: its results come with the messages.
+bool IsSearchTool(Value tool) {
+  const std::string_view type = tool.Find("type").text();
+  if (type == "builtin_function") return tool.Find("function").Find("name").text() == "$web_search";
+  return Contains(type, "web_search") || Contains(type, "browser_search") || Contains(type, "live_search");
+}
+
 bool ReadTools(Value value, ChatRequest& request) {
   if (value.IsNothing()) return true;
   if (!value.IsArray()) return false;
   if (value.size() > 0) request.has_tools = true;
   for (const Value tool : value.elements()) {
-    if (tool.Find("type").text().starts_with("web_search")) request.web_search = true;
+    if (IsSearchTool(tool)) request.web_search = true;
     const Value function = tool.Find("function");
     if (function.Find("strict").IsTrue()) {
       request.has_strict_tool = true;
@@ -102,10 +113,18 @@ bool ReadPlugins(Value value, ChatRequest& request) {
   return true;
 }
 
-// Models that search before they answer, whatever else the request says.
+// xAI's: the model decides whether it searches unless the mode is off.
+bool ReadSearchParameters(Value value, ChatRequest& request) {
+  if (!value.IsNothing() && value.Find("mode").text() != "off") request.web_search = true;
+  return true;
+}
+
+// Models that search before they answer, whatever else the request says: OpenAI's, OpenRouter's, Perplexity's (also as
+// perplexity/sonar), Groq's.
 bool IsSearchModel(std::string_view model) {
-  return model.find("-search-preview") != std::string_view::npos || model.find("-search-api") != std::string_view::npos ||
-         model.ends_with(":online");
+  if (Contains(model, "-search-preview") || Contains(model, "-search-api") || model.ends_with(":online")) return true;
+  const std::string_view name = model.substr(model.rfind('/') + 1);
+  return name.starts_with("sonar") || model.starts_with("compound") || model.starts_with("groq/compound");
 }
 
 // False when the field decides something and has another type than documented.
@@ -122,10 +141,14 @@ bool ReadField(std::string_view name, Value value, ChatRequest& request) {
     case 9: return name != "functions" || ReadFunctions(value, request);
     case 10: return name != "max_tokens" || ReadTokenLimit(value, request);
     case 12: return name != "service_tier" || ReadText(value, request.service_tier);
+    case 13:
+      if (name == "enable_search" && value.IsTrue()) request.web_search = true;  // Qwen's.
+      return true;
     case 14: return name != "stream_options" || ReadStreamOptions(value, request);
     case 15:
       if (name == "response_format" && !value.IsNothing()) request.structured_output = value.Find("type").text() != "text";
       return true;
+    case 17: return name != "search_parameters" || ReadSearchParameters(value, request);
     case 18:
       if (name == "web_search_options" && !value.IsNothing()) request.web_search = true;
       return true;

@@ -12,7 +12,7 @@
 namespace reflex::wire {
 
 // Grows whenever the canonical form changes: then no key of an older form matches any more. It is part of every key.
-inline constexpr std::uint32_t kCanonicalFormVersion = 2;
+inline constexpr std::uint32_t kCanonicalFormVersion = 3;
 
 // What Reflex needs to know of a POST /v1/chat/completions body (docs/key.md).
 struct ChatRequest {
@@ -22,13 +22,14 @@ struct ChatRequest {
   std::string model;
   std::string service_tier;  // "" when absent. Not in the key; calls of different tiers are not joined.
   bool stream = false;
+  bool has_stream_options = false;        // stream_options is an object, be it empty.
   bool include_usage = false;             // stream_options.include_usage
   bool include_obfuscation = false;       // stream_options.include_obfuscation is true
   bool store = false;                     // store:true: neither read, join nor store.
   bool has_token_limit = false;           // max_tokens or max_completion_tokens is set: finish_reason "length" was asked for.
   bool has_strict_tool = false;           // A tool with strict:true: arguments that are not JSON are not stored.
   std::vector<std::string> strict_tools;  // The names of those tools.
-  bool web_search = false;                // web_search_options, or a search model's tool: live data, not stored.
+  bool web_search = false;                // Asks for a search in any of the ways providers know: live data, not stored.
   bool has_tools = false;                 // tools or functions offered.
   bool structured_output = false;         // response_format asks for more than text.
   std::uint32_t choices = 1;              // n

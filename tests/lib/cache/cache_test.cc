@@ -68,10 +68,28 @@ TEST(SharedStoreCache, WhatChangedElsewhereLeavesMemoryAndSilenceHidesAllOfIt) {
   cache->Insert(MakeEntry(30, 100), cache->epoch());
   EXPECT_EQ(cache->FindInMemory(KeyOf(30)), nullptr);
   EXPECT_NE(cache->FindInStore(KeyOf(30)), nullptr) << "the store itself is still asked";
+  // Replaced elsewhere, which nobody tells now.
+  ASSERT_TRUE(store.Put(MakeEntry(30, 900)));
+  EXPECT_EQ(*cache->FindInStore(KeyOf(30)), *MakeEntry(30, 900));
   store.tell({StoreNotice::Kind::kAll, 0});
   EXPECT_EQ(cache->FindInMemory(KeyOf(30)), nullptr);
   EXPECT_NE(cache->FindInStore(KeyOf(30)), nullptr);
   EXPECT_NE(cache->FindInMemory(KeyOf(30)), nullptr);
+}
+
+TEST(SharedStoreCache, WhatWasAskedForBeforeAPurgeElsewhereIsNotStored) {
+  store::ManualClock clock;
+  store::KeepingLogger logger;
+  auto made = std::make_unique<TellingStore>();
+  TellingStore& store = *made;
+  const auto cache = Cache::Create({}, std::move(made), clock, logger).value();
+  const std::uint64_t asked = cache->epoch();
+  store.tell({StoreNotice::Kind::kEntry, LabelOf(KeyOf(7))});
+  EXPECT_TRUE(cache->Insert(MakeEntry(1, 100), asked)) << "an entry that changed is no purge";
+  store.tell({StoreNotice::Kind::kAll, 0});
+  EXPECT_FALSE(cache->Insert(MakeEntry(2, 100), asked));
+  EXPECT_EQ(cache->FindInStore(KeyOf(2)), nullptr);
+  EXPECT_TRUE(cache->Insert(MakeEntry(2, 100), cache->epoch()));
 }
 
 TEST(SharedStoreCache, WhatChangesWhileItIsReadDoesNotStayInMemory) {

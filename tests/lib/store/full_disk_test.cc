@@ -7,7 +7,10 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -20,6 +23,8 @@ namespace reflex::store {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr std::uint64_t kHeld = 7'777;
 
 class FullDisk : public ::testing::Test {
  protected:
@@ -44,6 +49,41 @@ class FullDisk : public ::testing::Test {
       if (!store_->Put(MakeEntry(i, 20'000)) || !store_->Flush(20s)) return i;
     }
     return first + count;
+  }
+  bool Gone(std::uint64_t number) {
+    const auto found = store_->Find(KeyOf(number));
+    EXPECT_TRUE(found);
+    return found && *found == nullptr;
+  }
+  // What Together needs.
+  void PutHeld() {
+    Entry entry = *MakeEntry(kHeld, 100);
+    entry.scope = entry.canonical = KeyOf(kHeld + 1);
+    ASSERT_TRUE(store_->Put(std::make_shared<Entry>(std::move(entry))));
+  }
+  // The store's thread finds all that `ask` queues at once: it is held meanwhile, in the call for an entry that is gone.
+  void Together(const std::function<void()>& ask) {
+    const auto held = std::make_shared<std::promise<void>>();
+    std::promise<void> go;
+    store_->SetOnRemoved([held, gone = go.get_future().share()](const Digest&, const Digest&) {
+      held->set_value();
+      gone.wait();
+    });
+    ASSERT_TRUE(store_->Erase(KeyOf(kHeld)));
+    const bool is_held = held->get_future().wait_for(20s) == std::future_status::ready;
+    store_->SetOnRemoved({});
+    if (is_held) ask();
+    go.set_value();
+    ASSERT_TRUE(is_held);
+  }
+  // Waits until large puts were let go of, written or not.
+  bool PutsAreDone() {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (store_->Stats().queue_bytes > 50'000) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
 
   TempFolder folder_;
@@ -105,6 +145,146 @@ TEST_F(FullDisk, AFailedWriteRefusesPutsKeepsReadingAndEndsBySpace) {
   EXPECT_TRUE(Found(6'000));
   EXPECT_FALSE(Found(3));
   for (std::uint64_t i = 4; i < failed; ++i) ASSERT_TRUE(Found(i)) << i;
+}
+
+// Less than a page that is not a meta page: every commit fails.
+constexpr rlim_t kNoWrites = 4096;
+
+TEST_F(FullDisk, WhatWasErasedStaysSoWhenALaterPutOfItIsGivenUp) {
+  Open();
+  PutHeld();
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 20'000)));
+  ASSERT_TRUE(store_->PutNote("note", "old"));
+  ASSERT_TRUE(store_->Flush(20s));
+  std::optional<FileSizeLimit> limit;
+  Together([&] {
+    limit.emplace(kNoWrites);
+    ASSERT_TRUE(store_->Erase(KeyOf(1)));
+    ASSERT_TRUE(store_->Put(MakeEntry(1, 200'000, 1)));
+    ASSERT_TRUE(store_->Erase(KeyOf(1)));
+    ASSERT_TRUE(store_->Put(MakeEntry(1, 200'000, 2)));
+    ASSERT_TRUE(store_->EraseNote("note"));
+    ASSERT_TRUE(store_->PutNote("note", "new"));
+  });
+  ASSERT_TRUE(PutsAreDone());
+  EXPECT_EQ(store_->Stats().write_errors, 1u);
+  EXPECT_TRUE(Gone(1));
+  const auto note = store_->FindNote("note");
+  ASSERT_FALSE(note);
+  EXPECT_EQ(note.error().code, ErrorCode::kNotFound);
+  limit.reset();
+  // A new operation is the next try.
+  ASSERT_TRUE(store_->Erase(KeyOf(2)));
+  ASSERT_TRUE(store_->Flush(20s));
+  EXPECT_TRUE(Gone(1));
+  EXPECT_FALSE(store_->FindNote("note"));
+  // The erasures hide nothing that comes after them.
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 20'000)));
+  ASSERT_TRUE(store_->PutNote("note", "newest"));
+  ASSERT_TRUE(store_->Flush(20s));
+  EXPECT_TRUE(Found(1));
+  EXPECT_EQ(store_->FindNote("note").value_or(""), "newest");
+}
+
+TEST_F(FullDisk, WhatWasErasedStaysSoWhenALaterPutOfItFailsInTheNextCommit) {
+  options_.limit_bytes = 8 << 20;  // A commit takes 256 KiB of the queue, and what exceeds them.
+  Open();
+  PutHeld();
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 20'000)));
+  ASSERT_TRUE(store_->Flush(20s));
+  std::optional<FileSizeLimit> limit;
+  Together([&] {
+    limit.emplace(std::filesystem::file_size(options_.path / "data.mdb") + 700'000);
+    ASSERT_TRUE(store_->Erase(KeyOf(1)));
+    ASSERT_TRUE(store_->Put(MakeEntry(2, 300'000)));
+    ASSERT_TRUE(store_->Put(MakeEntry(1, 900'000, 1)));
+  });
+  (void)store_->Flush(20s);
+  EXPECT_EQ(store_->Stats().write_errors, 1u);
+  EXPECT_FALSE(Gone(2));
+  EXPECT_TRUE(Gone(1));
+  limit.reset();
+  store_.reset();
+  Open();
+  EXPECT_FALSE(Gone(2));
+  EXPECT_TRUE(Gone(1));
+}
+
+// A reader keeps all pages in use, so that the Put is dropped by a commit that succeeds.
+TEST_F(FullDisk, WhatWasErasedStaysSoWhenALaterPutOfItFindsNoRoom) {
+  options_.limit_bytes = 4 << 20;
+  Open();
+  // Older, for eviction.
+  for (std::uint64_t i = 100; i < 250; ++i) ASSERT_TRUE(store_->Put(MakeEntry(i, 20'000)));
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 20'000)));
+  ASSERT_TRUE(store_->PutVector(KeyOf(1), "vector"));
+  PutHeld();
+  ASSERT_TRUE(store_->Flush(20s));
+  const bool has_read = store_->ReadVectorByLabel(LabelOf(KeyOf(1)), [&](std::string_view) {
+    std::uint64_t next = 1'000;
+    do {
+      ASSERT_LT(next, 2'000u);
+      ASSERT_TRUE(store_->Put(MakeEntry(next++, 20'000)));
+    } while (store_->Flush(20s));
+    ASSERT_TRUE(Found(1));
+    const std::uint64_t dropped = store_->Stats().puts_dropped;
+    Together([&] {
+      ASSERT_TRUE(store_->Erase(KeyOf(1)));
+      ASSERT_TRUE(store_->Put(MakeEntry(1, 400'000, 1)));
+    });
+    (void)store_->Flush(20s);
+    EXPECT_EQ(store_->Stats().puts_dropped, dropped + 1);
+    EXPECT_EQ(store_->Stats().write_errors, 0u);
+    EXPECT_TRUE(Gone(1));
+  });
+  ASSERT_TRUE(has_read);
+  store_.reset();
+  Open();
+  EXPECT_TRUE(Gone(1));
+}
+
+class ClosedOnAFullDisk : public FullDisk {
+ protected:
+  // A store that keeps an erasure of 1, a purge of what is even and an erasure of a note for its next commit.
+  void KeepErasures() {
+    Open();
+    PutHeld();
+    for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(store_->Put(MakeEntry(i, 20'000)));
+    ASSERT_TRUE(store_->PutNote("note", "old"));
+    ASSERT_TRUE(store_->Flush(20s));
+    Together([&] {
+      limit_.emplace(kNoWrites);
+      ASSERT_TRUE(store_->Erase(KeyOf(1)));
+      ASSERT_TRUE(store_->Purge({.before_ms = clock_.WallMs(), .model = "even", .name_space = {}, .tag = {}}, nullptr));
+      ASSERT_TRUE(store_->EraseNote("note"));
+      ASSERT_TRUE(store_->Put(MakeEntry(5, 200'000)));
+    });
+    ASSERT_TRUE(PutsAreDone());
+    EXPECT_EQ(store_->Stats().write_errors, 1u);
+  }
+
+  std::optional<FileSizeLimit> limit_;
+};
+
+TEST_F(ClosedOnAFullDisk, ErasuresThatAFailedWriteKeptAreTriedOnceMore) {
+  KeepErasures();
+  limit_.reset();
+  store_.reset();
+  EXPECT_FALSE(logger_.Saw("store_erasures_lost"));
+  Open();
+  EXPECT_TRUE(Gone(1));
+  EXPECT_TRUE(Gone(2));
+  EXPECT_TRUE(Found(3));
+  EXPECT_FALSE(store_->FindNote("note"));
+}
+
+TEST_F(ClosedOnAFullDisk, ErasuresThatCannotBeWrittenAreCountedInTheLog) {
+  KeepErasures();
+  store_.reset();
+  limit_.reset();
+  EXPECT_TRUE(logger_.Saw("store_erasures_lost entries=1 notes=1 purges=1 clears=0"));
+  Open();
+  EXPECT_TRUE(Found(3));
 }
 
 TEST_F(FullDisk, TheStoreComesByItselfWhenTheFirstFileHadNoRoom) {

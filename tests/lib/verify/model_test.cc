@@ -112,7 +112,8 @@ TEST(Model, SaysWhichLineIsWrong) {
   EXPECT_NE(ModelRefusal(Replaced("0.5 0.25 2", "0.5 0.25 inf")).find("finite"), std::string::npos);
   EXPECT_NE(ModelRefusal(Replaced("0.5 0.25 2", "0.5 0.25")).find("line 4"), std::string::npos);
   EXPECT_NE(ModelRefusal(Replaced("intercept 0.5\n", "")).find("intercept"), std::string::npos);
-  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend nothing 1 1")).find("does not know"), std::string::npos);
+  EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend nothing 1 1")).find("\"nothing\", which this program does not know"),
+            std::string::npos);
   EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend cos 1")).find("bend needs FEATURE SLOPE OFFSET"), std::string::npos);
   EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "bend cos -1 1")).find("above -1"), std::string::npos);
   EXPECT_NE(ModelRefusal(Replaced("intercept 0.5", "join 1")).find("join needs SCALE OFFSET"), std::string::npos);

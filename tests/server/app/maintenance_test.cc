@@ -29,19 +29,24 @@ class StepSnapshots final : public Snapshots {
     if (!Walk(progress)) return Fail(ErrorCode::kCancelled, "given up");
     if (save_error) return std::unexpected(*save_error);
     ++saved;
+    held = false;
     return SnapshotInfo();
   }
   Result<SnapshotLoaded> Load(std::string_view, const std::function<bool(SnapshotProgress)>& progress) override {
     ++loads;
     if (!Walk(progress)) return Fail(ErrorCode::kCancelled, "given up");
     if (load_error) return std::unexpected(*load_error);
+    held = false;
     return SnapshotLoaded();
   }
   Result<std::vector<SnapshotInfo>> List() override { return std::vector<SnapshotInfo>(); }
+  void HoldSaves(bool hold) override { held = hold; }
+  bool saves_held() const override { return held; }
 
   std::function<void(int)> between;
   std::optional<Error> save_error, load_error;
   int saves = 0, saved = 0, loads = 0;
+  bool held = false;
 
  private:
   bool Walk(const std::function<bool(SnapshotProgress)>& progress) {
@@ -78,7 +83,7 @@ class MaintenanceTest : public testing::Test {
       requests_->AddTo(count);
       return count;
     };
-    parts.store_is_empty = [this] { return empty_; };
+    parts.store = [this] { return store_; };
     parts.on_serving = [this] { ++served_; };
     parts.run_behind = [this](std::function<void()> job) {
       if (refuse_jobs_) return false;
@@ -111,7 +116,8 @@ class MaintenanceTest : public testing::Test {
   CountedInstance instance_;
   gateway::Readiness readiness_;
   const std::shared_ptr<gateway::Activity> requests_ = std::make_shared<gateway::Activity>();
-  bool empty_ = false, refuse_jobs_ = false, at_once_ = false;
+  StoreState store_ = StoreState::kFilled;
+  bool refuse_jobs_ = false, at_once_ = false;
   int served_ = 0;
   std::deque<std::function<void()>> jobs_;
   std::optional<Maintenance> maintenance_;
@@ -125,7 +131,7 @@ class MaintenanceTest : public testing::Test {
 };
 
 TEST_F(MaintenanceTest, AnEmptyStoreIsFilledBeforeItServes) {
-  empty_ = true;
+  store_ = StoreState::kEmpty;
   Maintenance& maintenance = Make({});
   maintenance.Start();
   EXPECT_EQ(readiness_.Get(), State::kRestoring);
@@ -147,13 +153,13 @@ TEST_F(MaintenanceTest, AStoreWithEntriesIsFilledOnlyIfAskedFor) {
   Make({.hydrate = Hydrate::kAlways}).Start();
   EXPECT_EQ(readiness_.Get(), State::kRestoring);
   RunJob();
-  empty_ = true;
+  store_ = StoreState::kEmpty;
   Make({.hydrate = Hydrate::kNever}).Start();
   EXPECT_EQ(readiness_.Get(), State::kServing);
 }
 
 TEST_F(MaintenanceTest, NothingThereYetIsNoError) {
-  empty_ = true;
+  store_ = StoreState::kEmpty;
   snapshots_.load_error = Error{ErrorCode::kNotFound, "no snapshot"};
   Make({}).Start();
   RunJob();
@@ -163,7 +169,7 @@ TEST_F(MaintenanceTest, NothingThereYetIsNoError) {
 }
 
 TEST_F(MaintenanceTest, ARestoreThatFailsStartsEmptyAndSaysSo) {
-  empty_ = true;
+  store_ = StoreState::kEmpty;
   snapshots_.load_error = Error{ErrorCode::kCorrupt, "block 3 is damaged"};
   Make({}).Start();
   RunJob();
@@ -173,7 +179,7 @@ TEST_F(MaintenanceTest, ARestoreThatFailsStartsEmptyAndSaysSo) {
 }
 
 TEST_F(MaintenanceTest, ARestoreBeyondItsLimitIsGivenUp) {
-  empty_ = true;
+  store_ = StoreState::kEmpty;
   Make({.restore_limit = minutes(1)}).Start();
   snapshots_.between = [&](int step) {
     if (step == 4) EXPECT_FALSE(Pass(seconds(61)));
@@ -182,6 +188,92 @@ TEST_F(MaintenanceTest, ARestoreBeyondItsLimitIsGivenUp) {
   EXPECT_FALSE(Pass(seconds(1)));
   EXPECT_EQ(readiness_.Get(), State::kServing);
   EXPECT_TRUE(log_.Saw("time-limit"));
+}
+
+TEST_F(MaintenanceTest, AStoreThatIsBeingCheckedIsNotTakenForEmpty) {
+  store_ = StoreState::kOpening;
+  Maintenance& maintenance = Make({.save_interval = seconds(1)});
+  maintenance.Start();
+  EXPECT_TRUE(maintenance.needed());
+  EXPECT_FALSE(Pass(seconds(5)));
+  EXPECT_EQ(readiness_.Get(), State::kRestoring);
+  EXPECT_TRUE(jobs_.empty());
+  store_ = StoreState::kFilled;
+  EXPECT_FALSE(Pass(seconds(1)));
+  EXPECT_EQ(readiness_.Get(), State::kServing);
+  EXPECT_EQ(served_, 1);
+  EXPECT_EQ(snapshots_.loads, 0);
+}
+
+TEST_F(MaintenanceTest, AStoreThatIsEmptyAfterItsCheckIsFilled) {
+  store_ = StoreState::kOpening;
+  Make({}).Start();
+  EXPECT_FALSE(Pass(seconds(1)));
+  store_ = StoreState::kEmpty;
+  EXPECT_FALSE(Pass(seconds(1)));
+  RunJob();
+  EXPECT_FALSE(Pass(seconds(1)));
+  EXPECT_EQ(snapshots_.loads, 1);
+  EXPECT_EQ(readiness_.Get(), State::kServing);
+  EXPECT_EQ(served_, 1);
+}
+
+TEST_F(MaintenanceTest, ACheckBeyondTheLimitIsServedBesideAndNothingIsSaved) {
+  store_ = StoreState::kOpening;
+  Make({.restore_limit = minutes(1)}).Start();
+  EXPECT_FALSE(Pass(seconds(61)));
+  EXPECT_EQ(readiness_.Get(), State::kServing);
+  EXPECT_TRUE(log_.Saw("time-limit"));
+  EXPECT_TRUE(maintenance_->End([] { return false; }));
+  EXPECT_EQ(snapshots_.saves, 0);
+}
+
+TEST_F(MaintenanceTest, AStoreThatComesLaterIsFilledThenAndReadAgain) {
+  at_once_ = true;
+  store_ = StoreState::kAway;
+  Make({.save_interval = seconds(1)}).Start();
+  EXPECT_EQ(readiness_.Get(), State::kServing);
+  EXPECT_FALSE(Pass(seconds(5)));
+  EXPECT_EQ(snapshots_.saves, 0);
+  EXPECT_EQ(served_, 1);
+  store_ = StoreState::kEmpty;
+  EXPECT_FALSE(Pass(seconds(2)));
+  EXPECT_EQ(snapshots_.loads, 1);
+  EXPECT_EQ(served_, 2);
+}
+
+// Saved now, the little that is here would push out the good snapshots.
+TEST_F(MaintenanceTest, AfterARestoreThatFailedNothingIsSavedByItself) {
+  at_once_ = true;
+  store_ = StoreState::kEmpty;
+  snapshots_.load_error = Error{ErrorCode::kUnavailable, "the bucket is away"};
+  Make({.save_interval = minutes(1), .idle_timeout = minutes(5), .stop_instance = true}).Start();
+  EXPECT_FALSE(Pass(minutes(6)));
+  EXPECT_TRUE(log_.Saw("snapshot held=true"));
+  EXPECT_TRUE(log_.Saw("reflex snapshot load"));
+  EXPECT_EQ(instance_.stops, 0);
+  EXPECT_TRUE(maintenance_->End([] { return false; }));
+  EXPECT_EQ(snapshots_.saves, 0);
+  // Nor after the next start, whose store has an entry or two.
+  store_ = StoreState::kFilled;
+  Make({.save_interval = minutes(1)}).Start();
+  EXPECT_FALSE(Pass(minutes(2)));
+  EXPECT_EQ(snapshots_.saves, 0);
+  // Until somebody saves or loads by hand.
+  EXPECT_TRUE(snapshots_.Save([](const SnapshotProgress&) { return true; }));
+  EXPECT_FALSE(Pass(minutes(1)));
+  EXPECT_EQ(snapshots_.saved, 2);
+}
+
+TEST_F(MaintenanceTest, WithoutAnySnapshotThereIsNothingToPushOut) {
+  at_once_ = true;
+  store_ = StoreState::kEmpty;
+  snapshots_.held = true;
+  snapshots_.load_error = Error{ErrorCode::kNotFound, "no snapshot"};
+  Make({}).Start();
+  EXPECT_FALSE(Pass(seconds(1)));
+  EXPECT_TRUE(maintenance_->End([] { return false; }));
+  EXPECT_EQ(snapshots_.saved, 1);
 }
 
 TEST_F(MaintenanceTest, SavesAtIntervalsAndAgainAfterAFailure) {
@@ -312,7 +404,7 @@ TEST_F(MaintenanceTest, TheEndGivesUpASaveThatTakesTooLong) {
   parts.clock = &clock_;
   parts.logger = &log_;
   parts.on_serving = [] {};
-  parts.store_is_empty = [] { return false; };
+  parts.store = [] { return StoreState::kFilled; };
   parts.activity = [] { return gateway::ActivityCount(); };
   parts.run_behind = [&](std::function<void()> work) {
     job = std::thread(std::move(work));
@@ -326,6 +418,24 @@ TEST_F(MaintenanceTest, TheEndGivesUpASaveThatTakesTooLong) {
   });
   job.join();
   EXPECT_GE(clock_.SteadyNs(), 20'000'000'000);
+}
+
+TEST_F(MaintenanceTest, TheEndWaitsForNoJobOnceItIsToldToGiveUp) {
+  store_ = StoreState::kEmpty;
+  Make({}).Start();
+  int asked = 0;
+  EXPECT_FALSE(maintenance_->End([&] { return ++asked == 3; }));
+  EXPECT_EQ(asked, 3);
+}
+
+TEST_F(MaintenanceTest, TheEndCancelsItsSaveAtTheFirstWordAndLeavesItAtTheSecond) {
+  Make({}).Start();
+  int asked = 0;
+  // The first question is whether to save at all.
+  EXPECT_FALSE(maintenance_->End([&] { return ++asked >= 2; }));
+  EXPECT_EQ(asked, 3);
+  RunJob();
+  EXPECT_EQ(snapshots_.saved, 0);
 }
 
 TEST_F(MaintenanceTest, WithoutRoomForAJobItIsTriedAgain) {

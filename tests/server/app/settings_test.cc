@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -359,6 +361,38 @@ TEST(Settings, ValuesThatContradictEachOtherAreRefused) {
   ExpectMentions(Refusal(LoadFlags({{"--server-body-bytes-max", "1GiB"}})), {"server.body_bytes_max", "1GiB", "256MiB"});
   ExpectMentions(Refusal(LoadFlags({{"--cache-ttl", "48h"}, {"--cache-ttl-max", "24h"}})), {"cache.ttl", "2d", "24h"});
   ExpectMentions(Refusal(LoadFlags({{"--storage-path", ""}})), {"storage.path", "a folder"});
+}
+
+TEST(Settings, TimesOfSnapshotsStayFarFromOverflow) {
+  for (const char* flag : {"--snapshot-restore-limit", "--snapshot-interval", "--snapshot-stop-limit"}) {
+    EXPECT_TRUE(LoadFlags({{flag, "365d"}})) << flag;
+    ExpectMentions(Refusal(LoadFlags({{flag, "366d"}})), {"snapshot.", "366d", "365d"});
+  }
+  for (const Setting& setting : SettingsTable()) {
+    if (setting.kind != Kind::kDuration) continue;
+    EXPECT_LT(setting.max, std::uint64_t{std::numeric_limits<std::int64_t>::max()} / 1'000'000) << setting.key;
+  }
+}
+
+TEST(Settings, LimitsThatAPartWouldRefuseNameTheirSetting) {
+  ExpectMentions(Refusal(LoadFlags({{"--memory-bytes", "0"}})), {"memory.bytes", "\"0\"", "from 1 to"});
+  ExpectMentions(Refusal(LoadFlags({{"--l1-capacity", "0"}})), {"memory.entries", "\"0\"", "from 1 to"});
+  const auto largest = LoadFlags({{"--cache-reply-bytes-max", "60MiB"}});
+  ASSERT_TRUE(largest) << largest.error().message;
+  EXPECT_LT(largest->settings.gateway.reply_bytes_max, largest->settings.store.entry_bytes_max);
+  ExpectMentions(Refusal(LoadFlags({{"--cache-reply-bytes-max", "64MiB"}})), {"cache.reply_bytes_max", "60MiB"});
+}
+
+TEST(Settings, SnapshotsBesideASharedStoreAreAWarning) {
+  const auto shared = LoadFlags({{"--store-url", "redis://h:1"}});
+  ASSERT_TRUE(shared) << shared.error().message;
+  EXPECT_TRUE(shared->warnings.empty());
+  for (const NamedValue& more : {NamedValue{"--snapshot-target", "file:///x"}, NamedValue{"--snapshot-interval", "1h"}}) {
+    const auto both = LoadFlags({{"--store-url", "redis://h:1"}, more});
+    ASSERT_TRUE(both) << both.error().message;
+    ASSERT_EQ(both->warnings.size(), 1u);
+    ExpectMentions(both->warnings[0], {"store.url", "snapshot.target", "snapshot.interval"});
+  }
 }
 
 TEST(Settings, TenantAndKeyHeadersAreHeaderNames) {

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
+#include "app/open_store.h"
 #include "app/secrets.h"
 #include "base/digest.h"
 #include "base/files.h"
@@ -149,6 +152,56 @@ TEST_F(SnapshotKeeperTest, OneAtATime) {
   });
   EXPECT_TRUE(saved);
   EXPECT_TRUE(asked);
+}
+
+// With check_wait at 0 the store is there before its file has been checked, and says that it has no entries.
+TEST_F(SnapshotKeeperTest, AStoreThatIsBeingCheckedIsNotEmpty) {
+  Machine one{.settings = SettingsOf("one")};
+  Start(one);
+  EXPECT_EQ(StateOf(*one.store), StoreState::kEmpty);
+  for (std::uint64_t i = 0; i < 1'000; ++i) ASSERT_TRUE(one.store->Put(MakeEntry(i, 8'000)));
+  ASSERT_TRUE(one.store->Flush(std::chrono::seconds(20)));
+  one.snapshots.reset();
+  one.store.reset();
+  std::filesystem::remove(one.settings.storage_path / "closed");
+  one.settings.store.check_wait = std::chrono::milliseconds(0);
+  one.store = *store::LmdbStore::Open(one.settings.store, clock_, logger_);
+  while (StateOf(*one.store) == StoreState::kOpening) std::this_thread::yield();
+  EXPECT_EQ(StateOf(*one.store), StoreState::kFilled);
+}
+
+TEST_F(SnapshotKeeperTest, AHoldOnSavesLastsUntilOneSucceeds) {
+  Machine one{.settings = SettingsOf("one")};
+  const auto restart = [&] {
+    one.snapshots.reset();
+    one.store.reset();
+    Start(one);
+  };
+  Start(one);
+  EXPECT_FALSE(one.snapshots->saves_held());
+  one.snapshots->HoldSaves(true);
+  restart();
+  EXPECT_TRUE(one.snapshots->saves_held());
+  EXPECT_FALSE(one.snapshots->Load("", {}));
+  EXPECT_TRUE(one.snapshots->saves_held());
+  ASSERT_TRUE(one.snapshots->Save({}));
+  EXPECT_FALSE(one.snapshots->saves_held());
+  restart();
+  EXPECT_FALSE(one.snapshots->saves_held());
+  one.snapshots->HoldSaves(true);
+  ASSERT_TRUE(one.snapshots->Load("", {}));
+  EXPECT_FALSE(one.snapshots->saves_held());
+}
+
+TEST_F(SnapshotKeeperTest, WithASharedStoreNoSecretIsFetched) {
+  Machine one{.settings = SettingsOf("one")};
+  Start(one);
+  ASSERT_TRUE(one.snapshots->Save({}));
+  Settings two = SettingsOf("two");
+  two.store_url = "redis://127.0.0.1:1";
+  ASSERT_TRUE(PrepareStorage(two.storage_path));
+  ASSERT_TRUE(AdoptSecret(two, clock_, logger_));
+  EXPECT_FALSE(std::filesystem::exists(two.storage_path / kTenantKeyName));
 }
 
 TEST_F(SnapshotKeeperTest, TheOldNameOfTheBucketIsATarget) {

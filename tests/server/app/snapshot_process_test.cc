@@ -1,8 +1,12 @@
 // Snapshots through the program: commands with and without a running Reflex, admin calls, and a bucket.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <string>
+#include <thread>
 
 #include "server/app/process.h"
 #include "server/cloud/fake_clouds.h"
@@ -140,6 +144,44 @@ TEST_F(SnapshotBucket, AnUploadThatFailsIsSaidCountedAndTriedAgain) {
   EXPECT_TRUE(Mentions(Ask(served.port(), "GET", "/metrics").body, "reflex_snapshots_saved_total{outcome=\"failed\"} 1"));
   EXPECT_EQ(Ask(served.port(), "POST", "/v1/reflex/snapshots", Admin(folder), "{}").status, 200);
   EXPECT_EQ(Uploaded(), 1u);
+}
+
+TEST_F(SnapshotBucket, OneThatSomebodyAskedForDoesNotHoldUpTheEnd) {
+  TempFolder folder;
+  Served served(folder, Settings({"--snapshot-hydrate", "never", "--cloud-stall-timeout", "1h"}), Keys());
+  s3_.http().Plant("PUT", ".snapshot", {.silent = true});
+  const Request running(served.port(), "POST", "/v1/reflex/snapshots", Admin(folder), "{}");
+  while (s3_.http().Count("PUT", ".snapshot") == 0) std::this_thread::yield();
+  served.process().Signal(SIGTERM);
+  EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
+}
+
+// Restarted, too, it holds next to nothing: saved, that would be the newest snapshot and in time the only one.
+TEST_F(SnapshotBucket, AfterARestoreThatFailedNothingIsSavedButByHand) {
+  TempFolder folder;
+  std::vector<std::string> settings = Settings({});
+  *std::next(std::ranges::find(settings, "--snapshot-on-stop")) = "true";
+  const auto stop = [](Served& served) {
+    served.process().Signal(SIGTERM);
+    EXPECT_EQ(served.process().Wait(), 0);
+  };
+  {
+    // The first is for the secret, the second for the cache.
+    s3_.http().Plant("GET", "list-type", {.status = 503});
+    s3_.http().Plant("GET", "list-type", {.status = 503});
+    Served served(folder, settings, Keys());
+    while (Ask(served.port(), "GET", "/ready").status == 503) std::this_thread::yield();
+    ASSERT_EQ(Chat(served).status, 200);
+    stop(served);
+    EXPECT_TRUE(Mentions(served.process().err(), "snapshot held=true")) << served.process().err();
+  }
+  EXPECT_EQ(Uploaded(), 0u);
+  Served served(folder, settings, Keys());
+  while (Ask(served.port(), "GET", "/ready").status == 503) std::this_thread::yield();
+  ASSERT_EQ(Ask(served.port(), "POST", "/v1/reflex/snapshots", Admin(folder), "{}").status, 200);
+  EXPECT_EQ(Uploaded(), 1u);
+  stop(served);
+  EXPECT_EQ(Uploaded(), 2u);
 }
 
 TEST_F(SnapshotBucket, WithoutAPassphraseNothingLeavesTheMachine) {

@@ -156,6 +156,69 @@ TEST(ChatCache, RefusedStreamOptionsAreTriedOnceMoreWithoutAndRemembered) {
   EXPECT_EQ(world.provider.calls(), 3u);
 }
 
+TEST(ChatCache, ARefusalOfTheAddedUsageMayHaveAnotherStatusAndAnotherText) {
+  for (const int status : {400, 413, 422}) {
+    for (const std::string_view named : {"stream_options", "include_usage"}) {
+      GatewayWorld world;
+      world.Start();
+      const auto exchange = world.Ask(StreamChat("q"));
+      world.provider.Next()->Json(status,
+                                  R"({"detail":[{"type":"extra_forbidden","loc":["body",")" + std::string(named) + R"("]}]})");
+      const auto again = world.provider.Next();
+      EXPECT_EQ(again->body, StreamChat("q").body);
+      AnswerInTheirForm(*again);
+      exchange->WaitForDone();
+      EXPECT_EQ(exchange->status(), 200) << status;
+      EXPECT_EQ(ContentOf(exchange->body()), "hello");
+    }
+  }
+}
+
+TEST(ChatCache, AStatusThatRefusesNoFieldIsNotTriedAgain) {
+  GatewayWorld world;
+  world.Start();
+  const std::string error = R"({"error":{"message":"stream_options"}})";
+  std::size_t calls = 0;
+  for (const int status : {401, 403, 404, 408, 409, 429, 500, 503}) {
+    const auto exchange = world.Ask(StreamChat("q"));
+    world.provider.Next()->Json(status, error);
+    exchange->WaitForDone();
+    EXPECT_EQ(exchange->status(), status);
+    EXPECT_EQ(exchange->body(), error);
+    EXPECT_EQ(world.provider.calls(), ++calls) << status;
+  }
+}
+
+// Providers repeat to a client what is wrong with its request: that is no reason to ask nobody's stream for usage any more.
+TEST(ChatCache, ARefusalOfTheClientsOwnRequestIsNotRemembered) {
+  GatewayWorld world;
+  world.Start();
+  const std::string error = R"({"error":{"message":"bad request: {\"x\":1,\"stream_options\":{}}"}})";
+  const auto exchange = world.Ask(StreamChat("q"));
+  world.provider.Next()->Json(400, error);
+  world.provider.Next()->Json(400, error);  // The body as received is no better.
+  exchange->WaitForDone();
+  EXPECT_EQ(exchange->status(), 400);
+  EXPECT_EQ(exchange->body(), error);
+
+  // Nor is one remembered that may be about what the client itself put there.
+  const std::string_view own = R"(,"stream_options":{"include_obfuscation":false})";
+  const auto obfuscation = world.Ask(StreamChat("own", own));
+  world.provider.Next()->Json(400, error);
+  const auto as_received = world.provider.Next();
+  EXPECT_EQ(as_received->body, StreamChat("own", own).body);
+  AnswerInTheirForm(*as_received);
+  obfuscation->WaitForDone();
+  EXPECT_EQ(obfuscation->status(), 200);
+
+  const auto other = world.Ask(StreamChat("other"));
+  const auto call = world.provider.Next();
+  EXPECT_NE(call->body.find(R"("include_usage":true)"), std::string::npos) << "still asked for";
+  AnswerInTheirForm(*call);
+  other->WaitForDone();
+  EXPECT_EQ(world.Run(Chat("other"))->Header("X-Reflex-Status"), "hit-l1-exact");
+}
+
 TEST(ChatCache, Another400IsNotTriedAgain) {
   GatewayWorld world;
   world.Start();

@@ -1,8 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
+#include <new>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "fakes/faulty_store.h"
 #include "gateway_world.h"
 
 // A provider that fails in every way, and clients that do: right status, nothing bad stored.
@@ -188,6 +193,63 @@ TEST(ChatFaults, GarbageInAStreamIsPassedButNotStored) {
   world.Start();
   EXPECT_EQ(DataOf(world.Run(StreamChat("q"))->body()).front(), "garbage");
   EXPECT_EQ(world.cache->Stats().memory_entries, 0u);
+}
+
+// What a throw looks like from outside: no caller waits for ever, and the next one starts over.
+TEST(ChatFaults, ACallThatThrowsEndsItsFlight) {
+  for (const bool stream : {false, true}) {
+    GatewayWorld world(2);
+    world.Start();
+    std::promise<void> joined;
+    world.provider.OnCall([may_throw = joined.get_future().share()](ProviderCall&) {
+      may_throw.wait();
+      throw std::bad_alloc();
+    });
+    const auto first = world.Ask(stream ? StreamChat("q") : Chat("q"), 0);
+    while (world.provider.calls() == 0) std::this_thread::yield();
+    const auto second = world.Ask(Chat("q"), 1);
+    world.Settle(1);
+    joined.set_value();
+    for (const auto& exchange : {first, second}) {
+      exchange->WaitForDone();
+      EXPECT_EQ(exchange->status(), 500);
+      EXPECT_EQ(exchange->Header("X-Reflex-Reason"), "internal");
+    }
+    EXPECT_EQ(world.provider.calls(), 1u) << "the second waited with the first";
+    world.WaitForNoFlights();
+    world.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("fine")); });
+    EXPECT_EQ(ContentOfPlain(world.Run(Chat("q"))->body()), "fine");
+  }
+}
+
+class ThrowingStore final : public fakes::FaultyStore {
+ public:
+  Result<void> Put(EntryPtr) override { throw std::bad_alloc(); }
+};
+
+TEST(ChatFaults, AThrowBehindTheHeadEndsItsFlightToo) {
+  GatewayWorld world;
+  world.Start(std::make_unique<ThrowingStore>());
+  world.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("x")); });
+  EXPECT_EQ(world.Run(Chat("plain"))->status(), 500);
+  world.provider.OnCall([](ProviderCall& call) {
+    call.EventHead();
+    for (const std::string& event : AnswerEvents({"hel", "lo"}, true)) call.Piece(event);
+    call.End();
+  });
+  const auto whole = world.Run(StreamChat("stream"));
+  EXPECT_EQ(ContentOf(whole->body()), "hello");
+  EXPECT_EQ(DataOf(whole->body()).back(), "[DONE]") << "the client has all of it";
+  world.provider.OnCall([](ProviderCall& call) {
+    call.EventHead();
+    auto events = AnswerEvents({"hel", "lo"}, true);
+    events.pop_back();  // Without [DONE] there is nothing to say that this was all.
+    for (const std::string& event : events) call.Piece(event);
+    call.End();
+  });
+  const auto open = world.Run(StreamChat("open"));
+  EXPECT_NE(DataOf(open->body()).back().find("internal_error"), std::string::npos) << open->body();
+  world.WaitForNoFlights();
 }
 
 TEST(ChatFaults, ABadRequestBodyIsTheClientsError) {

@@ -365,6 +365,23 @@ TEST(Flight, ALargePlainAnswerIsRelayedToItsPlainCallersAndAskedAgainByStreaming
   EXPECT_EQ(world.cache->Stats().memory_entries, 0u);
 }
 
+// What came can be given to nobody as a stream.
+TEST(Flight, AReplyThatHasNoOtherFormIsAskedForAgain) {
+  GatewayWorld world(2);
+  world.Start();
+  const auto exchanges = AskAll(world, {Chat("q"), StreamChat("q")});
+  const auto call = world.provider.Next();
+  world.provider.OnCall([](ProviderCall& own) {
+    EXPECT_EQ(own.body, StreamChat("q").body);
+    Stream(own, {"own"});
+  });
+  call->Json(200, R"({"odd":true})");
+  for (const auto& exchange : exchanges) exchange->WaitForDone();
+  EXPECT_EQ(exchanges[0]->body(), R"({"odd":true})");
+  EXPECT_EQ(ContentOf(exchanges[1]->body()), "own");
+  EXPECT_EQ(exchanges[1]->Header("X-Reflex-Reason"), "failed");
+}
+
 TEST(Flight, ALargePlainAnswerThatIsCutIsSeenAsCut) {
   GatewayWorld world;
   world.options.reply_bytes_max = 1000;

@@ -31,5 +31,17 @@ TEST(PurgeBook, WhoAsksLastIsBelieved) {
   EXPECT_EQ(book.Look()->generation, 0u);
 }
 
+TEST(PurgeBook, TheHighestGenerationIsKept) {
+  PurgeBook book;
+  const std::uint64_t early = book.Ask();
+  book.Replace(book.Ask(), Of(7));
+  book.Replace(early, Of(8));  // Not believed, and yet it was so.
+  book.Replace(book.Ask(), Of(0));
+  EXPECT_EQ(book.Highest(), 8u);
+  book.See(9);
+  book.See(3);
+  EXPECT_EQ(book.Highest(), 9u);
+}
+
 }  // namespace
 }  // namespace reflex::redis

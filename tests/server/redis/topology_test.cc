@@ -1,4 +1,4 @@
-// TLS, a master behind a sentinel, and a cluster of three nodes, all of the real server's.
+// TLS, a master behind a sentinel, and clusters, all of the real server's.
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -10,7 +10,9 @@
 
 #include "lib/store/store_kinds.h"
 #include "lib/store/store_test_util.h"
+#include "redis/client.h"
 #include "redis/redis_store.h"
+#include "server/redis/notices.h"
 #include "server/redis/redis_server.h"
 
 namespace reflex::redis {
@@ -29,6 +31,51 @@ bool Eventually(Condition condition) {
     std::this_thread::yield();
   }
   return true;
+}
+
+using Nodes = std::vector<std::unique_ptr<RedisServer>>;
+
+// A cluster of so many nodes, of which the first `holders` share the slots evenly, in order.
+Nodes StartCluster(int count, int holders) {
+  Nodes nodes;
+  for (int i = 0; i < count; ++i) {
+    nodes.push_back(std::make_unique<RedisServer>(
+        std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-port", std::to_string(FreePort())}));
+    nodes.back()->Ask({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)});
+    if (i >= holders) continue;
+    const int from = i * kSlots / holders, to = (i + 1) * kSlots / holders - 1;
+    nodes.back()->Ask({"CLUSTER", "ADDSLOTSRANGE", std::to_string(from), std::to_string(to)});
+  }
+  for (std::size_t i = 1; i < nodes.size(); ++i) {
+    const std::string bus = nodes[i]->Ask({"CONFIG", "GET", "cluster-port"}).items[1].text;
+    nodes[0]->Ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes[i]->port()), bus});
+  }
+  const std::string known = "cluster_known_nodes:" + std::to_string(count);
+  for (const auto& node : nodes) {
+    EXPECT_TRUE(Eventually([&] {
+      const std::string info = node->Ask({"CLUSTER", "INFO"}).text;
+      return info.find("cluster_state:ok") != std::string::npos && info.find(known) != std::string::npos;
+    }));
+  }
+  return nodes;
+}
+
+// The client's first call, whose limit the silent server must not use up, and one that learns the servers anew. `answering` ends
+// the connection that is kept between them.
+void ExpectASilentServerIsPassedOver(const std::string& url, RedisServer& answering) {
+  ClientOptions options;
+  options.address = ParseAddress(url).value();
+  options.connect_timeout = 60s;
+  const auto client = Client::Create(options).value();
+  Batch batch;
+  batch.Add("k", {"PING"});
+  const auto first = client->Run(batch, 4s);
+  ASSERT_TRUE(first) << first.error().message;
+  answering.Ask({"CLIENT", "KILL", "TYPE", "normal"});
+  const auto start = std::chrono::steady_clock::now();
+  const auto second = client->Run(batch, 60s);
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 15s) << "who answered last is asked first";
 }
 
 TEST(TlsStore, IsUsedWithTheRightCertificateOnly) {
@@ -90,29 +137,67 @@ TEST(SentinelStore, FollowsTheMasterThatTheSentinelNames) {
   EXPECT_EQ(second.Ask({"EXISTS", Keys("reflex").EntryOf(KeyOf(2))}).integer, 1);
 }
 
+TEST(SentinelStore, ASilentSentinelLeavesTimeForTheNext) {
+  RedisServer silent, master;
+  store::TempFolder folder;
+  const std::string file = (folder.path() / "sentinel.conf").string();
+  std::ofstream(file) << "sentinel resolve-hostnames no\n";
+  RedisServer sentinel({"--sentinel"}, file);
+  sentinel.Ask({"SENTINEL", "MONITOR", "main", "127.0.0.1", std::to_string(master.port()), "1"});
+  silent.Pause();
+  ExpectASilentServerIsPassedOver(
+      "redis+sentinel://127.0.0.1:" + std::to_string(silent.port()) + ",127.0.0.1:" + std::to_string(sentinel.port()) + "/main",
+      master);
+}
+
+TEST(ClusterStore, ASilentNodeLeavesTimeForTheNext) {
+  RedisServer silent;
+  const Nodes nodes = StartCluster(1, 1);
+  silent.Pause();
+  ExpectASilentServerIsPassedOver(
+      "redis+cluster://127.0.0.1:" + std::to_string(silent.port()) + ",127.0.0.1:" + std::to_string(nodes[0]->port()), *nodes[0]);
+}
+
+TEST(ClusterStore, WhenTheNodesOfTheAddressAreGoneTheOthersAreAsked) {
+  const Nodes nodes = StartCluster(2, 2);
+  ClientOptions options;
+  options.address = ParseAddress("redis+cluster://127.0.0.1:" + std::to_string(nodes[0]->port())).value();
+  const auto client = Client::Create(options).value();
+  ASSERT_EQ(client->Masters(10s)->size(), 2u);
+  nodes[0]->Kill();
+  std::string key = "k";
+  while (SlotOf(key) >= kSlots / 2) key += 'k';
+  Batch batch;
+  batch.Add(key, {"GET", key});
+  ASSERT_FALSE(client->Run(batch, 10s)) << "after which the nodes are learnt anew";
+  const auto masters = client->Masters(10s);
+  ASSERT_TRUE(masters) << masters.error().message;
+  EXPECT_EQ(masters->size(), 2u);
+}
+
+TEST(ClusterStore, AMasterThatJoinsIsTrackedToo) {
+  const Nodes nodes = StartCluster(2, 1);
+  store::ManualClock clock;
+  store::KeepingLogger logger;
+  const std::string url = "redis+cluster://127.0.0.1:" + std::to_string(nodes[0]->port());
+  Notices notices;
+  const auto a = RedisStore::Open(StoreOptions(url), clock, logger).value();
+  const auto b = RedisStore::Open(StoreOptions(url), clock, logger).value();
+  b->SetOnNotice([&](const StoreNotice& notice) { notices.Add(notice); });
+  ASSERT_TRUE(notices.Wait([](const Notices& n) { return n.all_ == 1; })) << "from here on it listens";
+  const std::string slot = std::to_string(SlotOf(Keys("reflex").EntryOf(KeyOf(1))));
+  const std::string joined = nodes[1]->Ask({"CLUSTER", "MYID"}).text;
+  nodes[1]->Ask({"CLUSTER", "SETSLOT", slot, "NODE", joined});
+  nodes[0]->Ask({"CLUSTER", "SETSLOT", slot, "NODE", joined});
+  ASSERT_TRUE(b->Find(KeyOf(1))) << "MOVED is followed, and the nodes are learnt anew";
+  ASSERT_TRUE(notices.Wait([](const Notices& n) { return n.blind_ >= 2 && n.all_ >= 2; }));
+  ASSERT_TRUE(a->Put(MakeScoped(1, 1, 100)));
+  ASSERT_TRUE(a->Flush(10s));
+  EXPECT_TRUE(notices.Wait([](const Notices& n) { return n.labels_.contains(LabelOf(KeyOf(1))); }));
+}
+
 TEST(ClusterStore, SpreadsOverThreeNodesAndFollowsMovedSlots) {
-  std::vector<std::unique_ptr<RedisServer>> nodes;
-  for (int i = 0; i < 3; ++i) {
-    nodes.push_back(std::make_unique<RedisServer>(
-        std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-port", std::to_string(FreePort())}));
-  }
-  const auto range = [](int node) { return std::pair(node * 5'462, node == 2 ? 16'383 : node * 5'462 + 5'461); };
-  for (int i = 0; i < 3; ++i) {
-    const auto [from, to] = range(i);
-    nodes[static_cast<std::size_t>(i)]->Ask({"CLUSTER", "ADDSLOTSRANGE", std::to_string(from), std::to_string(to)});
-    nodes[static_cast<std::size_t>(i)]->Ask({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)});
-  }
-  for (int i = 1; i < 3; ++i) {
-    const RedisServer& other = *nodes[static_cast<std::size_t>(i)];
-    const std::string bus = nodes[static_cast<std::size_t>(i)]->Ask({"CONFIG", "GET", "cluster-port"}).items[1].text;
-    nodes[0]->Ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(other.port()), bus});
-  }
-  for (const auto& node : nodes) {
-    ASSERT_TRUE(Eventually([&] {
-      const std::string info = node->Ask({"CLUSTER", "INFO"}).text;
-      return info.find("cluster_state:ok") != std::string::npos && info.find("cluster_known_nodes:3") != std::string::npos;
-    }));
-  }
+  const Nodes nodes = StartCluster(3, 3);
   store::ManualClock clock;
   store::KeepingLogger logger;
   const auto store =
@@ -134,7 +219,7 @@ TEST(ClusterStore, SpreadsOverThreeNodesAndFollowsMovedSlots) {
   // A slot that holds one of our entries moves from its node to another.
   const std::string name = Keys("reflex").EntryOf(KeyOf(1));
   const int slot = SlotOf(name);
-  const auto from = static_cast<std::size_t>(slot > 10'923 ? 2 : slot / 5'462), to = (from + 1) % 3;
+  const auto from = static_cast<std::size_t>((slot + 1) * 3 - 1) / kSlots, to = (from + 1) % 3;
   const std::string digits = std::to_string(slot);
   const std::string id_from = nodes[from]->Ask({"CLUSTER", "MYID"}).text, id_to = nodes[to]->Ask({"CLUSTER", "MYID"}).text;
   nodes[to]->Ask({"CLUSTER", "SETSLOT", digits, "IMPORTING", id_from});

@@ -178,6 +178,25 @@ TEST_F(UpstreamTest, ABrokenOrCutEncodingIsAnError) {
   }
 }
 
+TEST_F(UpstreamTest, ACutEncodingStaysAnErrorHoweverOftenItIsRead) {
+  const std::string packed = Gzip("{\"choices\":[1,2,3]}");
+  fakes::Provider provider(Always(Ok(packed.substr(0, packed.size() - 1), "Content-Encoding: gzip\r\n")));
+  Use(provider);
+  Call call = Decoding();
+  call.method = "POST";
+  call.target = "/v1/chat/completions";
+  const auto codes = thread_.Run([&]() -> http::Task<std::vector<ErrorCode>> {
+    std::vector<ErrorCode> failed;
+    auto reply = co_await upstream_->Send(call, nullptr);
+    for (int reads = 0; reads < 5 && failed.size() < 2; ++reads) {
+      const auto piece = co_await (*reply)->Read();
+      if (!piece) failed.push_back(piece.error().code);
+    }
+    co_return failed;
+  });
+  EXPECT_EQ(codes, (std::vector<ErrorCode>{ErrorCode::kClosed, ErrorCode::kClosed}));
+}
+
 TEST_F(UpstreamTest, AStreamIsDecodedEventByEvent) {
   z_stream stream{};
   deflateInit2(&stream, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);

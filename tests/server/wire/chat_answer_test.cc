@@ -71,6 +71,25 @@ TEST(NeverStored, Incomplete) {
             "incomplete");
 }
 
+TEST(NeverStored, WhatTheModelDidNotEndItself) {
+  for (const std::string_view finish :
+       {"insufficient_system_resource", "abort", "network_error", "cancelled", "Stop", "stop ", "a reason of tomorrow"}) {
+    EXPECT_EQ(Why(OneChoice(R"({"content":"half an ans"})", finish)), "incomplete") << finish;
+  }
+  for (const std::string_view finish : {"stop", "tool_calls", "function_call", "eos", "eos_token", "stop_sequence", "end_turn"}) {
+    EXPECT_EQ(Why(OneChoice(R"({"content":"x"})", finish)), "") << finish;
+  }
+}
+
+TEST(NeverStored, OtherWordsForLengthAndContentFilter) {
+  ChatRequest limited;
+  limited.has_token_limit = true;
+  EXPECT_EQ(Why(OneChoice(R"({"content":"cut"})", "model_length")), "length");
+  EXPECT_EQ(Why(OneChoice(R"({"content":"cut"})", "model_length"), limited), "");
+  EXPECT_EQ(Why(OneChoice(R"({"content":"x"})", "sensitive")), "content-filter");
+  EXPECT_EQ(Why(OneChoice(R"({"content":"x"})", "sensitive"), {}, {.store_content_filter = true}), "");
+}
+
 TEST(NeverStored, ContentFilterUnlessSet) {
   const std::string body = OneChoice(R"({"content":"partial"})", "content_filter");
   EXPECT_EQ(Why(body), "content-filter");

@@ -158,6 +158,30 @@ TEST(ChatFolder, ANewIdWithoutIndexIsANewCall) {
                                                R"({"id":"b","type":"function","function":{"name":"g","arguments":"34"}}])"));
 }
 
+// As Gemini's OpenAI endpoint sends parallel calls.
+TEST(ChatFolder, ANewIdWithANameIsANewCallEvenAtTheSameIndex) {
+  const Tree message =
+      MessageOf(Delta(R"({"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"1"}}]})") +
+                Delta(R"({"tool_calls":[{"index":0,"id":"b","type":"function","function":{"name":"f","arguments":"2"}}]})") +
+                Delta(R"({"tool_calls":[{"index":0,"function":{"arguments":"3"}}]})") +
+                Delta(R"({"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"4"}}]})") +
+                Delta(R"({"tool_calls":[{"index":1,"id":"c","function":{"name":"g","arguments":""}}]})"));
+  EXPECT_EQ(message["tool_calls"], Tree::Parse(R"([{"id":"a","type":"function","function":{"name":"f","arguments":"14"}},)"
+                                               R"({"id":"b","type":"function","function":{"name":"f","arguments":"23"}},)"
+                                               R"({"id":"c","type":"function","function":{"name":"g","arguments":""}}])"));
+  const Tree both = MessageOf(Delta(R"({"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"1"}},)"
+                                    R"({"index":0,"id":"b","function":{"name":"g","arguments":"2"}}]})"));
+  EXPECT_EQ(both["tool_calls"].elements.size(), 2u);
+}
+
+// As old releases of vLLM send every delta.
+TEST(ChatFolder, AFreshIdAloneIsNoNewCall) {
+  const Tree message = MessageOf(Delta(R"({"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]})") +
+                                 Delta(R"({"tool_calls":[{"index":0,"id":"b","function":{"arguments":"1"}}]})") +
+                                 Delta(R"({"tool_calls":[{"index":0,"id":"c","function":{"name":null,"arguments":"2"}}]})"));
+  EXPECT_EQ(message["tool_calls"], Tree::Parse(R"([{"id":"a","type":"function","function":{"name":"f","arguments":"12"}}])"));
+}
+
 TEST(ChatFolder, ARepeatedRoleIdOrNameCountsOnce) {
   const Tree message = MessageOf(
       Delta(

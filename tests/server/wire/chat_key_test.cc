@@ -224,7 +224,7 @@ TEST(Key, ExponentsOfAnyLengthTakeNoMemory) {
 
 TEST(Key, TheFormIsPinned) {
   // A change here is a new kCanonicalFormVersion: stored answers would otherwise be found under keys of another meaning.
-  EXPECT_EQ(kCanonicalFormVersion, 2u);
+  EXPECT_EQ(kCanonicalFormVersion, 3u);
   EXPECT_EQ(Key(R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"temperature":0.2,"tools":[{"a": 1}],"stream":true})"),
             base::ToHex(base::HashBytes(std::string_view("{k\x08messages[{k\x07"
                                                          "contents\x02Hik\x04roles\x04user}]k\x05models\x01mk\x0b"
@@ -394,6 +394,51 @@ TEST(ChatRequest, KnowsWebSearch) {
   EXPECT_TRUE(Read(R"({"model":"gpt-5-search-api","messages":[]})").web_search);
   EXPECT_TRUE(Read(R"({"model":"openai/gpt-4o:online","messages":[]})").web_search);
   EXPECT_TRUE(Read(With(R"("plugins":[{"id":"web"}])")).web_search);
+}
+
+TEST(ChatRequest, KnowsWebSearchAsOtherProvidersAskForIt) {
+  for (const std::string_view member :
+       {R"("tools":[{"type":"openrouter:web_search"}])",
+        R"("tools":[{"type":"function","function":{"name":"f"}},{"type":"browser_search"}])", R"("tools":[{"type":"live_search"}])",
+        R"("tools":[{"type":"builtin_function","function":{"name":"$web_search"}}])", R"("search_parameters":{})",
+        R"("search_parameters":{"mode":"auto"})", R"("search_parameters":{"mode":"on"})", R"("enable_search":true)"}) {
+    EXPECT_TRUE(Read(With(member)).web_search) << member;
+  }
+  for (const std::string_view member :
+       {R"("tools":[{"type":"builtin_function","function":{"name":"f"}}])",
+        R"("tools":[{"type":"function","function":{"name":"$web_search"}}])", R"("search_parameters":null)",
+        R"("search_parameters":{"mode":"off"})", R"("enable_search":false)", R"("enable_search":null)"}) {
+    EXPECT_FALSE(Read(With(member)).web_search) << member;
+  }
+  const auto searches = [](const std::string& model) { return Read(R"({"model":")" + model + R"(","messages":[]})").web_search; };
+  for (const char* model :
+       {"sonar", "sonar-pro", "perplexity/sonar-reasoning", "groq/compound", "groq/compound-mini", "compound-beta", "compound"}) {
+    EXPECT_TRUE(searches(model)) << model;
+  }
+  for (const char* model : {"gpt-4o", "openai/gpt-4o", "my-sonar", "x/compound", "sona"}) EXPECT_FALSE(searches(model)) << model;
+}
+
+TEST(ChatRequest, SaysWhetherTheClientSentStreamOptions) {
+  EXPECT_FALSE(Read(kBase).has_stream_options);
+  EXPECT_FALSE(Read(With(R"("stream_options":null)")).has_stream_options);
+  EXPECT_TRUE(Read(With(R"("stream_options":{})")).has_stream_options);
+}
+
+// Their servers have defaults of their own, whatever the names begin with.
+TEST(Key, DefaultsOfModelsThatAreNotOpenAisCount) {
+  const auto with = [](std::string_view model, std::string_view more) {
+    return R"({"model":")" + std::string(model) + R"(","messages":[])" + std::string(more) + "}";
+  };
+  for (const std::string_view model : {"gpt-j-6b", "gpt-jt-6b", "gpt-neo-2.7B", "gpt-neox-20b", "gpt-2", "gpt-2-xl", "gpt2",
+                                       "gpt4all-j", "gpt-oss-120b", "gpt-sw3", "gpt-"}) {
+    for (const std::string_view more : {R"(,"temperature":1)", R"(,"top_p":1)", R"(,"presence_penalty":0)"}) {
+      EXPECT_NE(Key(with(model, more)), Key(with(model, ""))) << model << more;
+    }
+  }
+  for (const std::string_view model : {"gpt-4o", "gpt-4.1-mini", "gpt-5", "gpt-3.5-turbo", "gpt-35-turbo", "gpt-audio",
+                                       "chatgpt-4o-latest", "o1", "o3-mini", "o4-mini"}) {
+    EXPECT_EQ(Key(with(model, R"(,"temperature":1)")), Key(with(model, ""))) << model;
+  }
 }
 
 TEST(ChatRequestReader, ReadsAgainAfterARefusalAndAfterALargeBody) {
