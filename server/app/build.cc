@@ -24,6 +24,7 @@ namespace {
 // Jobs of the semantic tier that wait; a job that finds no room is asked for again. One at a time each come from the tier and from
 // each part of its index.
 constexpr std::size_t kBackgroundQueueMax = 4096;
+constexpr std::size_t kNameThreads = 2;
 // Maintenance runs one job at a time.
 constexpr std::size_t kMaintenanceQueueMax = 4;
 // Behind connections. Look-ups too: an exact hit of one caller goes before another's question in other words.
@@ -209,7 +210,7 @@ Result<void> BuildUpstreams(Program& program) {
   program.providers.gemini_key = settings.gemini_key;
   const std::shared_ptr<upstream::SharedState> shared = upstream::NewSharedState();
   for (const auto& io : program.io_threads) {
-    REFLEX_TRY(auto client, http::Client::Create(settings.client, *io, *program.pool, program.metrics));
+    REFLEX_TRY(auto client, http::Client::Create(settings.client, *io, *program.names, program.metrics));
     program.upstreams.push_back(upstream::NewUpstream(*client, program.providers, shared, program.metrics));
     program.clients.push_back(std::move(client));
   }
@@ -292,6 +293,7 @@ Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger
   program->settings = std::move(settings);
   program->logger = std::move(logger);
   program->pool = std::make_unique<base::WorkerPool>(program->settings.worker_threads, program->settings.worker_queue_max, 0);
+  program->names = std::make_unique<base::WorkerPool>(kNameThreads, program->settings.worker_queue_max, 0);
   // Models first: a wrong file is said before the store is opened.
   if (program->settings.gateway.canonical_tier) {
     REFLEX_CHECK(BuildModels(*program));

@@ -46,6 +46,7 @@ struct Program {
   base::MetricsRegistry metrics;
   gateway::Readiness readiness;
   std::unique_ptr<base::WorkerPool> pool;
+  std::unique_ptr<base::WorkerPool> names;       // Name resolution alone: a resolver that is silent holds up nothing else.
   std::unique_ptr<base::WorkerPool> lookups;     // Look-ups in other words. Null without semantic tier, as are the next three.
   std::unique_ptr<base::WorkerPool> background;  // What nobody waits for: the index and vectors behind requests.
   std::unique_ptr<RemoteParts> remote;           // Null: every part is in this process.
