@@ -156,10 +156,10 @@ std::ptrdiff_t ThreadsWith(const std::string& tiers) {
 }
 
 TEST(Serve, StartsNoMoreThreadsThanItNeeds) {
-  // Three for connections, two workers, one store writer, one log writer, the main one; a sanitizer may add one.
+  // Three for connections, two workers, two for names, one store writer, one log writer, the main one; a sanitizer may add one.
   const std::ptrdiff_t exact = ThreadsWith("l1");
-  EXPECT_GE(exact, 8);
-  EXPECT_LE(exact, 9);
+  EXPECT_GE(exact, 10);
+  EXPECT_LE(exact, 11);
   // Two for look-ups in other words and one behind requests.
   EXPECT_EQ(ThreadsWith("l1,l2,l3"), exact + 3);
 }
