@@ -62,6 +62,7 @@ struct StoreNotice {
     kEntry,  ///< An entry with this label was stored, replaced or removed, here or elsewhere: a copy may be stale.
     kAll,    ///< All copies may be stale. Also ends kBlind.
     kBlind,  ///< From now on changes elsewhere are not noticed: no copy may be used until kAll.
+    kPurge,  ///< Some were purged, here or elsewhere: all copies may be stale, and what was asked for before must not be stored.
   };
   Kind kind = Kind::kAll;
   std::uint64_t label = 0;  ///< kEntry.

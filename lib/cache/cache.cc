@@ -43,8 +43,7 @@ struct Cache::Parts {
     }
     if (notice.kind == StoreNotice::Kind::kBlind) blind.store(true, std::memory_order_release);
     for (auto& count : changes) count.fetch_add(1, std::memory_order_acq_rel);
-    // A purge elsewhere may be what happened: who asked before it stores nothing afterwards.
-    if (notice.kind == StoreNotice::Kind::kAll) {
+    if (notice.kind == StoreNotice::Kind::kPurge) {
       const std::unique_lock lock(gate);
       elsewhere.fetch_add(1, std::memory_order_release);
     }
@@ -81,7 +80,7 @@ struct Cache::Parts {
   std::shared_mutex gate;
   // Written under the gate; release and acquire for readers outside it.
   std::atomic<std::uint64_t> epoch{1};
-  std::atomic<std::uint64_t> elsewhere{0};                // The same, for what other processes may have purged: for Insert alone.
+  std::atomic<std::uint64_t> elsewhere{0};                // The same, of what other processes purged: for Insert alone.
   std::array<std::atomic<std::uint64_t>, 256> changes{};  // By label; release and acquire, as said at Heed.
   std::atomic<bool> blind{false};                         // Copies in memory may not be used.
   base::Counter store_hits;

@@ -46,9 +46,10 @@ Result<void> StoreParts::ReloadPurges() {
   const std::uint64_t asked = purges.Ask();
   REFLEX_TRY(const Value reply, Ask(batch, options.lookup_timeout));
   Purges loaded = PurgesFrom(reply);
-  // Before a Put can be stamped with it: what was asked for before the purge must not pass for newer. The tracker's word may come
-  // later than a look-up's.
-  if (loaded.generation > purges.Look()->generation) Tell({StoreNotice::Kind::kAll, 0});
+  // Before a Put can be stamped with it: what was asked for before the purge must not pass for newer. Once for each generation, by
+  // whoever learns of it first, and before any other goes on: what is asked for after a purge is kept.
+  const base::MutexLock lock(reload_mutex);
+  if (loaded.generation > purges.Look()->generation) Tell({StoreNotice::Kind::kPurge, 0});
   purges.Replace(asked, std::move(loaded));
   return {};
 }

@@ -57,6 +57,7 @@ struct StoreParts {
   PurgeBook purges;
   WriteQueue queue;
   EntryStore::OnRemoved on_removed;  // Set before the first use.
+  base::Mutex reload_mutex;          // Taken before the next one.
   base::Mutex notice_mutex;
   EntryStore::OnNotice on_notice GUARDED_BY(notice_mutex);
 

@@ -114,8 +114,8 @@ void Tracker::Read(const Value& push) {
     if (const auto label = parts_.keys.LabelOfEntry(name.text)) {
       parts_.Tell({StoreNotice::Kind::kEntry, *label});
     } else if (name.text == parts_.keys.Rules()) {
-      (void)parts_.ReloadPurges();
-      parts_.Tell({StoreNotice::Kind::kAll, 0});
+      // Tells of what is new; of this process's own purge it has told already.
+      if (!parts_.ReloadPurges()) parts_.Tell({StoreNotice::Kind::kPurge, 0});
     }
   }
 }

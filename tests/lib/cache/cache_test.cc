@@ -87,6 +87,8 @@ TEST(SharedStoreCache, WhatWasAskedForBeforeAPurgeElsewhereIsNotStored) {
   store.tell({StoreNotice::Kind::kEntry, LabelOf(KeyOf(7))});
   EXPECT_TRUE(cache->Insert(MakeEntry(1, 100), asked)) << "an entry that changed is no purge";
   store.tell({StoreNotice::Kind::kAll, 0});
+  EXPECT_TRUE(cache->Insert(MakeEntry(3, 100), asked)) << "nor is a connection that is back";
+  store.tell({StoreNotice::Kind::kPurge, 0});
   EXPECT_FALSE(cache->Insert(MakeEntry(2, 100), asked));
   EXPECT_EQ(cache->FindInStore(KeyOf(2)), nullptr);
   EXPECT_TRUE(cache->Insert(MakeEntry(2, 100), cache->epoch()));

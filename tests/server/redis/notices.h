@@ -15,7 +15,7 @@ class Notices {
  public:
   void Add(const StoreNotice& notice) {
     const std::lock_guard lock(mutex_);
-    ++(notice.kind == StoreNotice::Kind::kEntry ? entries_ : notice.kind == StoreNotice::Kind::kAll ? all_ : blind_);
+    ++(notice.kind == StoreNotice::Kind::kEntry ? entries_ : notice.kind == StoreNotice::Kind::kBlind ? blind_ : all_);
     if (notice.kind == StoreNotice::Kind::kEntry) labels_.insert(notice.label);
     changed_.notify_all();
   }
