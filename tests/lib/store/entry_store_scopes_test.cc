@@ -198,8 +198,9 @@ TEST_P(ScopesTest, WhatIsPutBackAtOnceIsNotToldAsGone) {
   Put(MakeScoped(1, 1, 300));
   Flush();
   EXPECT_EQ(KeysOf(1), (std::set<Digest>{KeyOf(1)}));
-  // A store that erases within the call has told; one that queues must not tell of an entry that is there again.
-  if (GetParam().name != "Memory") {
+  // A store that erases within the call has told, and one that commits each write by itself may have before the Put came; one that
+  // queues must not tell of an entry that is there again.
+  if (GetParam().name != "Memory" && GetParam().name != "LmdbEachWrite") {
     EXPECT_TRUE(gone().empty());
   }
 }
