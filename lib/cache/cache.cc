@@ -2,7 +2,7 @@
 
 #include <array>
 #include <atomic>
-#include <limits>
+#include <chrono>
 #include <mutex>
 #include <shared_mutex>
 #include <span>
@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "base/pace.h"
 #include "cache/memory_tier.h"
 
 namespace reflex {
 namespace {
 
-constexpr std::int64_t kFailureLoggedEveryNs = 1'000'000'000;
+constexpr std::chrono::seconds kFailureLoggedEvery{1};
 
 }  // namespace
 
@@ -43,10 +44,7 @@ struct Cache::Parts {
     }
     if (notice.kind == StoreNotice::Kind::kBlind) blind.store(true, std::memory_order_release);
     for (auto& count : changes) count.fetch_add(1, std::memory_order_acq_rel);
-    if (notice.kind == StoreNotice::Kind::kPurge) {
-      const std::unique_lock lock(gate);
-      elsewhere.fetch_add(1, std::memory_order_release);
-    }
+    if (notice.kind == StoreNotice::Kind::kPurge) MoveEpoch();
     memory.Clear();
     if (notice.kind == StoreNotice::Kind::kAll) blind.store(false, std::memory_order_release);
   }
@@ -80,12 +78,11 @@ struct Cache::Parts {
   std::shared_mutex gate;
   // Written under the gate; release and acquire for readers outside it.
   std::atomic<std::uint64_t> epoch{1};
-  std::atomic<std::uint64_t> elsewhere{0};                // The same, of what other processes purged: for Insert alone.
   std::array<std::atomic<std::uint64_t>, 256> changes{};  // By label; release and acquire, as said at Heed.
   std::atomic<bool> blind{false};                         // Copies in memory may not be used.
   base::Counter store_hits;
   base::Counter store_failures;
-  std::atomic<std::int64_t> failure_logged_ns{std::numeric_limits<std::int64_t>::min()};  // Relaxed: a line more or less.
+  base::Pace failure_pace{kFailureLoggedEvery};
   const std::unique_ptr<EntryStore> store;  // Last: its threads use what stands above.
 };
 
@@ -130,10 +127,7 @@ EntryPtr Cache::Parts::Keep(EntryPtr found, const Asked& asked) {
 // A store that is away fails every look-up: one line a second says it.
 void Cache::Parts::CountFailure(const Error& error) {
   store_failures.Add();
-  const std::int64_t now = clock.SteadyNs();
-  std::int64_t logged = failure_logged_ns.load(std::memory_order_relaxed);
-  const bool lately = logged != std::numeric_limits<std::int64_t>::min() && now - logged < kFailureLoggedEveryNs;
-  if (lately || !failure_logged_ns.compare_exchange_strong(logged, now, std::memory_order_relaxed)) return;
+  if (!failure_pace.IsDue(clock.SteadyNs())) return;
   logger.Log(LogLevel::kWarning, "store_find_failed code=" + std::string(Name(error.code)) + " error=\"" + error.message +
                                      "\" failures=" + std::to_string(store_failures.Value()));
 }
@@ -143,7 +137,7 @@ EntryPtr Cache::FindInStore(const Digest& key) {
   // Twice at most: after a purge in between, what was found may be what was purged.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const std::uint64_t changes = parts_->ChangesOf(LabelOf(key)).load(std::memory_order_acquire);
-    const Parts::Asked asked{parts_->epoch.load(std::memory_order_acquire), changes, parts_->NowNs()};
+    const Parts::Asked asked{epoch(), changes, parts_->NowNs()};
     auto found = parts_->store->Find(key);
     if (!found) {
       parts_->CountFailure(found.error());
@@ -151,7 +145,7 @@ EntryPtr Cache::FindInStore(const Digest& key) {
     }
     if (*found == nullptr) return nullptr;
     const std::shared_lock lock(parts_->gate);
-    if (parts_->epoch.load(std::memory_order_acquire) == asked.epoch) return parts_->Keep(std::move(*found), asked);
+    if (epoch() == asked.epoch) return parts_->Keep(std::move(*found), asked);
   }
   return nullptr;
 }
@@ -160,7 +154,7 @@ Result<std::vector<EntryPtr>> Cache::FindManyInStore(std::span<const Digest> key
   std::vector<Parts::Asked> asked(keys.size());
   // Twice at most, as FindInStore.
   for (int attempt = 0; parts_->store != nullptr && attempt < 2; ++attempt) {
-    const std::uint64_t before = parts_->epoch.load(std::memory_order_acquire);
+    const std::uint64_t before = epoch();
     const std::int64_t now_ns = parts_->NowNs();
     for (std::size_t i = 0; i < keys.size(); ++i) {
       asked[i] = {before, parts_->ChangesOf(LabelOf(keys[i])).load(std::memory_order_acquire), now_ns};
@@ -171,7 +165,7 @@ Result<std::vector<EntryPtr>> Cache::FindManyInStore(std::span<const Digest> key
       return found;
     }
     const std::shared_lock lock(parts_->gate);
-    if (parts_->epoch.load(std::memory_order_acquire) != before) continue;
+    if (epoch() != before) continue;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       EntryPtr& entry = (*found)[i];
       if (entry != nullptr) entry = parts_->Keep(std::move(entry), asked[i]);
@@ -181,10 +175,7 @@ Result<std::vector<EntryPtr>> Cache::FindManyInStore(std::span<const Digest> key
   return std::vector<EntryPtr>(keys.size());
 }
 
-std::uint64_t Cache::epoch() const {
-  // Both only grow, so equal sums are equal parts.
-  return parts_->epoch.load(std::memory_order_acquire) + parts_->elsewhere.load(std::memory_order_acquire);
-}
+std::uint64_t Cache::epoch() const { return parts_->epoch.load(std::memory_order_acquire); }
 
 bool Cache::Insert(EntryPtr entry, std::uint64_t epoch_before) {
   const std::shared_lock lock(parts_->gate);

@@ -32,7 +32,7 @@ NamespaceBudgets::NamespaceBudgets(std::unique_ptr<verify::BudgetBook> book, Ent
       store_(store),
       clock_(clock),
       logger_(logger),
-      save_after_ns_(clock.SteadyNs() + std::chrono::nanoseconds(kBudgetSaveEvery).count()) {}
+      save_pace_(kBudgetSaveEvery, clock.SteadyNs() + std::chrono::nanoseconds(kBudgetSaveEvery).count()) {}
 
 Result<std::unique_ptr<NamespaceBudgets>> NamespaceBudgets::Create(const SemanticOptions& options, const verify::Model& model,
                                                                    EntryStore& store, Clock& clock, Logger& logger) {
@@ -64,11 +64,7 @@ void NamespaceBudgets::Save() {
 }
 
 void NamespaceBudgets::SaveIfDue() {
-  const std::int64_t now_ns = clock_.SteadyNs();
-  std::int64_t due_ns = save_after_ns_.load(std::memory_order_relaxed);
-  if (now_ns < due_ns) return;
-  const std::int64_t next_ns = now_ns + std::chrono::nanoseconds(kBudgetSaveEvery).count();
-  if (save_after_ns_.compare_exchange_strong(due_ns, next_ns, std::memory_order_relaxed)) Save();
+  if (save_pace_.IsDue(clock_.SteadyNs())) Save();
 }
 
 void NamespaceBudgets::Label(std::string_view name_space, bool wrong, bool control) {

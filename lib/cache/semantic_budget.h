@@ -1,11 +1,10 @@
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "base/pace.h"
 #include "reflex/clock.h"
 #include "reflex/entry_store.h"
 #include "reflex/logger.h"
@@ -47,7 +46,7 @@ class NamespaceBudgets {
   EntryStore& store_;
   Clock& clock_;
   Logger& logger_;
-  std::atomic<std::int64_t> save_after_ns_;  // Decides nothing but when notes are written.
+  base::Pace save_pace_;
 };
 
 }  // namespace reflex::cache

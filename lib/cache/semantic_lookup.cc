@@ -93,8 +93,10 @@ bool Lookup::TryCanonical() {
     const EntryPtr& head = (*heads)[i];
     if (head == nullptr || head->scope != query_.scope || text::CanonicalText(head->question) != canonical_) continue;
     CandidateView* const view = Trace(*head);
-    if (view != nullptr) view->similarity = view->score = 1;
-    if (view != nullptr) view->compared = true;
+    if (view != nullptr) {
+      view->compared = true;
+      view->similarity = view->score = 1;
+    }
     if (!Usable(*head)) continue;
     if (Blocked(*head)) {
       saw_blocked_ = true;

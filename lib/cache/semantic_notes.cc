@@ -35,13 +35,9 @@ std::string BlockedPairs::Key(const QuestionPair& pair) {
 
 Result<void> BlockedPairs::Block(const QuestionPair& pair, const Digest& entry) {
   const std::string key = Key(pair);
-  auto put = store_.PutNote(key, std::string(View(entry)));
+  const auto put = store_.PutNote(key, std::string(View(entry)));
   if (put || put.error().code != ErrorCode::kFull) return put;
-  const std::int64_t now_ns = clock_.SteadyNs();
-  std::int64_t next_ns = forget_after_ns_.load(std::memory_order_relaxed);
-  if (now_ns < next_ns) return put;
-  const std::int64_t after_ns = now_ns + std::chrono::nanoseconds(kForgetEvery).count();
-  if (!forget_after_ns_.compare_exchange_strong(next_ns, after_ns, std::memory_order_relaxed)) return put;
+  if (!forget_pace_.IsDue(clock_.SteadyNs())) return put;
   REFLEX_CHECK(ForgetGone());
   return store_.PutNote(key, std::string(View(entry)));
 }

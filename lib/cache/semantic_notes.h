@@ -1,11 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
-#include <limits>
 #include <string>
 
+#include "base/pace.h"
 #include "reflex/clock.h"
 #include "reflex/entry_store.h"
 #include "reflex/result.h"
@@ -42,7 +40,7 @@ class BlockedPairs {
 
   EntryStore& store_;
   Clock& clock_;
-  std::atomic<std::int64_t> forget_after_ns_{std::numeric_limits<std::int64_t>::min()};
+  base::Pace forget_pace_{kForgetEvery};
 };
 
 }  // namespace reflex::cache

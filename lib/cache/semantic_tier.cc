@@ -1,13 +1,13 @@
 #include "reflex/semantic_tier.h"
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 #include <string>
 #include <utility>
 
 #include "base/digest.h"
 #include "base/metrics.h"
+#include "base/pace.h"
 #include "cache/semantic_budget.h"
 #include "cache/semantic_facts.h"
 #include "cache/semantic_filing.h"
@@ -157,11 +157,7 @@ class Tier final : public SemanticTier {
 
   // One line in kComplainEvery: a part that is broken fails for every request.
   void Complain(std::string_view what, const Error& error) {
-    const std::int64_t now_ns = parts_.clock->SteadyNs();
-    std::int64_t next_ns = complain_after_ns_.load(std::memory_order_relaxed);
-    if (now_ns < next_ns) return;
-    const std::int64_t after_ns = now_ns + std::chrono::nanoseconds(cache::kComplainEvery).count();
-    if (!complain_after_ns_.compare_exchange_strong(next_ns, after_ns, std::memory_order_relaxed)) return;
+    if (!complaints_.IsDue(parts_.clock->SteadyNs())) return;
     parts_.logger->Log(LogLevel::kWarning, "semantic_lookup_failed part=" + std::string(what) +
                                                " code=" + std::string(Name(error.code)) + " error=\"" + error.message + "\"");
   }
@@ -177,7 +173,7 @@ class Tier final : public SemanticTier {
   std::unique_ptr<cache::VectorFiling> filing_;
   std::unique_ptr<const cache::LookupParts> lookup_parts_;
   base::Counter lookups_, hits_canonical_, hits_verified_, embedded_;
-  std::atomic<std::int64_t> complain_after_ns_{0};  // Decides nothing but a log line.
+  base::Pace complaints_{cache::kComplainEvery};
 };
 
 }  // namespace

@@ -27,11 +27,10 @@ inline constexpr std::uint32_t kGgufQueueMax = 4'096;
 // How a model in a GGUF file is run. Open checks the ranges.
 struct GgufOptions {
   Pooling pooling = Pooling::kFile;
-  // Put before every text; some models ask for one ("query: "). Part of model_id(). At most kGgufPrefixBytesMax
-  // bytes; a pair scorer takes none.
+  // Put before every text; some models ask for one ("query: "). Part of model_id(). At most kGgufPrefixBytesMax bytes; a pair
+  // scorer takes none.
   std::string prefix;
-  // Texts that are embedded at the same time, one thread each: the callers' threads. 1 to
-  // kGgufContextsMax.
+  // Texts that are embedded at the same time, one thread each: the callers' threads. 1 to kGgufContextsMax.
   std::uint32_t contexts = 2;
   // Pair scorers only: the second text of a pair gets a segment of its own, where the file has one. False for a model that was
   // trained with one segment for both.

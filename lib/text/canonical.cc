@@ -121,17 +121,17 @@ void AppendToken(std::string_view token, const Style& style, std::string& out) {
   const std::string_view core = token.substr(begin, end - begin);
   out.append(token.substr(0, begin));
   // Case tells the options of a command apart: "-i", "-I".
-  const bool word = !core.empty() && core.front() != '-' &&
-                    std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
+  const bool folds = style.fold_case && !core.starts_with('-');
+  const bool word =
+      !core.empty() && std::ranges::all_of(core, [](char c) { return IsAlpha(c) || c == '\'' || c == '-' || !IsAscii(c); });
   if (!word) {
     // A number in brackets after a name may be a list of arguments.
     const std::string plain = begin == 0 ? WithoutThousands(core) : std::string(core);
     const std::string lower = LowerAscii(plain);
-    const bool folds = style.fold_case && lower != plain && !plain.starts_with('-');
-    const LexiconEntry* entry = folds ? Lexicon::Get().Find(lower) : nullptr;
+    const LexiconEntry* entry = folds && lower != plain ? Lexicon::Get().Find(lower) : nullptr;
     const bool name = entry && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
     out.append(name ? lower : plain);
-  } else if (style.fold_case) {
+  } else if (folds) {
     AppendFolded(core, style, out);
   } else {
     out.append(core);

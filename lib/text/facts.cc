@@ -319,7 +319,9 @@ Facts FindFacts(std::string_view text, std::string_view prepared, const std::vec
   SortUnique(facts.from);
   SortUnique(facts.to);
   facts.options = FindOptions(prepared);
+  SortUnique(facts.options);
   facts.patterns = FindPatterns(prepared);
+  SortUnique(facts.patterns);
   FindQuoted(text, facts);
   FindLanguages(words, facts);
   FindPhrases(TokenText(prepared), facts);

@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::string_view kQuotes = "\"'`";
 
-void SortUnique(std::vector<std::string>& names) {
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
-}
-
 std::size_t Dashes(std::string_view option) { return option.starts_with("--") ? 2 : 1; }
 
 bool AreSame(std::string_view a, std::string_view b) {
@@ -49,7 +44,6 @@ std::vector<std::string> FindOptions(std::string_view prepared) {
     while (at < prepared.size() && (IsAlnum(prepared[at]) || prepared[at] == '-' || prepared[at] == '_')) ++at;
     options.emplace_back(prepared.substr(begin, at - begin));
   }
-  SortUnique(options);
   return options;
 }
 
@@ -82,7 +76,6 @@ std::vector<std::string> FindPatterns(std::string_view prepared) {
     while (!token.empty() && Contains(kQuotes, token.back())) token.remove_suffix(1);
     if (IsPattern(token)) patterns.emplace_back(token);
   }
-  SortUnique(patterns);
   return patterns;
 }
 

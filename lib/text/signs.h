@@ -7,7 +7,7 @@
 // What questions about commands and patterns say in signs, where every sign and its case counts.
 namespace reflex::text {
 
-// The options of commands in a prepared text, "-i", "-la", "--amend", as written. Sorted, without repetitions.
+// The options of commands in a prepared text, "-i", "-la", "--amend", as written and in order.
 std::vector<std::string> FindOptions(std::string_view prepared);
 
 // The options of `options` that are not among `others`, in a longer or shorter form of the same letter either ("-r", "--recursive")
@@ -18,7 +18,7 @@ std::vector<std::string> OptionsBeyond(const std::vector<std::string>& options, 
 bool IsAboutPatterns(std::string_view text);
 
 // The patterns in a prepared text that is about them, "^a+$", ".*?", without the quotes around them; none in any other text.
-// Sorted, without repetitions.
+// In order.
 std::vector<std::string> FindPatterns(std::string_view prepared);
 
 }  // namespace reflex::text

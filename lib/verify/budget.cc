@@ -83,7 +83,7 @@ void BudgetBook::DropOldest() {
 
 double BudgetBook::Threshold(std::string_view name_space) {
   base::MutexLock lock(mutex_);
-  return ThresholdOf(RungInForce(Find(name_space)));
+  return ThresholdOf(RungInForce(Find(name_space), labels_count_));
 }
 
 void BudgetBook::CountHit(std::string_view name_space) {
@@ -110,7 +110,7 @@ bool BudgetBook::StepOnce(Estimate& estimate) {
 
 std::optional<BudgetEvent> BudgetBook::AddLabel(Estimate& estimate, std::optional<double> score, bool wrong, bool audited) {
   if (ladder_.empty()) return std::nullopt;
-  const std::size_t from = RungInForce(estimate), off = ladder_.size();
+  const std::size_t from = RungInForce(estimate, labels_count_), off = ladder_.size();
   // A label that arrives when the namespace is off is of a hit from before.
   estimate.evidence.Add(ladder_, std::min(from, off - 1), score, wrong, audited);
   estimate.changed = true;
@@ -134,7 +134,7 @@ BudgetView BudgetBook::ViewOf(const Estimate& estimate, const Standing& standing
   BudgetView view;
   view.name_space = estimate.name_space;
   view.max_wrong_hits = max_wrong_hits_;
-  const std::size_t rung = standing.labels_count ? estimate.rung : ground_;
+  const std::size_t rung = RungInForce(estimate, standing.labels_count);
   view.threshold = ThresholdOf(rung);
   view.off = view.threshold > 1;
   view.hits = estimate.hits;
@@ -195,7 +195,7 @@ std::vector<std::string> BudgetBook::NamespacesOff() const {
   base::MutexLock lock(mutex_);
   std::vector<std::string> names;
   for (const Estimate& estimate : own_) {
-    if (ThresholdOf(RungInForce(estimate)) > 1) names.push_back(estimate.name_space);
+    if (ThresholdOf(RungInForce(estimate, labels_count_)) > 1) names.push_back(estimate.name_space);
   }
   std::ranges::sort(names);
   return names;

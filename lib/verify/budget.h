@@ -128,7 +128,7 @@ class BudgetBook {
   Estimate& FindOrAdd(std::string_view name_space) REQUIRES(mutex_);
   const Estimate* Peek(std::string_view name_space) const REQUIRES(mutex_);
   void DropOldest() REQUIRES(mutex_);
-  std::size_t RungInForce(const Estimate& estimate) const REQUIRES(mutex_) { return labels_count_ ? estimate.rung : ground_; }
+  std::size_t RungInForce(const Estimate& estimate, bool labels_count) const { return labels_count ? estimate.rung : ground_; }
   Standing Stands() const REQUIRES(mutex_) { return {labels_count_, controls_}; }
   double ThresholdOf(std::size_t rung) const;
   bool StepOnce(Estimate& estimate) REQUIRES(mutex_);

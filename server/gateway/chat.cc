@@ -366,7 +366,7 @@ EntryPtr ChatHandler::StoredMeanwhile() {
   return entry;
 }
 
-// The shared reply outgrew sharing in a form that this client cannot read: its own call, not stored.
+// The shared reply cannot be given to this client: its own call, not stored.
 http::Task<void> ChatHandler::AskAlone(std::string_view why) {
   context_.collapsed = false;
   context_.reason = why;

@@ -65,7 +65,7 @@ bool MayRefuseAField(int status) {
 }
 
 bool IsAboutStreamOptions(std::string_view refusal) {
-  return refusal.find("stream_options") != std::string_view::npos || refusal.find("include_usage") != std::string_view::npos;
+  return refusal.contains("stream_options") || refusal.contains("include_usage");
 }
 
 // The parts of one call; lives in its coroutine. Making one does not throw: GiveUp is always there.

@@ -96,16 +96,9 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
       co_return co_await ServeRelay(flight, *head);
     }
     if (batch_.end == End::kOpen) continue;
-    const EntryPtr answer = other_form ? flight.reply.answer() : nullptr;
-    const bool no_form = other_form && answer == nullptr && batch_.end == End::kDone;
-    if (no_form && (!head->events || flight.reply.stream_error().empty())) co_return Result::kOtherForm;
-    if (head->events) {
-      co_await ServeFolded(flight, *head);
-    } else if (answer != nullptr) {
-      co_return co_await ServeReplay(*answer, *head);
-    } else {
-      co_await ServeWhole(flight, *head);
-    }
+    if (head->events) co_return co_await ServeFolded(flight, *head);
+    if (other_form) co_return co_await ServeReplay(flight, *head);
+    co_await ServeWhole(flight, *head);
     co_return Result::kOver;
   }
 }
@@ -215,14 +208,15 @@ http::Task<FlightCaller::Result> FlightCaller::ServeRelay(Flight& flight, const 
 }
 
 // A plain caller of a streamed answer.
-http::Task<void> FlightCaller::ServeFolded(Flight& flight, const FlightHead& head) {
+http::Task<FlightCaller::Result> FlightCaller::ServeFolded(Flight& flight, const FlightHead& head) {
   const EntryPtr entry = flight.reply.answer();
   const std::string failure = entry ? std::string() : flight.reply.stream_error();
   if (!entry && failure.empty()) {
+    if (batch_.end == End::kDone) co_return Result::kOtherForm;
     co_await SendProblem(context_, ProblemFor(Error{ErrorCode::kClosed, {}}, Side::kUpstreamBody));
-    co_return;
+    co_return Result::kOver;
   }
-  if (entry && co_await ServeTauq(entry->reply, head)) co_return;
+  if (entry && co_await ServeTauq(entry->reply, head)) co_return Result::kOver;
   // The provider failed after its head: to a plain caller that is an error reply with the provider's own error.
   context_.status = entry ? head.status : 502;
   ReplyFields fields;
@@ -231,11 +225,14 @@ http::Task<void> FlightCaller::ServeFolded(Flight& flight, const FlightHead& hea
   const http::ReplyHead reply_head{context_.status, fields.view()};
   const std::string_view body[] = {entry ? std::string_view(entry->reply) : std::string_view(failure)};
   static_cast<void>(co_await context_.exchange.Send(reply_head, body));
+  co_return Result::kOver;
 }
 
 // A streaming caller of a plain answer.
-http::Task<FlightCaller::Result> FlightCaller::ServeReplay(const Entry& entry, const FlightHead& head) {
-  const auto replay = wire::ChatReplay::Create(entry.reply, request_, NewIdentity(context_));
+http::Task<FlightCaller::Result> FlightCaller::ServeReplay(Flight& flight, const FlightHead& head) {
+  const EntryPtr entry = flight.reply.answer();
+  if (entry == nullptr) co_return Result::kOtherForm;
+  const auto replay = wire::ChatReplay::Create(entry->reply, request_, NewIdentity(context_));
   if (!replay) co_return Result::kOtherForm;
   context_.status = head.status;
   ReplyFields fields;

@@ -46,8 +46,8 @@ class FlightCaller {
   http::Task<bool> ServeTauq(std::string_view answer, const FlightHead& head);
   http::Task<void> ServeWhole(Flight& flight, const FlightHead& head);
   http::Task<Result> ServeRelay(Flight& flight, const FlightHead& head);
-  http::Task<void> ServeFolded(Flight& flight, const FlightHead& head);
-  http::Task<Result> ServeReplay(const Entry& entry, const FlightHead& head);
+  http::Task<Result> ServeFolded(Flight& flight, const FlightHead& head);
+  http::Task<Result> ServeReplay(Flight& flight, const FlightHead& head);
   http::Task<bool> WriteEvents(const FlightReply::Batch& batch, bool hide_usage);
 
   RequestContext& context_;

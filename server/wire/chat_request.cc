@@ -74,14 +74,12 @@ bool ReadTokenLimit(Value value, ChatRequest& request) {
   return value.IsNumber();
 }
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
 // A tool the provider runs itself to look at the web: OpenAI's and Zhipu's web_search…, OpenRouter's openrouter:web_search, Groq's
 // browser_search, Moonshot's builtin_function. A client's own function may have such a name: its results come with the messages.
 bool IsSearchTool(Value tool) {
   const std::string_view type = tool.Find("type").text();
   if (type == "builtin_function") return tool.Find("function").Find("name").text() == "$web_search";
-  return Contains(type, "web_search") || Contains(type, "browser_search") || Contains(type, "live_search");
+  return type.contains("web_search") || type.contains("browser_search") || type.contains("live_search");
 }
 
 bool ReadTools(Value value, ChatRequest& request) {
@@ -122,7 +120,7 @@ bool ReadSearchParameters(Value value, ChatRequest& request) {
 // Models that search before they answer, whatever else the request says: OpenAI's, OpenRouter's, Perplexity's (also as
 // perplexity/sonar), Groq's.
 bool IsSearchModel(std::string_view model) {
-  if (Contains(model, "-search-preview") || Contains(model, "-search-api") || model.ends_with(":online")) return true;
+  if (model.contains("-search-preview") || model.contains("-search-api") || model.ends_with(":online")) return true;
   const std::string_view name = model.substr(model.rfind('/') + 1);
   return name.starts_with("sonar") || model.starts_with("compound") || model.starts_with("groq/compound");
 }

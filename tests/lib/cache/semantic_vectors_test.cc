@@ -311,12 +311,15 @@ TEST_F(SemanticVectors, ASmallScopeIsEmbeddedOnlyWhereItHasVectors) {
   EXPECT_EQ(model.calls, 1);
 }
 
+// Weights that accept whatever no guard objects to.
+constexpr std::string_view kAccepting =
+    "reflex-verifier 1\nembedder slow-1\nfeature cos 0 1 0.001\nintercept 20\nthreshold 0.5 0.001\nend\n";
+
 // What the built-in verifier does not accept is judged with the model's vectors too, also where there are none stored.
 TEST_F(SemanticVectors, ASmallScopeIsJudgedByTheModelWhereTheBuiltInOneRefuses) {
   SlowEmbedder model;
   model_ = &model;
-  // Weights that accept whatever no guard objects to.
-  model_verifier_ = "reflex-verifier 1\nembedder slow-1\nfeature cos 0 1 0.001\nintercept 20\nthreshold 0.5 0.001\nend\n";
+  model_verifier_ = kAccepting;
   Start();
   Store(kCached);
   jobs_.Run();
@@ -342,7 +345,7 @@ TEST_F(SemanticVectors, ASmallScopeIsJudgedByTheModelWhereTheBuiltInOneRefuses) 
 TEST_F(SemanticVectors, InALargeScopeAQuestionIsEmbeddedOnce) {
   SlowEmbedder model;
   model_ = &model;
-  model_verifier_ = "reflex-verifier 1\nembedder slow-1\nfeature cos 0 1 0.001\nintercept 20\nthreshold 0.5 0.001\nend\n";
+  model_verifier_ = kAccepting;
   Start();
   Fill(30);
   Store(kCached);

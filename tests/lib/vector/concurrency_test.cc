@@ -21,6 +21,16 @@ bool Make(std::uint64_t label, std::span<float> out) {
   return true;
 }
 
+// Two writers, and a search that goes on until both are done.
+template <class Write, class Search>
+void Beside(const Write& write, const Search& search, std::atomic<bool>& stop) {
+  std::thread first(write, 0), second(write, 1), reader(search);
+  first.join();
+  second.join();
+  stop.store(true);
+  reader.join();
+}
+
 TEST(LocalIndexThreads, AddsRemovesAndSearchesBesideMerges) {
   base::WorkerPool pool(2, 16, 0);
   LocalIndexOptions options;
@@ -52,11 +62,7 @@ TEST(LocalIndexThreads, AddsRemovesAndSearchesBesideMerges) {
       ++searches;
     }
   };
-  std::thread first(write, 0), second(write, 1), reader(search);
-  first.join();
-  second.join();
-  stop.store(true);
-  reader.join();
+  Beside(write, search, stop);
   EXPECT_EQ(wrong.load(), 0u);
   EXPECT_EQ(index->Count(ScopeOf(0)), 1500u);
   EXPECT_EQ(index->Count(ScopeOf(1)), 1500u - 2 * 370u);
@@ -99,11 +105,7 @@ TEST(LocalIndexThreads, ATailIsCopiedBesideAddsRemovesAndSearches) {
       if (!found || found->size() != 1 || found->front().label != kStays) ++wrong;
     }
   };
-  std::thread first(write, 0), second(write, 1), reader(search);
-  first.join();
-  second.join();
-  stop.store(true);
-  reader.join();
+  Beside(write, search, stop);
   EXPECT_EQ(wrong.load(), 0u);
   EXPECT_EQ(index->Count(ScopeOf(1)), 1 + 2 * kEach / 8);
   std::vector<float> vector(kDimension);

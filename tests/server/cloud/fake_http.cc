@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "fakes/loopback.h"
+
 namespace reflex::test {
 namespace {
 
@@ -92,16 +94,8 @@ std::string FakeRequest::Query(const std::string& name) const {
 }
 
 FakeHttp::FakeHttp() {
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::abort();
-  }
-  port_ = ntohs(address.sin_port);
+  listener_ = fakes::BoundToLoopback(port_);
+  if (::listen(listener_, 64) != 0) std::abort();
   acceptor_ = std::thread([this] { Accept(); });
 }
 

@@ -81,7 +81,7 @@ class FakeHttp {
   void Told(std::size_t bytes);
 
   int listener_ = -1;
-  int port_ = 0;
+  std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
   std::mutex handling_;
   Handler handler_;

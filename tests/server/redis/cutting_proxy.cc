@@ -1,7 +1,5 @@
 #include "server/redis/cutting_proxy.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,16 +9,10 @@
 #include <string_view>
 #include <utility>
 
+#include "fakes/loopback.h"
+
 namespace reflex::redis {
 namespace {
-
-sockaddr_in Loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
 
 bool SendAll(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -33,14 +25,9 @@ bool SendAll(int descriptor, std::string_view bytes) {
 
 }  // namespace
 
-CuttingProxy::CuttingProxy(Endpoint server) : server_(std::move(server)), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
-  sockaddr_in address = Loopback(0);
-  socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 16) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::abort();
-  }
-  port_ = ntohs(address.sin_port);
+CuttingProxy::CuttingProxy(Endpoint server) : server_(std::move(server)) {
+  listener_ = fakes::BoundToLoopback(port_);
+  if (::listen(listener_, 16) != 0) std::abort();
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -93,7 +80,7 @@ void CuttingProxy::Run() {
 }
 
 void CuttingProxy::Accept() {
-  const sockaddr_in address = Loopback(server_.port);
+  const sockaddr_in address = fakes::Loopback(server_.port);
   const int client = ::accept(listener_, nullptr, nullptr);
   if (client < 0) return;
   const int server = ::socket(AF_INET, SOCK_STREAM, 0);

@@ -16,22 +16,16 @@
 
 #include <gtest/gtest.h>
 
+#include "fakes/loopback.h"
+
 namespace reflex::redis {
 
 using namespace std::chrono_literals;
 
 std::uint16_t FreePort() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (::bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::abort();
-  }
-  ::close(descriptor);
-  return ntohs(address.sin_port);
+  std::uint16_t port = 0;
+  ::close(fakes::BoundToLoopback(port));
+  return port;
 }
 
 RedisServer::RedisServer(std::vector<std::string> arguments, std::string file)

@@ -112,14 +112,30 @@ TEST(TlsStore, IsUsedWithTheRightCertificateOnly) {
   EXPECT_EQ(RedisStore::Open(options, clock, logger).error().code, ErrorCode::kNotFound);
 }
 
+// A redis-server of another mode; it writes its configuration down.
+class Sentinel {
+ public:
+  void Monitor(const RedisServer& master) {
+    server_.Ask({"SENTINEL", "MONITOR", "main", "127.0.0.1", std::to_string(master.port()), "1"});
+  }
+  void Forget() { server_.Ask({"SENTINEL", "REMOVE", "main"}); }
+  std::uint16_t port() const { return server_.port(); }
+
+ private:
+  std::string File() const {
+    const std::string file = (folder_.path() / "sentinel.conf").string();
+    std::ofstream(file) << "sentinel resolve-hostnames no\n";
+    return file;
+  }
+
+  store::TempFolder folder_;
+  RedisServer server_{{"--sentinel"}, File()};
+};
+
 TEST(SentinelStore, FollowsTheMasterThatTheSentinelNames) {
   RedisServer first, second;
-  // A sentinel is a redis-server of another mode; it writes its configuration down.
-  store::TempFolder folder;
-  const std::string file = (folder.path() / "sentinel.conf").string();
-  std::ofstream(file) << "sentinel resolve-hostnames no\n";
-  RedisServer sentinel({"--sentinel"}, file);
-  sentinel.Ask({"SENTINEL", "MONITOR", "main", "127.0.0.1", std::to_string(first.port()), "1"});
+  Sentinel sentinel;
+  sentinel.Monitor(first);
   store::ManualClock clock;
   store::KeepingLogger logger;
   RedisStoreOptions options = StoreOptions("redis+sentinel://127.0.0.1:" + std::to_string(sentinel.port()) + "/main");
@@ -129,8 +145,8 @@ TEST(SentinelStore, FollowsTheMasterThatTheSentinelNames) {
   ASSERT_TRUE(store->Flush(10s));
   EXPECT_EQ(first.Ask({"EXISTS", Keys("reflex").EntryOf(KeyOf(1))}).integer, 1);
   first.Kill();
-  sentinel.Ask({"SENTINEL", "REMOVE", "main"});
-  sentinel.Ask({"SENTINEL", "MONITOR", "main", "127.0.0.1", std::to_string(second.port()), "1"});
+  sentinel.Forget();
+  sentinel.Monitor(second);
   EXPECT_TRUE(Eventually([&] { return store->Find(KeyOf(1)).has_value(); }));
   ASSERT_TRUE(store->Put(MakeScoped(2, 1, 100)));
   ASSERT_TRUE(store->Flush(10s));
@@ -139,11 +155,8 @@ TEST(SentinelStore, FollowsTheMasterThatTheSentinelNames) {
 
 TEST(SentinelStore, ASilentSentinelLeavesTimeForTheNext) {
   RedisServer silent, master;
-  store::TempFolder folder;
-  const std::string file = (folder.path() / "sentinel.conf").string();
-  std::ofstream(file) << "sentinel resolve-hostnames no\n";
-  RedisServer sentinel({"--sentinel"}, file);
-  sentinel.Ask({"SENTINEL", "MONITOR", "main", "127.0.0.1", std::to_string(master.port()), "1"});
+  Sentinel sentinel;
+  sentinel.Monitor(master);
   silent.Pause();
   ExpectASilentServerIsPassedOver(
       "redis+sentinel://127.0.0.1:" + std::to_string(silent.port()) + ",127.0.0.1:" + std::to_string(sentinel.port()) + "/main",
