@@ -34,6 +34,7 @@ struct StoreStats {
 /// What a store is able to do right now, for /ready. `degraded` is empty when all is well, else one sentence.
 struct StoreHealth {
   std::string degraded;
+  bool opening = false;  ///< Its file is still being read or checked: what it holds is not known yet.
 };
 
 /// One entry of a scope.

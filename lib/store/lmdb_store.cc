@@ -118,7 +118,10 @@ class LmdbStore::Impl {
   StoreStats Stats() const;
   Result<void> Erase(const Digest& key);
   WriteQueue& queue() { return queue_; }
-  const Trouble& trouble() const { return trouble_; }
+  StoreHealth Health() const {
+    base::MutexLock lock(mutex_);
+    return {trouble_.text(), !opened_};
+  }
   bool FindsInPlace() const { return static_cast<std::uint64_t>(counters_.file_bytes.Value()) < physical_bytes_ / 2; }
 
  private:
@@ -167,7 +170,7 @@ class LmdbStore::Impl {
   std::unique_ptr<Environment> owned_;
   EnvironmentSlot environment_;
   Restoring restoring_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   base::CondVar changed_;
   std::optional<Result<void>> opened_ GUARDED_BY(mutex_);
   Replacement* replacement_ GUARDED_BY(mutex_) = nullptr;
@@ -670,6 +673,6 @@ Result<void> LmdbStore::VisitNotes(std::string_view prefix, const VisitNote& vis
 Result<SnapshotInfo> LmdbStore::SaveSnapshot(const SnapshotSaving& saving) { return impl_->SaveSnapshot(saving); }
 Result<SnapshotLoaded> LmdbStore::LoadSnapshot(const SnapshotLoading& loading) { return impl_->LoadSnapshot(loading); }
 StoreStats LmdbStore::Stats() const { return impl_->Stats(); }
-StoreHealth LmdbStore::Health() const { return {impl_->trouble().text()}; }
+StoreHealth LmdbStore::Health() const { return impl_->Health(); }
 
 }  // namespace reflex::store

@@ -31,11 +31,10 @@ constexpr std::string_view kProbe = "reflex-is-open";
 }  // namespace
 
 StoreState StateOf(EntryStore& store) {
-  // Not by the size of the file in Stats, which stands there a moment before the number of entries does.
+  // First, as a store that opens between the two questions answers the second.
+  if (store.Health().opening) return StoreState::kOpening;
   const auto probed = store.FindNote(kProbe);
-  if (!probed && probed.error().code == ErrorCode::kUnavailable) {
-    return store.Health().degraded.ends_with("being checked") ? StoreState::kOpening : StoreState::kAway;
-  }
+  if (!probed && probed.error().code == ErrorCode::kUnavailable) return StoreState::kAway;
   return store.Stats().entries == 0 ? StoreState::kEmpty : StoreState::kFilled;
 }
 

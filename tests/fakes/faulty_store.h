@@ -114,7 +114,7 @@ class FaultyStore : public EntryStore {
   StoreStats Stats() const override { return inner_->Stats(); }
   StoreHealth Health() const override {
     const std::lock_guard lock(mutex_);
-    return {degraded_};
+    return {.degraded = degraded_};
   }
 
  private:
