@@ -392,6 +392,7 @@ EntryPtr FlightCall::Keep(wire::PlainAnswer answer) {
   entry->key = flight_.exact_key;
   entry->created_ms = services_.parts.clock->WallMs();
   entry->expires_ms = entry->created_ms + std::chrono::milliseconds(flight_.ttl).count();
+  if (answer.valid_until_s < entry->expires_ms / 1000) entry->expires_ms = answer.valid_until_s * 1000;
   entry->usage = answer.reply.usage;
   entry->model = flight_.request.model;
   entry->name_space = flight_.name_space;

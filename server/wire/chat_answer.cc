@@ -90,6 +90,15 @@ Unstorable Judge(Value answer, const ChatRequest& request, const StorePolicy& po
   return request.web_search ? kWebSearch : Unstorable();
 }
 
+std::int64_t ValidUntil(Value answer) {
+  std::int64_t until = PlainAnswer::kAlwaysValid;
+  for (const Value choice : answer.Find("choices").elements()) {
+    const std::uint64_t said = choice.Find("message").Find("audio").Find("expires_at").Whole(PlainAnswer::kAlwaysValid);
+    if (said < static_cast<std::uint64_t>(until)) until = static_cast<std::int64_t>(said);
+  }
+  return until;
+}
+
 // Gives `name` a value of the wanted kind. True if the text changed.
 bool PutMember(std::string& text, Value answer, std::string_view name, Kind kind, std::string_view value) {
   const Value present = answer.Find(name);
@@ -139,6 +148,7 @@ PlainAnswer ReadPlainAnswer(std::string body, const ChatRequest& request, const 
     return answer;
   }
   answer.unstorable = Judge(document.root(), request, policy);
+  answer.valid_until_s = ValidUntil(document.root());
   if (PutMember(reply.json, document.root(), "created", Kind::kNumber, "0")) document.Parse(reply.json);
   if (PutMember(reply.json, document.root(), "id", Kind::kString, "\"\"")) document.Parse(reply.json);
   const Value root = document.root();

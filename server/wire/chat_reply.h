@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,10 @@ struct StorePolicy {
 struct PlainAnswer {
   ChatReply reply;
   Unstorable unstorable;
+  // Seconds since 1970 when the provider forgets what the answer names (`message.audio.expires_at`): a caller that refers to it
+  // then is refused. The earliest of them; without, the greatest.
+  std::int64_t valid_until_s = kAlwaysValid;
+  static constexpr std::int64_t kAlwaysValid = std::numeric_limits<std::int64_t>::max();
 };
 PlainAnswer ReadPlainAnswer(std::string body, const ChatRequest& request, const StorePolicy& policy);
 

@@ -92,6 +92,21 @@ TEST_F(ChatPolicy, ExpiryMaxAgeMinFreshAndMaxStale) {
   EXPECT_EQ(Run({})->Header("X-Reflex-Status"), "hit-l1-exact");
 }
 
+TEST_F(ChatPolicy, ASpokenAnswerIsServedNoLongerThanItsProviderKnowsIt) {
+  world_.Start();
+  const std::int64_t until_s = world_.clock.wall_ms / 1000 + 50;
+  world_.provider.OnCall([until_s](ProviderCall& call) {
+    call.Json(200, R"({"id":"chatcmpl-1","created":1,"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant",)"
+                   R"("content":null,"audio":{"id":"audio_1","data":"AA==","transcript":"x","expires_at":)" +
+                       std::to_string(until_s) + "}}}]}");
+  });
+  Run({});
+  world_.clock.wall_ms = until_s * 1000 - 1;
+  EXPECT_EQ(Run({})->Header("X-Reflex-Status"), "hit-l1-exact");
+  world_.clock.wall_ms += 1;
+  EXPECT_EQ(Of(Run({})), "miss expired | reflex; fwd=stale; fwd-status=200");
+}
+
 TEST_F(ChatPolicy, TtlOfTheRequestIsKept) {
   world_.Start();
   Run({{"X-Reflex-TTL", "10"}});

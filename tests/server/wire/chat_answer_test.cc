@@ -126,6 +126,19 @@ TEST(NeverStored, AChoiceThatCarriesNothing) {
   }
 }
 
+TEST(ReadPlainAnswer, IsValidUntilTheFirstOfItsSoundsExpires) {
+  const auto until = [](std::string_view audio) {
+    const std::string choice = R"({"message":{"content":null,"audio":)" + std::string(audio) + R"(},"finish_reason":"stop"})";
+    const std::string other = R"({"message":{"audio":{"id":"b","expires_at":1763803700}},"finish_reason":"stop"})";
+    return ReadPlainAnswer(Answer("[" + other + "," + choice + "]"), {}, {}).valid_until_s;
+  };
+  EXPECT_EQ(until(R"({"id":"a","expires_at":1763803600})"), 1763803600);
+  EXPECT_EQ(until(R"({"id":"a","expires_at":1763803800})"), 1763803700);
+  EXPECT_EQ(until(R"({"id":"a","expires_at":"soon"})"), 1763803700);
+  EXPECT_EQ(until(R"({"id":"a","expires_at":18446744073709551615})"), 1763803700);
+  EXPECT_EQ(ReadPlainAnswer(OneChoice(R"({"content":"x"})"), {}, {}).valid_until_s, PlainAnswer::kAlwaysValid);
+}
+
 TEST(NeverStored, BrokenArgumentsOfAStrictTool) {
   const auto call = [](std::string_view name, std::string_view arguments) {
     return OneChoice(R"({"content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":")" + std::string(name) +
