@@ -9,6 +9,6 @@ function(reflex_lexicon kind)
   reflex_embed(reflex_text lexicon_${symbol} ${files})
 endfunction()
 
-foreach(kind tools entities aliases antonyms contrasts synonyms function-words courtesy negations idf known-words frames technical)
+foreach(kind tools entities aliases antonyms contrasts synonyms function-words courtesy negations idf known-words rare-words frames technical)
   reflex_lexicon(${kind})
 endforeach()

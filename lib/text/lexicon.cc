@@ -25,6 +25,7 @@ REFLEX_LEXICON(courtesy);
 REFLEX_LEXICON(negations);
 REFLEX_LEXICON(idf);
 REFLEX_LEXICON(known_words);
+REFLEX_LEXICON(rare_words);
 REFLEX_LEXICON(technical);
 #define REFLEX_LEXICON_BYTES(kind) std::string_view(reflex_data_lexicon_##kind##_begin, reflex_data_lexicon_##kind##_end)
 
@@ -43,6 +44,24 @@ constexpr std::uint32_t TagOf(std::uint64_t hash) { return static_cast<std::uint
 std::string_view KnownAt(std::uint32_t position) {
   const std::string_view bytes = REFLEX_LEXICON_BYTES(known_words);
   return bytes.substr(position, bytes.find('\n', position) - position);
+}
+
+// By halving, as the list is only asked about words that the known ones do not explain: an index would cost each process memory.
+bool IsRare(std::string_view word) {
+  const std::string_view bytes = REFLEX_LEXICON_BYTES(rare_words);
+  std::size_t begin = 0, end = bytes.size();
+  while (begin < end) {
+    std::size_t line = begin + (end - begin) / 2;
+    while (line > begin && bytes[line - 1] != '\n') --line;
+    const std::string_view found = bytes.substr(line, bytes.find('\n', line) - line);
+    if (found == word) return true;
+    if (found < word) {
+      begin = line + found.size() + 1;
+    } else {
+      end = line;
+    }
+  }
+  return false;
 }
 
 // "plann" of "planned": the last letter twice, after one vowel.
@@ -249,7 +268,9 @@ bool Lexicon::KnownOrListed(std::string_view word) const {
 
 bool Lexicon::InKnownList(std::string_view word) const { return known_.Find(word, KnownAt) != Index::kNone; }
 
-bool Lexicon::Known(std::string_view word) const { return InKnownList(word) || IsFormOfKnown(word) || IsCompound(word); }
+bool Lexicon::Known(std::string_view word) const {
+  return InKnownList(word) || IsFormOfKnown(word) || IsRare(word) || IsCompound(word);
+}
 
 // Regular endings and prefixes; what is left must be in the list.
 bool Lexicon::IsFormOfKnown(std::string_view word) const {

@@ -51,7 +51,7 @@ class Lexicon {
   // The relations of a stem (see Stem); empty spans when it has none.
   Kin FindKin(std::string_view stem) const;
   // Whether the word, lower case and at least four letters, is an English word that spelling repair must leave alone: in the list,
-  // a regular form of one in the list ("permissions"), or two of them written as one ("codebase").
+  // a regular form of one in the list ("permissions"), two of them written as one ("codebase"), or a rare word ("nitrite").
   bool Known(std::string_view word) const;
   // Whether the word, lower case, is English or stands in a list as more than a rare word: no typing error.
   bool KnownOrListed(std::string_view word) const;

@@ -77,7 +77,7 @@ std::string RightSpelling(const Reading& text, const PlainWord& place, const std
                           const Reading& other) {
   const std::string_view word = std::string_view(text.lower).substr(place.begin, place.size);
   for (const std::string_view right : there) {
-    if (right.front() == word.front() && OneEditApart(word, right)) return std::string(right);
+    if (right.front() == word.front() && MayBeMistyped(word, right)) return std::string(right);
   }
   for (const PlainWord& peer : other.unknown) {
     const std::string_view mistyped = std::string_view(other.lower).substr(peer.begin, peer.size);

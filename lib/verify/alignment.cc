@@ -79,7 +79,7 @@ void Alignment::RepairTypos() {
     if (index_b.HasStem(a_.stem[i]) || !IsRepairable(word)) continue;
     for (const std::uint32_t j : candidates) {
       const text::Word& other = b_.word(j);
-      if (word.lower.front() != other.lower.front() || !text::OneEditApart(word.lower, other.lower) || index_a.HasStem(b_.stem[j]))
+      if (word.lower.front() != other.lower.front() || !text::MayBeMistyped(word.lower, other.lower) || index_a.HasStem(b_.stem[j]))
         continue;
       const bool known = lexicon.KnownOrListed(word.lower);
       if (known == lexicon.KnownOrListed(other.lower)) continue;

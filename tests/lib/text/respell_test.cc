@@ -53,6 +53,18 @@ TEST(Respell, LeavesWordsAndNamesAlone) {
   EXPECT_FALSE(Mend("", "word"));
 }
 
+// Rare words and unlisted names, each a letter away from a common word.
+TEST(Respell, DoesNotTakeARealWordForAnother) {
+  for (const auto& [a, b] :
+       {std::pair("Is sodium nitrite safe to eat?", "Is sodium nitrate safe to eat?"),
+        std::pair("What does a sturgeon eat?", "What does a surgeon eat?"), std::pair("how to bake hake", "how to bake hare"),
+        std::pair("facts about renin", "facts about resin"), std::pair("a turbot in the kitchen", "a turbo in the kitchen"),
+        std::pair("where to buy stationery", "where to buy stationary"), std::pair("how to install nuxt", "how to install next")}) {
+    const auto [mended_a, mended_b] = MendBoth(a, b);
+    EXPECT_NE(mended_a, mended_b);
+  }
+}
+
 TEST(Respell, FindsUnknownWordsOutsideCode) {
   const std::string lower = "the sevrer of src/sevrer.cc has a kichen";
   const auto unknown = FindUnknown(lower);
