@@ -45,11 +45,22 @@ bool Lookup::MissBy(std::string_view what, const Error& error) {
 
 bool Lookup::InTime() { return parts_.clock.SteadyNs() < deadline_ns_ || Miss(SimilarMiss::kTimeout); }
 
-bool Lookup::Usable(const Entry& entry) const {
+// An entry that answers for the present grows old as well where only its own question is known to ask for it.
+bool Lookup::Usable(const Entry& entry) {
   const std::int64_t now_ms = parts_.clock.WallMs();
   if (entry.expires_ms <= now_ms) return false;
-  if (present_ && entry.created_ms + std::chrono::milliseconds(parts_.options.present_ttl).count() < now_ms) return false;
+  const std::chrono::milliseconds present_ttl = parts_.options.present_ttl;
+  const bool old = present_ttl.count() == 0 || entry.created_ms + present_ttl.count() < now_ms;
+  if (old && (present_ || text::AsksForPresent(entry.question))) {
+    saw_present_ = true;
+    return false;
+  }
   return !query_.usable || query_.usable(entry);
+}
+
+SimilarMiss Lookup::NoCandidate() const {
+  if (saw_blocked_) return SimilarMiss::kBlocked;
+  return saw_present_ ? SimilarMiss::kPresent : SimilarMiss::kNoCandidate;
 }
 
 bool Lookup::Blocked(const Entry& entry) const { return parts_.blocked.Has({query_.scope, canonical_digest_, entry.canonical}); }
@@ -106,7 +117,7 @@ bool Lookup::TryCanonical() {
     if (Serve(*head, SimilarLayer::kCanonical, 1, 1)) return false;
   }
   if (query_.verify && parts_.options.verify) return InTime();
-  return Miss(saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate);
+  return Miss(NoCandidate());
 }
 
 bool Lookup::ReadQuestion() {
@@ -181,7 +192,7 @@ bool Lookup::EmbedForIndex() {
 
 // A large scope: the nearest of the index.
 bool Lookup::GatherLarge() {
-  if (parts_.index == nullptr) return Miss(saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate);
+  if (parts_.index == nullptr) return Miss(NoCandidate());
   if (parts_.filing->loading()) return Miss(SimilarMiss::kLoading);
   if (!EmbedForIndex()) return false;
   const auto near = parts_.index->Search(query_.scope, found_.vector->text, parts_.options.candidates_max);
@@ -329,7 +340,7 @@ bool Lookup::AskReranker() {
 // The reason of a miss is that of the best candidate: the most similar one if a guard objects to it, else the one of the best
 // score.
 void Lookup::Explain() {
-  found_.miss = saw_blocked_ ? SimilarMiss::kBlocked : SimilarMiss::kNoCandidate;
+  found_.miss = NoCandidate();
   if (candidates_.empty() || saw_blocked_) return;
   const auto similarity = [](const Candidate& candidate) { return candidate.judgement.similarity; };
   const Candidate& nearest = *std::ranges::max_element(candidates_, {}, similarity);

@@ -70,7 +70,8 @@ class Lookup {
   bool Miss(SimilarMiss miss);
   bool MissBy(std::string_view what, const Error& error);
   bool InTime();
-  bool Usable(const Entry& entry) const;
+  bool Usable(const Entry& entry);
+  SimilarMiss NoCandidate() const;
   bool Blocked(const Entry& entry) const;
   void KeepNearest();
   void AddCandidate(EntryPtr head, std::optional<float> similarity);
@@ -87,7 +88,7 @@ class Lookup {
   Explanation* const trace_;
   const std::int64_t deadline_ns_;
   SimilarFound found_;
-  bool present_ = false, small_ = true, embedded_ = false, saw_blocked_ = false;
+  bool present_ = false, small_ = true, embedded_ = false, saw_blocked_ = false, saw_present_ = false;
   double threshold_ = 2;  // Of the verifier that judges with the index's vectors.
   std::string canonical_;
   Digest canonical_digest_;

@@ -44,14 +44,15 @@ bool OneEditApart(std::string_view a, std::string_view b) {
 }
 
 bool MayBeMistyped(std::string_view word, std::string_view right) {
-  constexpr std::size_t kVowelLettersMin = 7;
+  constexpr std::size_t kVowelLettersMin = 7, kEndingLetters = 4;
   if (!OneEditApart(word, right)) return false;
   if (word.size() != right.size() || word == right) return true;
   const auto at = static_cast<std::size_t>(std::ranges::mismatch(word, right).in1 - word.begin());
   const char typed = word[at], meant = right[at];
   if (word.substr(at + 1) != right.substr(at + 1)) return true;  // Two swapped.
-  return BesideOnKeyboard(typed, meant) ||
-         (word.size() >= kVowelLettersMin && Contains("aeiou", typed) && Contains("aeiou", meant));
+  if (Contains("aeiou", typed) && Contains("aeiou", meant))
+    return word.size() >= kVowelLettersMin && at + kEndingLetters < word.size();
+  return BesideOnKeyboard(typed, meant);
 }
 
 bool MayBeTypoOf(std::string_view word, std::string_view name) {

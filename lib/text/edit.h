@@ -11,7 +11,8 @@ namespace reflex::text {
 bool OneEditApart(std::string_view a, std::string_view b);
 
 // Whether an unknown word may be `right` mistyped: one edit apart, and where that is another letter one beside it on a keyboard or,
-// in words of at least seven letters, a vowel for a vowel. Other letters make other names ("Nuxt" is not "next").
+// in words of at least seven letters and not in their ending, a vowel for a vowel. Other letters make other names ("Nuxt" is not
+// "next", nor "sulfite" "sulfate").
 bool MayBeMistyped(std::string_view word, std::string_view right);
 
 // Whether `word` may be `name` with a typing error: one edit apart, letters only, at least four, and no English word itself.

@@ -10,30 +10,54 @@ namespace reflex::text {
 namespace {
 
 // Whatever else is asked, these speak of the moment or of this conversation.
-constexpr CueSet kAlways(std::to_array<std::string_view>({" right now ",           " as of now ",
-                                                          " as of today ",         " these days ",
-                                                          " my last message ",     " my previous message ",
-                                                          " my last question ",    " my previous question ",
-                                                          " your last answer ",    " your previous answer ",
-                                                          " what i just said ",    " what did i just ",
-                                                          " you just said ",       " earlier in this conversation ",
-                                                          " what time is it ",     " what day is it ",
-                                                          " what year is it ",     " latest news ",
-                                                          " breaking news ",       " latest version ",
-                                                          " newest version ",      " latest release of ",
-                                                          " latest stable ",       " current version of ",
-                                                          " most recent version ", " weather forecast ",
-                                                          " weather today ",       " weather tomorrow ",
-                                                          " current price ",       " exchange rate ",
-                                                          " stock price of ",      " share price of ",
-                                                          " price of bitcoin ",    " price of gold ",
-                                                          " price of oil ",        " current events ",
-                                                          " currently the ",       " who is the current ",
+constexpr CueSet kAlways(std::to_array<std::string_view>({" right now ",
+                                                          " as of now ",
+                                                          " as of today ",
+                                                          " these days ",
+                                                          " my last message ",
+                                                          " my previous message ",
+                                                          " my last question ",
+                                                          " my previous question ",
+                                                          " your last answer ",
+                                                          " your previous answer ",
+                                                          " what i just said ",
+                                                          " what did i just ",
+                                                          " you just said ",
+                                                          " earlier in this conversation ",
+                                                          " what time is it ",
+                                                          " what day is it ",
+                                                          " what year is it ",
+                                                          " breaking news ",
+                                                          " recent news ",
+                                                          " news about ",
+                                                          " news on ",
+                                                          " latest stable ",
+                                                          " current version of ",
+                                                          " weather forecast ",
+                                                          " weather today ",
+                                                          " weather tomorrow ",
+                                                          " current price ",
+                                                          " exchange rate ",
+                                                          " price of bitcoin ",
+                                                          " price of gold ",
+                                                          " price of oil ",
+                                                          " bitcoin price ",
+                                                          " gold price ",
+                                                          " oil price ",
+                                                          " price of silver ",
+                                                          " price of ethereum ",
+                                                          " ethereum price ",
+                                                          " stock price ",
+                                                          " share price ",
+                                                          " current events ",
+                                                          " currently the ",
+                                                          " who is the current ",
                                                           " who s the current "}));
 
 // The moment, where the text is not about a program that works with dates.
 constexpr CueSet kDays(std::to_array<std::string_view>({" today ",
                                                         " today s ",
+                                                        " todays ",
                                                         " tonight ",
                                                         " tomorrow ",
                                                         " yesterday ",
@@ -51,8 +75,16 @@ constexpr CueSet kDays(std::to_array<std::string_view>({" today ",
                                                         " nowadays ",
                                                         " so far this ",
                                                         " in the news ",
-                                                        " latest model ",
-                                                        " latest iphone ",
+                                                        " latest ",
+                                                        " newest ",
+                                                        " most recent ",
+                                                        " who is winning ",
+                                                        " who s winning ",
+                                                        " whats the weather ",
+                                                        " weather in ",
+                                                        " how much is bitcoin ",
+                                                        " whats the time ",
+                                                        " is down ",
                                                         " upcoming ",
                                                         " current weather ",
                                                         " what s the weather ",
@@ -62,15 +94,14 @@ constexpr CueSet kDays(std::to_array<std::string_view>({" today ",
                                                         " is it raining ",
                                                         " is it open ",
                                                         " still open ",
-                                                        " still alive ",
-                                                        " latest episode ",
-                                                        " latest season ",
-                                                        " latest album "}));
+                                                        " still alive "}));
 constexpr CueSet kWork(std::to_array<std::string_view>(
-    {" function ",  " script ",     " query ", " code ", " sql ",       " regex ",   " api ",    " formula ", " column ",
-     " python ",    " javascript ", " java ",  " bash ", " excel ",     " git ",     " commit ", " commits ", " date in ",
-     " timestamp ", " datetime ",   " cron ",  " log ",  " logs ",      " files ",   " rows ",   " records ", " write a ",
-     " write an ",  " email ",      " story ", " poem ", " translate ", " sentence "}));
+    {" function ", " script ",  " query ",      " code ",     " sql ",       " regex ",   " api ",     " formula ",
+     " column ",   " python ",  " javascript ", " java ",     " bash ",      " excel ",   " git ",     " commit ",
+     " commits ",  " date in ", " migration ",  " branch ",   " row ",       " record ",  " entry ",   " file ",
+     " image ",    " docker ",  " table ",      " database ", " group ",     " element ", " value ",   " timestamp ",
+     " datetime ", " cron ",    " log ",        " logs ",     " files ",     " rows ",    " records ", " write a ",
+     " write an ", " email ",   " story ",      " poem ",     " translate ", " sentence "}));
 
 // "current" before one of these speaks of the world, not of a directory or a thread.
 constexpr auto kCurrent = std::to_array<std::string_view>(
@@ -78,6 +109,22 @@ constexpr auto kCurrent = std::to_array<std::string_view>(
      "champions", "population", "temperature", "time",   "date",      "year",  "month",      "season",     "rate",
      "rates",     "interest",   "inflation",   "market", "situation", "news",  "status",     "world",      "score",
      "minister",  "mayor",      "governor",    "record", "exchange",  "stock", "trends",     "state"});
+
+// "the latest Node.js version", "newest stable release": also of programs.
+bool HasLatestVersion(std::string_view tokens) {
+  constexpr std::size_t kWordsBetween = 3;
+  for (const std::string_view cue : {" latest ", " newest ", " most recent "}) {
+    const std::size_t at = tokens.find(cue);
+    if (at == std::string_view::npos) continue;
+    std::string_view rest = tokens.substr(at + cue.size());
+    for (std::size_t i = 0; i <= kWordsBetween && !rest.empty(); ++i) {
+      const std::string_view word = rest.substr(0, rest.find(' '));
+      if (word == "version" || word == "release" || word == "news") return true;
+      rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    }
+  }
+  return false;
+}
 
 bool HasCurrentOf(std::string_view tokens) {
   constexpr std::string_view kCue = " current ";
@@ -112,7 +159,7 @@ bool EndsWithNow(std::string_view tokens) {
 
 bool AsksForPresent(std::string_view text) {
   const std::string tokens = TokenText(text);
-  if (kAlways.FindAny(tokens) || AsksForClock(tokens)) return true;
+  if (kAlways.FindAny(tokens) || AsksForClock(tokens) || HasLatestVersion(tokens)) return true;
   if (kWork.FindAny(tokens)) return false;
   return kDays.FindAny(tokens) || tokens.ends_with(" at the moment ") || HasCurrentOf(tokens) || EndsWithNow(tokens);
 }

@@ -69,6 +69,12 @@ bool DifferByMistyping(std::string_view a, std::string_view b) {
   return at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at];
 }
 
+// A name may be another one. Those of tools and other listed things are known, and so may be mistyped.
+bool IsListedName(std::string_view word) {
+  const LexiconEntry* const entry = Lexicon::Get().Find(word);
+  return entry != nullptr && (entry->Has(LexiconEntry::kTool) || entry->Has(LexiconEntry::kEntity));
+}
+
 bool IsCapital(const Reading& text, const PlainWord& word) { return word.begin > 0 && IsUpper(text.prepared[word.begin]); }
 
 // What a word of `text` that `other` lacks is meant for: one of `there`, the known words that only `other` has, or what an unknown
@@ -77,7 +83,10 @@ std::string RightSpelling(const Reading& text, const PlainWord& place, const std
                           const Reading& other) {
   const std::string_view word = std::string_view(text.lower).substr(place.begin, place.size);
   for (const std::string_view right : there) {
-    if (right.front() == word.front() && MayBeMistyped(word, right)) return std::string(right);
+    if (right.front() != word.front() || !MayBeMistyped(word, right)) continue;
+    const PlainWord meant{static_cast<std::uint32_t>(right.data() - other.lower.data()), static_cast<std::uint32_t>(right.size())};
+    if (IsCapital(text, place) && IsCapital(other, meant) && !IsListedName(right)) continue;
+    return std::string(right);
   }
   for (const PlainWord& peer : other.unknown) {
     const std::string_view mistyped = std::string_view(other.lower).substr(peer.begin, peer.size);

@@ -12,7 +12,6 @@
 namespace reflex::text {
 namespace {
 
-constexpr std::size_t kLookedAtBytes = 4096;
 // Function words of other languages in Latin letters that are no English words.
 constexpr WordSet kOtherLanguages(std::to_array<std::string_view>(
     {"auf", "aus",   "avec", "bei",    "como",   "con", "cómo",  "cosa", "cuál",  "dans",  "das", "dei",  "del",  "della",
@@ -26,7 +25,7 @@ constexpr WordSet kOtherLanguages(std::to_array<std::string_view>(
 }  // namespace
 
 ScriptShare ReadScript(std::string_view text) {
-  std::size_t cut = std::min(text.size(), kLookedAtBytes);
+  std::size_t cut = std::min(text.size(), kScriptBytes);
   while (cut > 0 && cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
   text = text.substr(0, cut);
   const Lexicon& lexicon = Lexicon::Get();

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace reflex::text {
+
+// So much of a text is looked at.
+inline constexpr std::size_t kScriptBytes = 4096;
 
 // How far the word lists can read a text.
 struct ScriptShare {
@@ -12,7 +16,7 @@ struct ScriptShare {
   bool english = true;  // Mostly Latin letters, and no sign of another language than English.
 };
 
-// `text` is UTF-8. Looks at the first 4 KB. Linear.
+// `text` is UTF-8. Linear.
 ScriptShare ReadScript(std::string_view text);
 
 }  // namespace reflex::text

@@ -118,7 +118,28 @@ TEST_F(SemanticTest, QuestionsAboutThePresentNeedAYoungAnswer) {
   EXPECT_NE(Find(kAgain).entry, nullptr);
   clock_.AdvanceMs(2'000);
   EXPECT_EQ(Find(kAgain).entry, nullptr);
-  EXPECT_EQ(Find(kAgain).miss, SimilarMiss::kNoCandidate);
+  EXPECT_EQ(Find(kAgain).miss, SimilarMiss::kPresent);
+}
+
+// A typing error or an apostrophe hides what is asked for, not what was answered.
+TEST_F(SemanticTest, AnAnswerAboutThePresentGrowsOldForEveryQuestion) {
+  Start();
+  Store("Is the pharmacy in the station open today?");
+  EXPECT_EQ(Find("Is the pharmacy in the station open tday?").miss, SimilarMiss::kPresent);
+  Store("What is the current price of gold?");
+  EXPECT_EQ(Find("What does gold cost?").entry, nullptr);
+}
+
+TEST_F(SemanticTest, OtherLanguagesInLatinLettersAreNotJudged) {
+  Start();
+  for (const auto& [cached, asked] : {std::pair("Neden bilgisayar calisiyor?", "Neden bilgisayar calismiyor?"),
+                                      std::pair("kako ukljuciti kuhinjsku napu", "kako iskljuciti kuhinjsku napu"),
+                                      std::pair("Miten tietokoneen saa paalle?", "Miten tietokoneen saa pois paalta?")}) {
+    Store(cached);
+    EXPECT_EQ(Find(asked).miss, SimilarMiss::kLanguage) << asked;
+  }
+  Store("How do I install nuxt and pinia with pnpm?");
+  EXPECT_NE(Find("how do I install nuxt and pinia with pnpm").entry, nullptr);
 }
 
 TEST_F(SemanticTest, WhatItCannotReadIsLeftAlone) {

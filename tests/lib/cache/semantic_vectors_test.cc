@@ -351,8 +351,8 @@ TEST_F(SemanticVectors, InALargeScopeAQuestionIsEmbeddedOnce) {
   Store(kCached);
   jobs_.Run();
   // With a typing error mended, too, and whether it is a hit or not.
-  for (const std::string_view question :
-       {kTypo, std::string_view("Reverse a linkd list for me, and use Python while you do so"), std::string_view("qwertz uiop")}) {
+  for (const std::string_view question : {kTypo, std::string_view("Reverse a linkd list for me, and use Python while you do so"),
+                                          std::string_view("what is the qwertz of an uiop")}) {
     model.calls = 0;
     Find(question);
     EXPECT_EQ(model.calls, 1) << question;

@@ -58,7 +58,9 @@ TEST(Respell, DoesNotTakeARealWordForAnother) {
   for (const auto& [a, b] :
        {std::pair("Is sodium nitrite safe to eat?", "Is sodium nitrate safe to eat?"),
         std::pair("What does a sturgeon eat?", "What does a surgeon eat?"), std::pair("how to bake hake", "how to bake hare"),
-        std::pair("facts about renin", "facts about resin"), std::pair("a turbot in the kitchen", "a turbo in the kitchen"),
+        std::pair("the formula of sodium sulfite", "the formula of sodium sulfate"),
+        std::pair("a letter to Lord Neilson", "a letter to Lord Nelson"), std::pair("facts about renin", "facts about resin"),
+        std::pair("a turbot in the kitchen", "a turbo in the kitchen"),
         std::pair("where to buy stationery", "where to buy stationary"), std::pair("how to install nuxt", "how to install next")}) {
     const auto [mended_a, mended_b] = MendBoth(a, b);
     EXPECT_NE(mended_a, mended_b);
