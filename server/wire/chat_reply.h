@@ -71,7 +71,7 @@ class ChatFolder {
 
 // What one caller sees of a live stream's event: the event as it came, without the usage that only Reflex asked for. `raw` and
 // `data` are those of one SseReader::Event. Returns the bytes to send: `raw` itself where nothing is hidden, a rewritten event in
-// `scratch`, or an empty view for the usage chunk.
+// `scratch`, or an empty view for the usage chunk, with all it carries.
 std::string_view HideUsage(std::string_view raw, std::string_view data, std::string& scratch);
 
 // What is new in every reply made from a stored answer.

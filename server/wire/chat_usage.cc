@@ -51,21 +51,11 @@ Span SpanOfMember(Value object, std::string_view name) {
   return span;
 }
 
-// Members that every chunk has and that say nothing by themselves.
-bool IsFrame(std::string_view name) {
-  return name == "id" || name == "object" || name == "created" || name == "model" || name == "choices" || name == kUsage ||
-         name == "system_fingerprint" || name == "service_tier" || name == "obfuscation";
-}
-
-bool IsOnlyUsage(Value chunk) {
+// The chunk that comes only where usage was asked for, whatever else its provider says there (timings, costs): clients that did not
+// ask look for a choice in every chunk.
+bool IsUsageChunk(Value chunk) {
   const Value choices = chunk.Find("choices");
-  if (!choices.IsArray() || choices.size() > 0 || !chunk.Find(kUsage).IsObject()) return false;
-  for (const Member member : chunk.members()) {
-    const bool empty =
-        member.value.IsNothing() || ((member.value.IsArray() || member.value.IsObject()) && member.value.size() == 0);
-    if (!IsFrame(member.name()) && !empty) return false;
-  }
-  return true;
+  return choices.IsArray() && choices.size() == 0 && chunk.Find(kUsage).IsObject() && chunk.Find("error").IsEmpty();
 }
 
 // `data` is a part of `raw` unless it was joined from several lines.
@@ -109,7 +99,7 @@ std::string_view HideUsage(std::string_view raw, std::string_view data, std::str
   if (!document.Parse(data).empty() || !document.root().IsObject()) return raw;
   const Value chunk = document.root();
   if (!chunk.Find(kUsage)) return raw;
-  if (IsOnlyUsage(chunk)) return {};
+  if (IsUsageChunk(chunk)) return {};
   return Rewritten(raw, data, SpanOfMember(chunk, kUsage), scratch);
 }
 

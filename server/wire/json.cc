@@ -329,6 +329,20 @@ void Document::Trim() {
   if (names_.capacity() > kKeepNodes) std::vector<std::string_view>().swap(names_);
 }
 
+bool Value::IsEmpty() const {
+  if (IsNothing()) return true;
+  switch (kind()) {
+    case Kind::kNull:
+    case Kind::kFalse: return true;
+    case Kind::kTrue: return false;
+    case Kind::kNumber: return Whole(1) == 0;
+    case Kind::kString: return text().empty();
+    case Kind::kArray:
+    case Kind::kObject: break;
+  }
+  return size() == 0;
+}
+
 std::uint64_t Value::Whole(std::uint64_t otherwise) const {
   if (!IsNumber()) return otherwise;
   const std::string_view number = raw();

@@ -49,6 +49,8 @@ class Value {
   bool IsTrue() const { return document_ != nullptr && kind() == Kind::kTrue; }
   // Absent or null.
   bool IsNothing() const { return document_ == nullptr || kind() == Kind::kNull; }
+  // Nothing, false, 0, or a string, array or object without content.
+  bool IsEmpty() const;
   // Elements of an array or members of an object; 0 for others.
   std::size_t size() const;
   // The source text.

@@ -92,9 +92,15 @@ TEST(HideUsage, DropsTheChunkThatIsOnlyUsage) {
   EXPECT_EQ(Seen("data: {\"choices\":[],\"usage\":{\"total_tokens\":3},\"x\":null,\"y\":[]}\n\n"), "");
 }
 
-TEST(HideUsage, KeepsAnEmptyChunkThatCarriesOtherThings) {
-  EXPECT_EQ(Seen("data: {\"choices\":[],\"usage\":{\"total_tokens\":3},\"citations\":[\"u\"]}\n\n"),
-            "data: {\"choices\":[],\"citations\":[\"u\"]}\n\n");
+// Clients that asked for no usage take the first choice of every chunk.
+TEST(HideUsage, DropsTheUsageChunkWithWhateverItsProviderPutsThere) {
+  for (const std::string_view other :
+       {"\"timings\":{\"predicted_ms\":1.5}", "\"citations\":[\"u\"]", "\"cost\":0.1", "\"error\":null", "\"error\":\"\""}) {
+    EXPECT_EQ(Seen("data: {\"choices\":[],\"usage\":{\"total_tokens\":3}," + std::string(other) + "}\n\n"), "") << other;
+  }
+}
+
+TEST(HideUsage, KeepsAnEmptyChunkThatTellsNoUsageOrAnError) {
   EXPECT_EQ(Seen("data: {\"choices\":[],\"usage\":null,\"prompt_filter_results\":[]}\n\n"),
             "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n");
   EXPECT_EQ(Seen("data: {\"error\":{\"message\":\"x\"},\"choices\":[],\"usage\":{}}\n\n"),

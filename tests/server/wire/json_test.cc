@@ -58,6 +58,19 @@ TEST(Json, ReadsWholeNumbers) {
   EXPECT_EQ(numbers, (std::vector<std::uint64_t>{0, 18446744073709551615U, 7, 7, 7, 7}));
 }
 
+TEST(Json, KnowsWhatIsEmpty) {
+  Document document;
+  for (const std::string_view text : {"null", "false", "0", R"("")", "[]", "{ }"}) {
+    ASSERT_EQ(document.Parse(text), "");
+    EXPECT_TRUE(document.root().IsEmpty()) << text;
+  }
+  for (const std::string_view text : {"true", "1", "-1", R"("0")", "[0]", R"({"a":null})"}) {
+    ASSERT_EQ(document.Parse(text), "");
+    EXPECT_FALSE(document.root().IsEmpty()) << text;
+  }
+  EXPECT_TRUE(Value().IsEmpty());
+}
+
 TEST(Json, NeverReadsBehindItsEnd) {
   // Every prefix, in a buffer of exactly its size, so that the address sanitizer sees a byte too far.
   const std::string text =
