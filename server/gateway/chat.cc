@@ -285,6 +285,7 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   flight->exact_key = key_;
   flight->flight_key = FlightKey(context_, key_, request_);
   flight->request = request_;
+  if (listed) flight->body_hash = std::hash<std::string_view>()(body_);
   flight->provider = context_.provider;
   flight->ttl = context_.policy.ttl;
   flight->name_space = context_.policy.name_space;
@@ -310,6 +311,7 @@ http::Task<void> ChatHandler::Ask(bool share) {
   }
   FlightCaller caller(context_, request_);
   Flights::Found found{NewFlight(share), true, nullptr};
+  const std::size_t body_hash = found.flight->body_hash;
   if (share) {
     found = flights.JoinOrStart(found.flight, caller.reader(), [this] { return StoredMeanwhile(); });
     if (found.stored) co_return co_await ServeOrAsk(std::move(found.stored));
@@ -329,11 +331,12 @@ http::Task<void> ChatHandler::Ask(bool share) {
     context_.services.metrics.CountJoined();
     if (context_.services.parts.leases != nullptr) found.flight->WaitAtMostUntil(WaitEnd());
   }
-  const FlightCaller::Result result = co_await caller.Answer(std::move(found.flight));
+  const bool same_body = found.flight->body_hash == body_hash;
+  const FlightCaller::Result result = co_await caller.Answer(std::move(found.flight), same_body);
   // The call may still be sending our bytes for others, even if our own client has left.
   while (!borrowed.returned) static_cast<void>(co_await borrowed.changed.Wait());
   if (result == FlightCaller::Result::kUnshared) co_await AskAlone(reason::kTooLarge);
-  if (result == FlightCaller::Result::kOtherForm) co_await AskAlone(reason::kFailed);
+  if (result == FlightCaller::Result::kOtherForm || result == FlightCaller::Result::kOtherBody) co_await AskAlone(reason::kFailed);
   if (result == FlightCaller::Result::kStored) {
     context_.collapsed = false;  // A hit: nobody's call was shared.
     co_await ServeOrAsk(Usable(caller.TakeStored()));

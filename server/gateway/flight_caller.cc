@@ -24,6 +24,12 @@ using End = FlightReply::End;
 // What one write takes of a reply that is ahead of its reader.
 constexpr std::size_t kWriteBytes = 16 << 10;
 
+// Whether it may be about what differs between requests of one key: delivery and bookkeeping (docs/key.md). The others say
+// something of the caller, the model or the moment.
+bool MayRefuseTheBody(int status) {
+  return status >= 400 && status < 500 && status != 401 && status != 403 && status != 404 && status != 429;
+}
+
 // The pieces of a batch stand side by side in their block.
 std::string_view BytesOf(const FlightReply::Batch& batch) {
   if (batch.pieces.empty()) return {};
@@ -60,7 +66,8 @@ FlightCaller::FlightCaller(RequestContext& context, const wire::ChatRequest& req
   reader_->wake = signal_.Notifier();
 }
 
-http::Task<FlightCaller::Result> FlightCaller::Answer(std::shared_ptr<Flight> flight) {
+http::Task<FlightCaller::Result> FlightCaller::Answer(std::shared_ptr<Flight> flight, bool same_body) {
+  same_body_ = same_body;
   watch_.Start([this] {
     left_ = true;
     signal_.Notify();
@@ -88,6 +95,7 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
     }
     if (!batch_.head) continue;
     const std::shared_ptr<const FlightHead> head = batch_.head;
+    if (!same_body_ && MayRefuseTheBody(head->status)) co_return Result::kOtherBody;
     context_.upstream_ns = head->upstream_ns;
     if (head->events && request_.stream) co_return co_await ServeEvents(flight, *head);
     const bool other_form = head->events || (request_.stream && !flight.request.stream && head->status == 200);

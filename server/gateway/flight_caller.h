@@ -32,11 +32,14 @@ class FlightCaller {
     kUnshared,
     // The reply is whole, but cannot be given in the form that this caller asked for: nothing was sent, as with kUnshared.
     kOtherForm,
+    // The provider refused what another request says in other bytes: nothing was sent, as with kUnshared.
+    kOtherBody,
     // Another gateway's answer came, stored(): nothing was sent, it is to be served as a hit.
     kStored,
   };
-  // Waits for the reply and sends it. Leaves the flight at the end; the last one to leave cancels the call.
-  http::Task<Result> Answer(std::shared_ptr<Flight> flight);
+  // Waits for the reply and sends it. Leaves the flight at the end; the last one to leave cancels the call. `same_body`: the call
+  // sends this request's own bytes.
+  http::Task<Result> Answer(std::shared_ptr<Flight> flight, bool same_body);
   // After kStored, once.
   EntryPtr TakeStored() { return std::move(stored_); }
 
@@ -58,6 +61,7 @@ class FlightCaller {
   FlightReply::Batch batch_;
   std::string visible_;  // Events without their usage.
   EntryPtr stored_;
+  bool same_body_ = true;
   bool left_ = false;
 };
 

@@ -32,6 +32,7 @@ struct Flight {
   Digest flight_key;  // Exact key and service tier.
   Digest exact_key;
   wire::ChatRequest request;
+  std::size_t body_hash = 0;  // Of the bytes that are sent; where it is listed.
   upstream::Provider provider = upstream::Provider::kOpenAi;
   std::chrono::seconds ttl{0};
   std::string name_space;

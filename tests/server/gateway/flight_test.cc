@@ -228,6 +228,44 @@ TEST(Flight, AnErrorGoesToAllAndNobodyAsksAgain) {
   EXPECT_EQ(world.cache->Stats().memory_entries, 0u);
 }
 
+// What differs between requests of one key may be what was refused.
+TEST(Flight, ARefusalOfAnotherBodyIsNotHandedOn) {
+  const std::string error = R"({"error":{"message":"your organization must be verified to stream","param":"stream"}})";
+  GatewayWorld world(2);
+  world.Start();
+  const auto exchanges = AskAll(world, {StreamChat("q"), Chat("q"), Chat("q", R"(,"user":"u")"), StreamChat("q")});
+  const auto shared = world.provider.Next();
+  world.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("own")); });
+  shared->Json(400, error);
+  for (const auto& exchange : exchanges) exchange->WaitForDone();
+  for (const std::size_t same : {0, 3}) {
+    EXPECT_EQ(exchanges[same]->status(), 400);
+    EXPECT_EQ(exchanges[same]->body(), error);
+  }
+  for (const std::size_t other : {1, 2}) {
+    EXPECT_EQ(exchanges[other]->status(), 200);
+    EXPECT_EQ(ContentOfPlain(exchanges[other]->body()), "own");
+    EXPECT_EQ(exchanges[other]->Header("X-Reflex-Reason"), "failed");
+    EXPECT_EQ(exchanges[other]->Header("Cache-Status").find("collapsed"), std::string::npos);
+  }
+  EXPECT_EQ(world.provider.calls(), 3u);
+}
+
+TEST(Flight, WhatIsNotAboutABodyGoesToAll) {
+  GatewayWorld world(2);
+  world.Start();
+  std::size_t calls = 0;
+  for (const int status : {401, 403, 404, 429, 500}) {
+    const auto exchanges = AskAll(world, {Chat("q"), Chat("q", R"(,"metadata":{"a":"b"})")});
+    world.provider.Next()->Json(status, R"({"error":{"message":"x"}})");
+    for (const auto& exchange : exchanges) {
+      exchange->WaitForDone();
+      EXPECT_EQ(exchange->status(), status);
+    }
+    EXPECT_EQ(world.provider.calls(), ++calls) << status;
+  }
+}
+
 TEST(Flight, AStreamThatFailsIsAnErrorReplyToItsPlainCallers) {
   GatewayWorld world(2);
   world.Start();
