@@ -162,6 +162,11 @@ void AddElements(Value list, std::optional<std::string>& elements) {
   AppendElements(list, *elements);
 }
 
+// Beside the delta: lists grow from chunk to chunk (token ids, the older form of logprobs), anything else replaces.
+bool AddBeside(Member member, ChatMembers& others) {
+  return member.value.IsArray() ? others.Join(member.name(), member.value) : others.Set(member.name(), member.value);
+}
+
 bool AddLogProbs(Value value, ChatLogProbs& logprobs) {
   if (!value.IsObject()) return value.IsNothing();
   logprobs.present = true;
@@ -170,7 +175,7 @@ bool AddLogProbs(Value value, ChatLogProbs& logprobs) {
       AddElements(member.value, logprobs.content);
     } else if (member.name() == "refusal") {
       AddElements(member.value, logprobs.refusal);
-    } else if (!logprobs.others.Set(member.name(), member.value)) {
+    } else if (!AddBeside(member, logprobs.others)) {
       return false;
     }
   }
@@ -271,7 +276,7 @@ bool AddToChoice(Value chunk_choice, ChatChoice& choice) {
     } else if (name == "finish_reason") {
       if (!member.value.text().empty()) choice.finish_reason = member.value.text();
     } else {
-      taken = choice.others.Set(name, member.value);
+      taken = AddBeside(member, choice.others);
     }
     if (!taken) return false;
   }

@@ -212,6 +212,19 @@ TEST(ChatFolder, KeepsMembersItDoesNotKnow) {
   EXPECT_EQ(choice["message"]["tool_calls"].elements.at(0)["extra_content"], Tree::Parse(R"({"signature":"s"})"));
 }
 
+TEST(ChatFolder, JoinsListsBesideTheDelta) {
+  const Tree json =
+      Json(Fold(Chunk(R"("delta":{"content":"a"},"token_ids":[1,2],"logprobs":{"tokens":["a"],"token_logprobs":[-0.1],"top":1})") +
+                Chunk(R"("delta":{"content":"b"},"token_ids":[3],"logprobs":{"tokens":["b"],"token_logprobs":[-0.2],"top":2})") +
+                Chunk(R"("delta":{},"token_ids":[],"content_filter_results":{"hate":1},"finish_reason":"stop")") + kUsage));
+  const Tree& choice = json["choices"].elements.at(0);
+  EXPECT_EQ(choice["token_ids"], Tree::Parse("[1,2,3]"));
+  EXPECT_EQ(choice["logprobs"]["tokens"], Tree::Parse(R"(["a","b"])"));
+  EXPECT_EQ(choice["logprobs"]["token_logprobs"], Tree::Parse("[-0.1,-0.2]"));
+  EXPECT_EQ(choice["logprobs"]["top"], Tree::Parse("2"));
+  EXPECT_EQ(choice["content_filter_results"], Tree::Parse(R"({"hate":1})"));
+}
+
 TEST(ChatFolder, JoinsAudioAndLogProbs) {
   const Tree json = Json(Fold(
       Chunk(
