@@ -21,8 +21,6 @@ using json::Value;
 // More than any provider gives (n <= 128); bounds the search.
 constexpr std::size_t kChoicesMax = 256;
 
-bool IsTruthy(Value value) { return !value.IsNothing() && value.kind() != json::Kind::kFalse; }
-
 }  // namespace
 
 struct ChatFolder::State {
@@ -115,7 +113,7 @@ bool ChatFolder::Add(std::string_view data, std::string_view event_name) {
     return false;
   }
   const Value chunk = state.document.root();
-  if (event_name == "error" || (chunk.IsObject() && IsTruthy(chunk.Find("error")))) {
+  if (event_name == "error" || !chunk.Find("error").IsEmpty()) {
     state.failed = true;
     return true;
   }

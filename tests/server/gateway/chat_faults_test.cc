@@ -114,6 +114,24 @@ TEST(ChatFaults, AStreamThatEndsWithoutAFinishIsAnErrorToo) {
   EXPECT_EQ(world.cache->Stats().memory_entries, 0u);
 }
 
+TEST(ChatFaults, AnEmptyErrorMemberEndsNothing) {
+  GatewayWorld world;
+  world.provider.OnCall([](ProviderCall& call) {
+    call.EventHead();
+    for (std::string event : AnswerEvents({"hel", "lo"}, true)) {
+      if (event.starts_with("data: {")) event.insert(7, R"("error":"",)");
+      call.Piece(event);
+    }
+    call.End();
+  });
+  world.Start();
+  const auto exchange = world.Run(StreamChat("q"));
+  EXPECT_EQ(ContentOf(exchange->body()), "hello");
+  EXPECT_EQ(DataOf(exchange->body()).back(), "[DONE]");
+  EXPECT_EQ(world.Run(Chat("q"))->Header("X-Reflex-Status"), "hit-l1-exact");
+}
+
+
 TEST(ChatFaults, DoneIsNotNeeded) {
   GatewayWorld world;
   world.provider.OnCall([](ProviderCall& call) {

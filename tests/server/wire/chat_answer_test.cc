@@ -59,7 +59,9 @@ TEST(NeverStored, WithoutChoices) {
 TEST(NeverStored, WithAnErrorMember) {
   EXPECT_EQ(Why(R"({"error":{"message":"x"}})"), "error");
   EXPECT_EQ(Why(R"({"error":"x",)" + kGood.substr(1)), "error");
-  EXPECT_EQ(Why(R"({"error":null,)" + kGood.substr(1)), "");
+  for (const std::string error : {"null", "false", "0", R"("")", "{}", "[]"}) {
+    EXPECT_EQ(Why(R"({"error":)" + error + "," + kGood.substr(1)), "") << error;
+  }
   EXPECT_EQ(Why(Answer(R"([{"message":{"content":"x"},"finish_reason":"stop","error":{"code":502}}])")), "error");
   EXPECT_EQ(Why(OneChoice(R"({"content":"x"})", "error")), "error");
 }

@@ -108,6 +108,19 @@ TEST(ChatFolder, AnErrorIsNeverStored) {
             "");
 }
 
+TEST(ChatFolder, AnErrorMemberWithNothingInItIsNone) {
+  for (const std::string error : {R"("")", "{}", "[]", "0", "false", "null"}) {
+    const std::string chunk = R"({"error":)" + error + R"(,"id":"c","choices":[{"error":)" + error + R"(,"delta":{"content":"x"})";
+    const Folded folded = Fold(Event(chunk + "}]}") + Event(chunk + R"(,"finish_reason":"stop"}]})") + kUsage);
+    EXPECT_FALSE(folded.failed) << error;
+    EXPECT_EQ(folded.answer.unstorable, "") << error;
+    EXPECT_EQ(Json(folded)["choices"].elements.at(0)["message"]["content"].text, "xx") << error;
+  }
+  for (const std::string error : {R"("x")", R"({"code":1})", "1", "true"}) {
+    EXPECT_TRUE(Fold(Event(R"({"choices":[],"error":)" + error + "}")).failed) << error;
+  }
+}
+
 TEST(ChatFolder, WhatIsNotAChunkMakesItUnstorable) {
   for (const std::string_view data :
        {"not json", "{\"choices\":[", R"({"choices":["x"]})", R"({"choices":[{"index":"a"}]})", R"({"choices":[{"index":-1}]})",
