@@ -15,6 +15,7 @@
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
 #include "wire/error_body.h"
+#include "wire/json.h"
 #include "wire/sse.h"
 
 namespace reflex::gateway {
@@ -24,6 +25,21 @@ UpstreamFailure FailureOf(ErrorCode code) {
   if (code == ErrorCode::kTimeout) return UpstreamFailure::kTimeout;
   if (code == ErrorCode::kClosed) return UpstreamFailure::kTruncated;
   return code == ErrorCode::kUnavailable ? UpstreamFailure::kUnreachable : UpstreamFailure::kProtocol;
+}
+
+constexpr std::string_view kDone = "[DONE]";
+
+// What a body that ended properly has behind its last blank line: an event that lacks only that, if its data is whole. Nullopt for
+// half an event.
+std::optional<std::string> LastEvent(wire::SseReader& sse) {
+  if (sse.rest().empty()) return std::string();
+  sse.Feed("\n\n");
+  wire::SseReader::Event event;
+  const Result<bool> next = sse.Next(event);
+  if (!next || !*next || !event.has_data) return std::nullopt;
+  wire::json::Document document;
+  if (event.data != kDone && !document.Parse(event.data).empty()) return std::nullopt;
+  return std::string(event.raw);
 }
 
 // The parts of one relay; lives in its coroutine.
@@ -180,6 +196,7 @@ http::Task<void> RelayCall::PassEvents() {
   wire::SseReader sse(context_.services.options.reply_bytes_max);
   std::string batch;
   std::optional<Error> failure;
+  bool done = false;
   for (;;) {
     const auto bytes = co_await reply_->Read();
     if (!bytes) {
@@ -191,7 +208,10 @@ http::Task<void> RelayCall::PassEvents() {
     batch.clear();
     wire::SseReader::Event event;
     Result<bool> next = sse.Next(event);
-    for (; next && *next; next = sse.Next(event)) batch.append(event.raw);
+    for (; next && *next; next = sse.Next(event)) {
+      batch.append(event.raw);
+      done = done || event.data == kDone;
+    }
     if (!batch.empty()) {
       const std::string_view pieces[] = {batch};
       if (!co_await exchange.Write(pieces)) co_return;
@@ -203,7 +223,14 @@ http::Task<void> RelayCall::PassEvents() {
   }
   watch_.Stop();
   if (left_) co_return exchange.Abort();
-  std::string last(failure ? std::string_view() : sse.rest());
+  std::string last;
+  if (!failure) {
+    if (auto event = LastEvent(sse)) {
+      last = std::move(*event);
+    } else if (!done) {
+      failure = Error{ErrorCode::kClosed, "the provider ended its stream in the middle of an event"};
+    }
+  }
   if (failure) {
     Count(*failure);
     const Problem problem = ProblemFor(*failure, Side::kUpstreamBody);

@@ -114,6 +114,37 @@ TEST(ChatFaults, AStreamThatEndsWithoutAFinishIsAnErrorToo) {
   EXPECT_EQ(world.cache->Stats().memory_entries, 0u);
 }
 
+// A stream that nobody shares, whose body ends properly in the middle of an event.
+TEST(ChatFaults, HalfAnEventOfARelayIsAnErrorEvent) {
+  GatewayWorld world;
+  world.Start();
+  const std::string first = AnswerEvents({}, false)[0];
+  for (const std::string half : {"data: {\"id\":\"c\",\"obj", "data: [DO", "da", "data: {\"id\":\"c\"}\ndata: {"}) {
+    world.provider.OnCall([&](ProviderCall& call) { call.EventHead().Piece(first + half).End(); });
+    const auto exchange = world.Run(NoStore(StreamChat("q")));
+    EXPECT_TRUE(exchange->ended());
+    ASSERT_EQ(DataOf(exchange->body()).size(), 2u) << exchange->body();
+    EXPECT_TRUE(exchange->body().starts_with(first)) << exchange->body();
+    EXPECT_NE(DataOf(exchange->body())[1].find("upstream_truncated"), std::string::npos) << exchange->body();
+    EXPECT_FALSE(exchange->body().substr(first.size()).starts_with(half + "\n")) << exchange->body();
+  }
+}
+
+TEST(ChatFaults, ARelaysLastEventMayLackItsBlankLine) {
+  GatewayWorld world;
+  world.Start();
+  const auto events = AnswerEvents({"a"}, false);
+  for (const std::string last : {"data: {\"id\":\"c\",\"choices\":[]}", "data: [DONE]", "data: [DONE]\n", "data: {}\r\n"}) {
+    world.provider.OnCall([&](ProviderCall& call) { call.EventHead().Piece(events[0] + last).End(); });
+    const auto exchange = world.Run(NoStore(StreamChat("q")));
+    EXPECT_TRUE(exchange->body().starts_with(events[0] + last)) << exchange->body();
+    EXPECT_EQ(DataOf(exchange->body()).size(), 2u) << exchange->body();
+    EXPECT_EQ(exchange->body().find("error"), std::string::npos) << exchange->body();
+  }
+  world.provider.OnCall([&](ProviderCall& call) { call.EventHead().Piece(events.back() + "da").End(); });
+  EXPECT_EQ(world.Run(NoStore(StreamChat("q")))->body(), events.back()) << "what follows [DONE] is not missed";
+}
+
 TEST(ChatFaults, AnEmptyErrorMemberEndsNothing) {
   GatewayWorld world;
   world.provider.OnCall([](ProviderCall& call) {
@@ -130,7 +161,6 @@ TEST(ChatFaults, AnEmptyErrorMemberEndsNothing) {
   EXPECT_EQ(DataOf(exchange->body()).back(), "[DONE]");
   EXPECT_EQ(world.Run(Chat("q"))->Header("X-Reflex-Status"), "hit-l1-exact");
 }
-
 
 TEST(ChatFaults, DoneIsNotNeeded) {
   GatewayWorld world;
