@@ -7,7 +7,9 @@
 
 #include "base/digest.h"
 #include "gateway/thread_state.h"
+#include "gateway/usage_refusals.h"
 #include "http/message.h"
+#include "reflex/clock.h"
 #include "upstream/upstream.h"
 
 namespace reflex::gateway {
@@ -83,11 +85,15 @@ Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, con
 }
 
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request) {
-  if (request.service_tier.empty()) return exact_key;
+  const Services& services = context.services;
+  const bool without_usage = request.stream && !request.include_usage &&
+                             services.usage_refusals.Has(context.provider, request.model, services.parts.clock->SteadyNs());
+  if (request.service_tier.empty() && !without_usage) return exact_key;
   base::Sha256& hash = context.thread.hash;
   hash.Reset();
   hash.Update(BytesOf(exact_key));
   hash.UpdateField(request.service_tier);
+  if (without_usage) hash.UpdateField("without usage");
   return hash.Finish();
 }
 

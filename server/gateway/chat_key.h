@@ -16,7 +16,8 @@ Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const 
 // requests of one tenant and namespace that differ in the question at most.
 Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, const Digest& scope_form);
 
-// What calls must have in common to share one: the exact key and the service tier, which is not in it.
+// What calls must have in common to share one: the exact key, the service tier, which is not in it, and whether usage comes with
+// the answer: a stream of a model that refuses to be asked for it has none for those who want it.
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request);
 
 }  // namespace reflex::gateway

@@ -42,6 +42,7 @@ class StoreLookups;    // store_lookups.h
 class Audits;          // audit.h
 class SemanticHits;    // semantic_hits.h
 struct ThreadState;    // thread_state.h
+class UsageRefusals;   // usage_refusals.h
 class TenantHasher;    // tenant.h
 
 // X-Reflex-Status. kHit is of the exact tier, the next two of the semantic ones. kOwn: our own paths, which say healthy, ready and
@@ -95,6 +96,7 @@ struct Services {
   ClientKeys& client_keys;
   GatewayMetrics& metrics;
   Flights& flights;
+  UsageRefusals& usage_refusals;
   SemanticHits& semantic_hits;
   StoreLookups& store_lookups;
   Audits& audits;

@@ -14,6 +14,7 @@
 #include "gateway/metrics.h"
 #include "gateway/on_pool.h"
 #include "gateway/reply_head.h"
+#include "gateway/usage_refusals.h"
 #include "reflex/cache.h"
 #include "reflex/semantic_tier.h"
 #include "wire/chat_reply.h"
@@ -166,7 +167,10 @@ http::Task<Result<ReplyPtr>> FlightCall::Ask(std::string_view body) {
 
 // Asks for usage too where the client did not; a provider that refuses that is asked once more as the client wrote it.
 http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
-  if (usage_asked_ || !upstream_.TakesStreamOptions(flight_.provider)) co_return co_await Ask(borrowed_->body);
+  UsageRefusals& refusals = services_.usage_refusals;
+  const std::string& model = flight_.request.model;
+  const bool refuses = refusals.Has(flight_.provider, model, services_.parts.clock->SteadyNs());
+  if (usage_asked_ || refuses) co_return co_await Ask(borrowed_->body);
   const std::string with_usage = wire::WithUsageRequested(borrowed_->body);
   auto reply = co_await Ask(with_usage);
   usage_asked_ = reply.has_value();
@@ -182,7 +186,7 @@ http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
   // Only a provider that takes the same request without the addition has refused the addition: others repeat to a client what is
   // wrong with its own request. That must not keep everybody's streams from being stored.
   if (again && (*again)->status() == 200 && !flight_.request.has_stream_options) {
-    upstream_.RefusedStreamOptions(flight_.provider);
+    refusals.Add(flight_.provider, model, services_.parts.clock->SteadyNs());
   }
   co_return again;
 }

@@ -29,7 +29,7 @@ struct Flight {
 
   // Set before the flight is shared, constant from then on.
   http::IoThread& home;
-  Digest flight_key;  // Exact key and service tier.
+  Digest flight_key;  // FlightKey.
   Digest exact_key;
   wire::ChatRequest request;
   std::size_t body_hash = 0;  // Of the bytes that are sent; where it is listed.

@@ -24,6 +24,7 @@
 #include "gateway/store_lookups.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
+#include "gateway/usage_refusals.h"
 #include "upstream/upstream.h"
 #include "wire/error_body.h"
 #include "wire/reason.h"
@@ -79,8 +80,8 @@ class Dispatcher final : public Gateway {
         metrics_(*parts_.metrics, *parts_.cache, *parts_.clock, parts_.semantic),
         audits_(options_.audits),
         store_lookups_(*parts_.cache, *parts_.pool),
-        services_{options_, parts_,         tenants_,       *client_keys_, metrics_,
-                  flights_, semantic_hits_, store_lookups_, audits_,       threads_} {
+        services_{options_,        parts_,         tenants_,       *client_keys_, metrics_, flights_,
+                  usage_refusals_, semantic_hits_, store_lookups_, audits_,       threads_} {
     for (std::size_t i = 0; i < parts_.threads.size(); ++i) {
       auto state = std::make_unique<ThreadState>(options_.repeats_bytes_max);
       state->io = parts_.threads[i];
@@ -112,6 +113,7 @@ class Dispatcher final : public Gateway {
   const std::unique_ptr<ClientKeys> client_keys_;
   GatewayMetrics metrics_;
   Flights flights_;
+  UsageRefusals usage_refusals_;
   SemanticHits semantic_hits_;
   Audits audits_;
   StoreLookups store_lookups_;

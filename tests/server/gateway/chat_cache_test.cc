@@ -137,6 +137,59 @@ TEST(ChatCache, UsageIsAskedForAndHiddenFromWhoDidNotAsk) {
   EXPECT_EQ(asks->body(), as_sent) << "every event as it came";
 }
 
+// One address may serve several models.
+TEST(ChatCache, ARefusalOfTheAddedUsageIsRememberedForItsModelAlone) {
+  GatewayWorld world;
+  world.Start();
+  const auto refused = world.Ask(StreamChat("q"));
+  world.provider.Next()->Json(400, R"({"error":{"message":"Unrecognized request argument: stream_options"}})");
+  AnswerInTheirForm(*world.provider.Next());
+  refused->WaitForDone();
+
+  Request other = StreamChat("q");
+  other.body.replace(other.body.find(R"("m")"), 3, R"("n")");
+  const auto asks = world.Ask(other);
+  const auto call = world.provider.Next();
+  EXPECT_NE(call->body.find("include_usage"), std::string::npos);
+  AnswerInTheirForm(*call);
+  asks->WaitForDone();
+  EXPECT_EQ(ContentOf(asks->body()), "hello");
+
+  world.clock.ahead_ns += 3'600'000'000'000;
+  const auto later = world.Ask(StreamChat("later"));
+  const auto later_call = world.provider.Next();
+  EXPECT_NE(later_call->body.find("include_usage"), std::string::npos) << "after an hour";
+  AnswerInTheirForm(*later_call);
+  later->WaitForDone();
+}
+
+TEST(ChatCache, WhoWantsUsageDoesNotJoinAStreamThatIsNotAskedForIt) {
+  GatewayWorld world;
+  world.Start();
+  const auto refused = world.Ask(StreamChat("first"));
+  world.provider.Next()->Json(400, R"({"error":{"message":"Unrecognized request argument: stream_options"}})");
+  AnswerInTheirForm(*world.provider.Next());
+  refused->WaitForDone();
+
+  const auto without = world.Ask(StreamChat("q"));
+  const auto call = world.provider.Next();
+  EXPECT_EQ(call->body, StreamChat("q").body);
+  const auto alike = world.Ask(StreamChat("q"));
+  const auto with = world.Ask(StreamChat("q", R"(,"stream_options":{"include_usage":true})"));
+  const auto own = world.provider.Next();
+  const auto plain = world.Ask(Chat("q"));
+  world.Settle();
+  AnswerInTheirForm(*call);
+  AnswerInTheirForm(*own);
+  for (const auto& exchange : {without, alike, with, plain}) exchange->WaitForDone();
+  EXPECT_EQ(alike->Header("X-Reflex-Reason"), "joined");
+  EXPECT_NE(with->body().find("total_tokens"), std::string::npos);
+  EXPECT_NE(plain->body().find("total_tokens"), std::string::npos) << "a plain answer has it too";
+  EXPECT_EQ(plain->Header("X-Reflex-Reason"), "joined");
+  EXPECT_EQ(world.provider.calls(), 4u);
+}
+
+
 TEST(ChatCache, RefusedStreamOptionsAreTriedOnceMoreWithoutAndRemembered) {
   GatewayWorld world;
   world.Start();

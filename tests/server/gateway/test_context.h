@@ -23,6 +23,7 @@
 #include "gateway/store_lookups.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
+#include "gateway/usage_refusals.h"
 #include "http/exchange.h"
 #include "reflex/cache.h"
 #include "reflex/clock.h"
@@ -146,8 +147,8 @@ class World {
     client_keys = *ClientKeys::Open(options.client_keys_file, parts.threads);
     metrics = std::make_unique<GatewayMetrics>(registry, *cache, clock, parts.semantic);
     store_lookups = std::make_unique<StoreLookups>(*cache, pool);
-    services = std::make_unique<Services>(
-        Services{options, parts, *tenants, *client_keys, *metrics, flights, semantic_hits, *store_lookups, audits, states});
+    services = std::make_unique<Services>(Services{options, parts, *tenants, *client_keys, *metrics, flights, usage_refusals,
+                                                   semantic_hits, *store_lookups, audits, states});
     thread_ = std::thread([this] { io.Run(); });
   }
 
@@ -174,6 +175,7 @@ class World {
   ThreadState state{1 << 20};
   std::unique_ptr<StoreLookups> store_lookups;
   Flights flights;
+  UsageRefusals usage_refusals;
   SemanticHits semantic_hits;
   Audits audits{options.audits};
   std::vector<std::unique_ptr<ThreadState>> states;
