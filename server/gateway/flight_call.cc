@@ -312,7 +312,8 @@ void FlightCall::EndEvents() {
   EntryPtr entry;
   if (fold.error().empty()) {
     if (auto answer = fold.Finish(flight_.request, services_.options.store_policy)) {
-      // A provider that was asked and tells none counts none; one that was not asked would have in a plain answer.
+      // A provider that was asked and tells none does so in every stream: its answer is kept for streams alone. One that was not
+      // asked may tell the next that asks.
       if (!answer->reply.has_usage && !usage_asked_ && answer->unstorable.empty()) answer->unstorable = "no-usage";
       entry = Keep(std::move(*answer));
     }

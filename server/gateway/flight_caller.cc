@@ -218,6 +218,7 @@ http::Task<FlightCaller::Result> FlightCaller::ServeRelay(Flight& flight, const 
 // A plain caller of a streamed answer.
 http::Task<FlightCaller::Result> FlightCaller::ServeFolded(Flight& flight, const FlightHead& head) {
   const EntryPtr entry = flight.reply.answer();
+  if (entry && !wire::HasPlainForm(entry->layout)) co_return Result::kOtherForm;
   const std::string failure = entry ? std::string() : flight.reply.stream_error();
   if (!entry && failure.empty()) {
     if (batch_.end == End::kDone) co_return Result::kOtherForm;
