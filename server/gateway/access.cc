@@ -190,6 +190,10 @@ void AppendCorsFields(const RequestContext& context, ReplyFields& out) {
   out.Add("Access-Control-Expose-Headers", kExposed);
 }
 
+bool NeedsProvidersCors(const RequestContext& context) {
+  return context.services.options.cors_origins.empty() && http::FindHeader(context.head().headers, "origin") != nullptr;
+}
+
 bool ReplacedByCors(const RequestContext& context, std::string_view name) {
   constexpr std::string_view kPrefix = "access-control-";
   return !context.services.options.cors_origins.empty() && name.size() > kPrefix.size() &&

@@ -32,6 +32,9 @@ http::Task<void> AnswerPreflight(RequestContext& context);
 // For every reply, preflights aside: Access-Control-Allow-Origin and Access-Control-Expose-Headers where the Origin is allowed,
 // Vary where the answer to that depends on it. Appends nothing when the CORS setting is empty. Views live as long as the context.
 void AppendCorsFields(const RequestContext& context, ReplyFields& out);
+// True where only the provider's own Access-Control-* can let a web page read the reply: there is an Origin, and no CORS setting. A
+// hit, which has no header of the provider, would be kept from the page.
+bool NeedsProvidersCors(const RequestContext& context);
 // True for a field of an upstream's reply that must not stand beside ours (Access-Control-*) while the CORS setting is in use.
 bool ReplacedByCors(const RequestContext& context, std::string_view name);
 

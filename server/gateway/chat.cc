@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "gateway/access.h"
 #include "gateway/audit.h"
 #include "gateway/chat_hit.h"
 #include "gateway/chat_key.h"
@@ -107,6 +108,7 @@ http::Task<void> ChatHandler::Run(RequestContext& context) {
 
   // What neither reads nor stores need not be understood.
   if (!context.policy.read && !context.policy.store) co_return co_await self.Bypass(context.policy.reason);
+  if (NeedsProvidersCors(context)) co_return co_await self.Bypass(reason::kOrigin);
   const std::string_view coding = context.head().header("content-encoding");
   if (!coding.empty() && !http::EqualsIgnoringCase(coding, "identity")) co_return co_await self.Bypass(reason::kContentEncoding);
   const std::int64_t began_ns = self.Now();

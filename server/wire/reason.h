@@ -62,6 +62,7 @@ inline constexpr std::string_view kTooManyValues = "too-many-values";     // Mor
 inline constexpr std::string_view kFieldType = "field-type";              // A field that decides has another type than documented.
 inline constexpr std::string_view kContentEncoding = "content-encoding";  // A compressed request body.
 inline constexpr std::string_view kUpgrade = "upgrade";
+inline constexpr std::string_view kOrigin = "origin";        // A web page's, where server.cors_origins names none.
 inline constexpr std::string_view kRestoring = "restoring";  // The cache is being restored from a snapshot.
 // Errors Reflex made itself.
 inline constexpr std::string_view kBadRequest = "bad-request";

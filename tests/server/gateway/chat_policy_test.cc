@@ -142,6 +142,30 @@ TEST_F(ChatPolicy, StoreTrueAndWebSearchAreBypassed) {
   EXPECT_EQ(world_.cache->Stats().memory_entries, 0u);
 }
 
+// A hit has none of the provider's Access-Control-* fields, so a page that may read the miss could not read the hit.
+TEST_F(ChatPolicy, WithoutACorsSettingAWebPageIsTheProviders) {
+  world_.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("x"), {{"access-control-allow-origin", "*"}}); });
+  world_.Start();
+  Run({});
+  for (int round = 0; round < 2; ++round) {
+    const auto page = Run({{"Origin", "https://app.example"}});
+    EXPECT_EQ(Of(page), "bypass origin | reflex; fwd=bypass; fwd-status=200");
+    EXPECT_EQ(page->Header("access-control-allow-origin"), "*");
+  }
+  EXPECT_EQ(Of(Run({{"Origin", "https://app.example"}, {"cache-control", "only-if-cached"}})),
+            "miss only-if-cached | reflex; detail=only-if-cached");
+  EXPECT_EQ(Run({})->Header("X-Reflex-Status"), "hit-l1-exact");
+}
+
+TEST_F(ChatPolicy, WithACorsSettingAWebPageIsServedFromTheCache) {
+  world_.options.cors_origins = {"https://app.example"};
+  world_.Start();
+  EXPECT_EQ(Of(Run({{"Origin", "https://app.example"}})), "miss no-entry | reflex; fwd=miss; fwd-status=200");
+  const auto hit = Run({{"Origin", "https://app.example"}});
+  EXPECT_EQ(hit->Header("X-Reflex-Status"), "hit-l1-exact");
+  EXPECT_EQ(hit->Header("access-control-allow-origin"), "https://app.example");
+}
+
 TEST_F(ChatPolicy, WhileTheCacheIsRestoredRequestsPassThrough) {
   world_.Start();
   world_.readiness.Set(Readiness::State::kRestoring);
