@@ -54,6 +54,8 @@ void Explain(const RequestContext& context, const ChatSubject& subject, std::str
   ExplainedRequest shown;
   shown.key = subject.key;
   shown.bypass = subject.bypass;
+  if (context.policy.refresh) shown.refresh = context.policy.reason;
+  shown.only_if_cached = context.policy.only_if_cached;
   shown.exact = PeekEntry(*parts.cache, subject.key);
   shown.now_ms = parts.clock->WallMs();
   if (shown.exact != nullptr) {
@@ -66,6 +68,7 @@ void Explain(const RequestContext& context, const ChatSubject& subject, std::str
   if (shown.not_semantic.empty()) {
     explanation = parts.semantic->Explain(QueryFor(context, subject.asked));
     shown.semantic = &explanation;
+    shown.empty_scope = !parts.semantic->LooksWorthwhile(subject.asked.scope);
     if (explanation.found.entry == nullptr) shown.semantic_reason = ReasonOf(explanation.found);
     shown.budget = parts.semantic->Budget(context.policy.name_space);
   }

@@ -59,9 +59,9 @@ http::Task<std::optional<Problem>> ReadSubject(RequestContext& context, std::str
   if (!read) co_return NotChat(read.error());
   subject.request = std::move(*read);
   subject.key = ExactKey(context, *base, subject.request);
-  if (subject.request.store) subject.bypass = wire::reason::kStoreTrue;
   if (subject.request.web_search) subject.bypass = wire::reason::kWebSearch;
-  if (!context.policy.read) subject.bypass = context.policy.reason;
+  if (subject.request.store) subject.bypass = wire::reason::kStoreTrue;
+  if (!context.policy.read && !context.policy.store) subject.bypass = context.policy.reason;
   subject.asked.question.not_semantic = wire::reason::kTiers;
   if (context.services.parts.semantic != nullptr && context.policy.canonical)
     subject.asked = co_await ReadQuestion(context, body, false);

@@ -59,18 +59,24 @@ class Writer {
 };
 
 std::string_view Decision(const ExplainedRequest& request) {
+  const bool asks = !request.bypass.empty() || !request.refresh.empty();
+  if (asks && request.only_if_cached) return Name(Outcome::kMiss);
   if (!request.bypass.empty()) return Name(Outcome::kBypass);
+  if (!request.refresh.empty()) return Name(Outcome::kRefresh);
   if (request.exact != nullptr && request.freshness == Freshness::kFresh) return Name(Outcome::kHit);
   if (request.semantic == nullptr || request.semantic->found.entry == nullptr) return Name(Outcome::kMiss);
   return Name(request.semantic->found.layer == SimilarLayer::kCanonical ? Outcome::kCanonical : Outcome::kVerified);
 }
 
 std::string_view ReasonFor(const ExplainedRequest& request, std::string_view decision) {
-  if (!request.bypass.empty()) return request.bypass;
+  if (decision == Name(Outcome::kBypass)) return request.bypass;
+  if (decision == Name(Outcome::kRefresh)) return request.refresh;
   if (decision != Name(Outcome::kMiss)) return {};
+  if (request.only_if_cached) return wire::reason::kOnlyIfCached;
   if (request.exact != nullptr) {
     return request.freshness == Freshness::kExpired ? wire::reason::kExpired : wire::reason::kTooOld;
   }
+  if (request.empty_scope) return wire::reason::kNoEntry;
   if (!request.semantic_reason.empty()) return request.semantic_reason;
   return request.not_semantic.empty() || request.not_semantic == wire::reason::kTiers ? wire::reason::kNoEntry
                                                                                       : request.not_semantic;

@@ -23,7 +23,7 @@ class FakeTier final : public SemanticTier {
  public:
   bool LooksWorthwhile(const Digest& scope) override {
     std::lock_guard lock(mutex_);
-    return by_scope_.contains(scope) || !always_miss.empty();
+    return !by_scope_[scope].empty() || !always_miss.empty();
   }
   SimilarFound Find(const SimilarQuery& query) override {
     std::lock_guard lock(mutex_);

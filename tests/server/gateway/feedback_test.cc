@@ -182,6 +182,29 @@ TEST_F(Feedback, ExplainShowsTheDecisionAndServesNothing) {
   EXPECT_EQ(Call("explain", "{")->status(), 400);
 }
 
+// Explained, then sent: both say the same.
+TEST_F(Feedback, ExplainSaysWhatTheRequestGets) {
+  world_.Start();
+  const auto same = [&](std::string_view question, std::string_view extra, const Headers& headers) {
+    const std::string page = Call("explain", ChatBody(question, extra), headers)->body();
+    const auto sent = Run(Chat(question, extra), headers);
+    const std::string wanted =
+        R"({"decision":")" + sent->Header("X-Reflex-Status") + R"(","reason":")" + sent->Header("X-Reflex-Reason") + R"(",)";
+    EXPECT_TRUE(page.starts_with(wanted)) << wanted << "\n" << page;
+    return Of(sent);
+  };
+  EXPECT_EQ(same("Capital of France?", "", {}), "miss no-entry") << "its scope is empty";
+  EXPECT_EQ(same("Capital of France?", "", {{"cache-control", "no-cache"}}), "refresh no-cache");
+  EXPECT_EQ(same("Capital of France?", "", {{"cache-control", "max-age=0"}}), "refresh no-cache");
+  EXPECT_EQ(same("Capital of France?", "", {{"cache-control", "no-store"}}), "bypass no-store");
+  EXPECT_EQ(same("q", R"(,"store":true)", {{"cache-control", "no-cache"}}), "bypass store-true");
+  EXPECT_EQ(same("q", R"(,"store":true,"web_search_options":{})", {}), "bypass store-true");
+  EXPECT_EQ(same("Weather", "", {{"cache-control", "only-if-cached"}}), "miss only-if-cached");
+  EXPECT_EQ(same("Weather", "", {{"cache-control", "only-if-cached, no-cache"}}), "miss only-if-cached");
+  EXPECT_EQ(same("Weather", "", {{"cache-control", "only-if-cached, no-store"}}), "miss only-if-cached");
+  EXPECT_EQ(same("Weather", "", {}), "miss no-candidate");
+}
+
 TEST_F(Feedback, ExplainStaysInsideTheTenant) {
   world_.Start();
   Ask("Capital of France?");
