@@ -151,6 +151,13 @@ class RequestControl(ReflexTest):
         self.assertStatus(chat("s", store=True), 200, "bypass", "store-true")
         self.assertStatus(chat("s"), 200, "miss")
 
+    def test_a_web_page_gets_the_providers_own_replies(self):
+        self.up.answer = lambda up, call: call.reply(completion("x"), headers=[("Access-Control-Allow-Origin", "*")])
+        for _ in range(2):
+            reply = self.reflex.chat("page", headers=[("Origin", "https://app.example")])
+            self.assertStatus(reply, 200, "bypass", "origin")
+            self.assertEqual(reply.header("access-control-allow-origin"), "*")
+
     def test_ttl_and_staleness(self):
         chat = self.reflex.chat
         self.assertStatus(chat("t", headers=[("X-Reflex-TTL", "1")]), 200, "miss")

@@ -2,7 +2,7 @@
 import json
 import threading
 
-from harness import CHAT, ReflexTest, completion, event, events_of, stream_events, text_of, until
+from harness import CHAT, ReflexTest, chunk, completion, event, events_of, stream_events, text_of, until
 
 
 class Gate:
@@ -54,6 +54,34 @@ class Live(ReflexTest):
         self.assertEqual(self.up.calls[0].json()["stream_options"], {"include_usage": True})
         asked = self.reflex.chat("y", stream=True, stream_options={"include_usage": True})
         self.assertEqual(asked.body, comment + vendor + finish + usage + b"data: [DONE]\n\n")
+
+    def test_the_usage_chunk_goes_with_all_it_carries(self):
+        finish = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+        usage = b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1},"timings":{"predicted_ms":1.5}}\n\n'
+        self.up.answer = lambda up, call: call.stream([finish, usage, b"data: [DONE]\n\n"])
+        self.assertEqual(self.reflex.chat("x", stream=True).body, finish + b"data: [DONE]\n\n")
+
+    def test_a_stream_that_told_no_usage_is_no_plain_hit(self):
+        def answer(up, call):
+            if call.request.json().get("stream"):
+                call.stream(stream_events("streamed", False))
+            else:
+                call.reply(completion("plain"))
+        self.up.answer = answer
+        self.assertStatus(self.reflex.chat("x", stream=True), 200, "miss")
+        self.assertStatus(self.reflex.chat("x", stream=True), 200, "hit-l1-exact")
+        for wanted in ("miss", "hit-l1-exact"):
+            reply = self.reflex.chat("x")
+            self.assertStatus(reply, 200, wanted)
+            self.assertEqual(reply.json()["usage"]["total_tokens"], 10)
+
+    def test_a_relayed_stream_ends_with_no_half_event(self):
+        begin = event(chunk({"content": "a"}))
+        self.up.answer = lambda up, call: call.stream([begin, b'data: {"id":"c","obj'])
+        reply = self.reflex.chat("x", headers=[("Cache-Control", "no-store")], stream=True)
+        self.assertTrue(reply.complete)
+        self.assertTrue(reply.body.startswith(begin))
+        self.assertEqual(json.loads(events_of(reply.body)[1])["error"]["code"], "upstream_truncated")
 
     def test_a_provider_that_refuses_stream_options_is_asked_without(self):
         def answer(up, call):
@@ -205,6 +233,31 @@ class OneCallForMany(ReflexTest):
             self.assertEqual(reply.header("retry-after"), "7")
             self.assertEqual(reply.json()["error"]["message"], "slow down")
         self.assertEqual(len(self.up.calls), 1)
+
+    def test_a_refusal_of_another_body_is_not_handed_on(self):
+        step = threading.Event()
+
+        def answer(up, call):
+            if call.request.json().get("stream"):
+                step.wait(20)
+                call.reply({"error": {"message": "your organization must be verified to stream", "param": "stream"}}, 400)
+            else:
+                call.reply(completion("plain"))
+        self.up.answer = answer
+        replies = {}
+
+        def ask(name, **fields):
+            thread = threading.Thread(target=lambda: replies.update({name: self.reflex.chat("verify", **fields)}))
+            thread.start()
+            return thread
+        threads = [ask("starter", stream=True)]
+        until(lambda: self.up.calls, "the call")
+        threads.append(ask("plain"))
+        self.joined(1)
+        step.set()
+        [t.join() for t in threads]
+        self.assertStatus(replies["starter"], 400, "miss")
+        self.assertStatus(replies["plain"], 200, "miss", "failed")
 
     def test_what_is_never_joined(self):
         gate = Gate(self.up)
