@@ -81,6 +81,10 @@ configure=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" 
   -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DGGML_LLAMAFILE=ON
   -DGGML_CCACHE=OFF -DLLAMA_OPENSSL=OFF)
 for part in IS_DEV COMMON TESTS TOOLS EXAMPLES SERVER APP; do configure+=("-DLLAMA_BUILD_$part=OFF"); done
+# The compiler of Reflex itself; beside it there may be no other.
+if command -v clang-19 >/dev/null && command -v clang++-19 >/dev/null; then
+  configure+=(-DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19)
+fi
 [[ -z $sanitize ]] || configure+=("-DCMAKE_C_FLAGS=$sanitize" "-DCMAKE_CXX_FLAGS=$sanitize")
 if command -v ccache >/dev/null; then configure+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
 env -u SOURCE_DATE_EPOCH cmake -S "$work/source" -B "$work/build" "${configure[@]}" >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; die "cmake failed"; }
