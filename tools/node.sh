@@ -17,7 +17,8 @@ if [[ ${REFLEX_NODE:-} != fetch ]]; then
   fi
 fi
 
-if [[ ! -x $home/bin/npm ]]; then
+# Written last: a folder that was not finished, or that holds another version, is made anew.
+if ! cmp -s - "$home/made-from" <<<"$package"; then
   rm -rf "$home"
   mkdir -p "$home"
   if ! python3 -m venv "$home/venv" >&2; then
@@ -42,6 +43,7 @@ if [[ ! -x $home/bin/npm ]]; then
   ln -sf "$wheel/bin/node" "$home/bin/node"
   printf '#!/usr/bin/env bash\nexec "%s" "%s" "$@"\n' "$home/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" > "$home/bin/npm"
   chmod +x "$home/bin/npm"
+  echo "$package" >"$home/made-from"
 fi
 if ! new_enough "$home/bin/node"; then
   echo "node.sh: the node in $home does not run; remove that folder and try again" >&2

@@ -31,7 +31,9 @@ install() { # install FOLDER COMMAND…: three attempts, since registries have b
 }
 
 sdk=$root/build/tools/sdk-${OPENAI:-locked}
-if [[ ! -d $sdk/node_modules/openai ]]; then
+# Written last: a folder that npm did not finish, or that was made from other lists, is made anew.
+lists() { cat "$here/package.json" "$here/package-lock.json" "$here/.npmrc"; }
+if ! lists | cmp -s - "$sdk/made-from"; then
   rm -rf "$sdk"
   mkdir -p "$sdk"
   cp "$here/package.json" "$here/.npmrc" "$sdk/"
@@ -41,6 +43,7 @@ if [[ ! -d $sdk/node_modules/openai ]]; then
     cp "$here/package-lock.json" "$sdk/"
     install "$sdk" npm ci
   fi
+  lists >"$sdk/made-from"
 fi
 export SDK_DIR=$sdk
 node "$here/check-data.mjs"
