@@ -1,4 +1,5 @@
-"""./dev build --models in a tree of its own: whose llama.cpp is taken. CMake is the real one, the package and the build of it are not."""
+"""./dev in a tree of its own. build --models: whose llama.cpp is taken; CMake is the real one, the package and the build of it are not.
+test: how packages are asked for; apt and sudo are not the real ones."""
 import os
 import pathlib
 import shutil
@@ -75,6 +76,49 @@ class Models(unittest.TestCase):
             self.skipTest("this machine has a llama.cpp installed, which would be taken")
         self.assertEqual(self.build("0.9.0"), f"0.5.0 from {self.root}/build/llama/lib/cmake/llama")
         self.assertTrue((self.root / "calls").exists())
+
+
+class Packages(unittest.TestCase):
+    """What ./dev test does on a machine that has nothing yet and where it is not root."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name).resolve()
+        shutil.copy(ROOT / "dev", self.root / "dev")
+        # Nothing but these: a sudo of the machine's own must not be found.
+        (self.root / "bin").mkdir()
+        for name in ("awk", "bash", "cat", "dirname", "env", "wc"):
+            (self.root / "bin" / name).symlink_to(shutil.which(name))
+        self.script("sleep", "")
+        self.script("id", "echo 1000")
+        self.script("dpkg-query", "exit 1")
+        self.script("apt-cache", 'case $* in *libboost-dev*) echo found ;; esac')
+        self.script("apt-get", f'echo "$http_proxy $*" >>{self.root}/calls; exit 1')
+
+    def script(self, name, text):
+        path = self.root / "bin" / name
+        path.write_text(f"#!{shutil.which('bash')}\n{text}\n")
+        path.chmod(0o755)
+
+    def run_test(self):
+        environment = {"PATH": f"{self.root}/bin", "http_proxy": "http://proxy:3128"}
+        return subprocess.run(["bash", self.root / "dev", "test"], env=environment, capture_output=True, text=True, check=False)
+
+    def test_without_sudo_the_command_can_be_pasted(self):
+        done = self.run_test()
+        self.assertEqual(done.returncode, 1)
+        command = done.stderr.split("as root: ")[1]
+        self.assertIn("pkg-config libboost-dev libssl-dev", command)
+        self.assertNotIn("|", command)
+        self.assertEqual(done.stdout.splitlines()[-1], "0 passed, 1 failed")
+
+    def test_sudo_does_not_lose_the_proxy(self):
+        self.script("sudo", f'exec env -i PATH={self.root}/bin "$@"')
+        done = self.run_test()
+        self.assertEqual(done.stdout.splitlines()[-1], "0 passed, 1 failed")
+        calls = (self.root / "calls").read_text().splitlines()
+        self.assertTrue(all(call.startswith("http://proxy:3128 ") for call in calls), calls)
 
 
 if __name__ == "__main__":
