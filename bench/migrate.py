@@ -62,7 +62,8 @@ class Migration:
     """One run of the command on a terminal; killed when the bar has passed `until`, a part of 1."""
 
     def __init__(self, url, folder, to, until=None):
-        environment = {**{name: value for name, value in os.environ.items() if not name.startswith("REFLEX_")},
+        environment = {**{name: value for name, value in os.environ.items()
+                          if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")},
                        "REFLEX_STORE_URL": url, "REFLEX_STORAGE_PATH": str(folder)}
         leader, follower = pty.openpty()
         self.steps, self.began = [], time.monotonic()

@@ -105,7 +105,8 @@ class Server:
         os.chmod(self.run, 0o755)
         self.fill = {"PORT": self.port, "UPSTREAM": upstream_port, "RUN": self.run, "ROOT": ROOT, "DRIVERS": DRIVERS}
         command, environment = self.command_of(spec)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("REFLEX_")}
+        clean = {name: value for name, value in os.environ.items()
+                 if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")}
         self.log_path = pathlib.Path(self.run) / "stderr"
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(pinned(spec.get("cpus")) + command, env={**clean, **environment}, cwd=self.run,

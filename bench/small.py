@@ -35,7 +35,8 @@ class Start:
 
     def __init__(self, storage):
         port = free_port()
-        environment = {**{name: value for name, value in os.environ.items() if not name.startswith("REFLEX_")},
+        environment = {**{name: value for name, value in os.environ.items()
+                          if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")},
                        "REFLEX_PORT": str(port), "REFLEX_BIND_ADDR": "127.0.0.1", "REFLEX_STORAGE_PATH": str(storage)}
         began = time.perf_counter()
         self.process = subprocess.Popen([str(BUILT / "reflex"), "serve"], env=environment, stdout=subprocess.DEVNULL,

@@ -31,7 +31,8 @@ class Reflex:
         self.folder = tempfile.TemporaryDirectory(prefix="reflex-demo-")
         self.port = free_port()
         self.log = open(pathlib.Path(self.folder.name) / "log", "w+")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("REFLEX_")}
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")}
         environment.update(REFLEX_PORT=str(self.port), REFLEX_BIND_ADDR="127.0.0.1",
                            REFLEX_STORAGE_PATH=str(pathlib.Path(self.folder.name) / "data"),
                            REFLEX_UPSTREAM=f"http://127.0.0.1:{upstream_port}/v1")
