@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,6 +58,9 @@ class Embedder {
   /// `input_dimension` floats a word, unit length or all zero. Microseconds. Empty for a text that Embed refuses.
   virtual std::vector<float> InputRows(std::string_view /*text*/, std::span<const TextSpan> /*words*/) { return {}; }
 };
+
+/// The built-in embedder, a table of word vectors (docs/models.md): quick, with words and input rows. It needs no file.
+std::unique_ptr<Embedder> NewBuiltInEmbedder();
 
 /// A pair of texts to one score: a cross-encoder. Thread-safe; synchronous, milliseconds.
 class PairScorer {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,5 +80,12 @@ class VectorIndex {
 
   virtual VectorIndexStats Stats() const = 0;
 };
+
+/// An index in this process, filled anew at each start (docs/index.md). `fetch` reads a vector from where it is stored, as
+/// StoredVectors does, and is called inside Search only. `background` runs a job later, on another thread or this one; false when
+/// it cannot, and the job is offered again. It may run a job after the index is gone: then it does nothing. Null when `dimension`
+/// is not 1 to 65,535, or a function is empty.
+std::unique_ptr<VectorIndex> NewLocalIndex(std::uint32_t dimension, VectorIndex::Fetch fetch,
+                                           std::function<bool(std::function<void()>)> background);
 
 }  // namespace reflex

@@ -145,3 +145,9 @@ std::vector<float> StaticEmbedder::InputRows(std::string_view text, std::span<co
 }
 
 }  // namespace reflex::inference
+
+namespace reflex {
+
+std::unique_ptr<Embedder> NewBuiltInEmbedder() { return std::make_unique<inference::StaticEmbedder>(); }
+
+}  // namespace reflex

@@ -208,3 +208,12 @@ VectorIndexStats LocalIndex::Stats() const {
 }
 
 }  // namespace reflex::vector
+
+namespace reflex {
+
+std::unique_ptr<VectorIndex> NewLocalIndex(std::uint32_t dimension, VectorIndex::Fetch fetch,
+                                           std::function<bool(std::function<void()>)> background) {
+  return vector::LocalIndex::Create(dimension, {}, std::move(fetch), std::move(background));
+}
+
+}  // namespace reflex

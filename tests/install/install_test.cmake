@@ -24,7 +24,7 @@ run(${CMAKE_COMMAND} -S ${CONSUMER} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX
   -DCMAKE_PREFIX_PATH=${prefix} -DREFLEX_WANTED=${VERSION})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer ${WORK}/store)
-if(NOT output MATCHES "served from memory: 4\nserved after a restart: 4\ncanonical texts: equal")
+if(NOT output MATCHES "served from memory: 4\nserved after a restart: 4\ncanonical texts: equal\nother words: backwards, one by one")
   message(FATAL_ERROR "the consumer printed: ${output}")
 endif()
 file(REMOVE_RECURSE ${WORK})
