@@ -34,5 +34,23 @@ if(TARGET reflex)
   install(TARGETS reflex RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
 
+# What their licenses ask to be passed on, with each half alone too. The texts of the system's libraries come with their packages.
+set(licenses LICENSE NOTICE THIRD_PARTY_LICENSES.md)
+list(TRANSFORM licenses PREPEND ${CMAKE_SOURCE_DIR}/)
+if(llama_DIR AND EXISTS ${llama_prefix}/LICENSE.llama.cpp)
+  string(FIND "${llama_DIR}" "${llama_prefix}/" llama_is_ours)
+  if(llama_is_ours EQUAL 0)
+    list(APPEND licenses ${llama_prefix}/LICENSE.llama.cpp)
+  endif()
+endif()
+foreach(component IN ITEMS library program)
+  install(FILES ${licenses} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})
+  foreach(model IN ITEMS builtin minilm)
+    install(FILES ${CMAKE_SOURCE_DIR}/models/${model}/NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME NOTICE.${model}
+      COMPONENT ${component})
+  endforeach()
+endforeach()
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs COMPONENT program FILES_MATCHING PATTERN "*.md")
+
 # What `reflex version` says.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/server/app/version.cc PROPERTIES COMPILE_DEFINITIONS REFLEX_VERSION="${PROJECT_VERSION}")
