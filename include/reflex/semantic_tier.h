@@ -49,8 +49,7 @@ struct SemanticOptions {
   double max_wrong_hits = 0.003;
   /// A scope with at most this many entries is compared whole, without vectors; 0 to 64. 0: every entry gets a vector.
   std::size_t scan_max = 16;
-  /// Candidates that are compared, those most similar to the question, 1 to 64. Of the hits that 16 find, 4 find 99.9 % in a
-  /// quarter of the time (docs/semantic.md).
+  /// Candidates that are compared, those most similar to the question, 1 to 64. Time grows with them.
   std::size_t candidates_max = 4;
   /// Longer questions are left to the exact tier. 1 to 1 MiB.
   std::size_t question_bytes_max = 16 << 10;
