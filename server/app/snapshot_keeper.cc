@@ -260,11 +260,14 @@ void Keeper::Retain() {
 
 Result<void> Keeper::CheckSecret(const SnapshotInfo& info) const {
   if (info.secret_mark == Digest{} || info.secret_mark == base::MarkOf(parts_.tenant_secret)) return {};
+  // A folder without a secret takes the one that the snapshot holds, if it holds it.
+  const std::string remedy =
+      info.wrapped_secret.empty()
+          ? "it does not hold that secret, so only setting tenant.secret_file to it helps"
+          : std::string("restore it into a storage folder without ") + kTenantKeyName + ", or set tenant.secret_file to its secret";
   return Fail(ErrorCode::kInvalidArgument,
               "the snapshot " + info.name +
-                  " was saved under another tenant secret than the one in use, so none of its entries could "
-                  "be found; restore it into a storage folder without " +
-                  kTenantKeyName + ", or set tenant.secret_file to its secret");
+                  " was saved under another tenant secret than the one in use, so none of its entries could be found; " + remedy);
 }
 
 Result<SnapshotLoaded> Keeper::LoadAlone(std::string name, const Progress& progress) {

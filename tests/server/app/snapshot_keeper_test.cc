@@ -100,7 +100,22 @@ TEST_F(SnapshotKeeperTest, AnotherSecretIsRefusedAndTheStoreStays) {
   const auto loaded = two.snapshots->Load("", {});
   ASSERT_FALSE(loaded);
   EXPECT_NE(loaded.error().message.find("another tenant secret"), std::string::npos) << loaded.error().message;
+  EXPECT_NE(loaded.error().message.find("without tenant.key"), std::string::npos) << loaded.error().message;
   EXPECT_TRUE(*two.store->Find(KeyOf(7)));
+}
+
+TEST_F(SnapshotKeeperTest, ASnapshotWithoutItsSecretIsNotSaidToBringIt) {
+  Machine one{.settings = SettingsOf("one")}, two{.settings = SettingsOf("two")};
+  one.settings.snapshot.passphrase.clear();
+  two.settings.snapshot.passphrase.clear();
+  Start(one);
+  ASSERT_TRUE(one.store->Put(MakeEntry(1, 100)));
+  ASSERT_TRUE(one.snapshots->Save({}));
+  Start(two);
+  const auto loaded = two.snapshots->Load("", {});
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message.find("without tenant.key"), std::string::npos) << loaded.error().message;
+  EXPECT_NE(loaded.error().message.find("tenant.secret_file"), std::string::npos) << loaded.error().message;
 }
 
 TEST_F(SnapshotKeeperTest, TheNewestStayAndTheRestGoes) {
