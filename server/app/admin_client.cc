@@ -58,6 +58,7 @@ Result<AdminReply> CallRunning(const AdminCall& call) {
   http::ClientOptions options;
   options.timeouts = {.connect = call.timeout, .first_byte = call.timeout, .between_bytes = call.timeout};
   options.ca_file = call.ca_file;
+  options.peer = "Reflex";
 
   base::MetricsRegistry metrics;
   base::WorkerPool pool(1, 8, 0);

@@ -100,7 +100,8 @@ std::vector<std::string> RemoteParts::Degraded() const {
   }
   if (index_ != nullptr) {
     std::string sentence = index_->Degraded();
-    if (!sentence.empty()) sentences.push_back("qdrant: " + sentence);
+    // A failed call names the service itself.
+    if (!sentence.empty()) sentences.push_back((sentence.starts_with("qdrant") ? "" : "qdrant: ") + sentence);
   }
   return sentences;
 }

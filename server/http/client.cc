@@ -65,7 +65,7 @@ class Sender {
       co_await connection_.waker().Wait();
       if (const auto why = connection_.interrupted()) {
         if (*why == ErrorCode::kCancelled) co_return std::unexpected(Cancelled());
-        co_return Fail(*why, "the provider took no more of the request for too long");
+        co_return Fail(*why, connection_.peer() + " took no more of the request for too long");
       }
     }
   }
@@ -150,12 +150,12 @@ class PooledClient final : public Client {
         co_return ConnectionReply::Create(connection, head, head_bytes, request, sent);
       }
       if (connection->read_state() != ClientConnection::ReadState::kOpen) {
-        co_return Fail(ErrorCode::kClosed, "the provider closed the connection before it answered");
+        co_return Fail(ErrorCode::kClosed, connection->peer() + " closed the connection before it answered");
       }
       if (!connection->StartRead()) co_await connection->waker().Wait();
       if (const auto why = connection->interrupted()) {
         if (*why == ErrorCode::kCancelled) co_return std::unexpected(Cancelled());
-        co_return Fail(*why, "the provider did not answer in time");
+        co_return Fail(*why, connection->peer() + " did not answer in time");
       }
     }
   }

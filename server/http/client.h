@@ -65,7 +65,8 @@ struct ClientOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   std::chrono::milliseconds connection_life{300'000};  // Then it retires, so that name changes are followed.
   std::chrono::milliseconds resolve_life{30'000};
-  std::string ca_file;  // PEM; empty: the system's.
+  std::string ca_file;                // PEM; empty: the system's.
+  std::string peer = "the provider";  // What error messages call the server.
   // http_proxy, https_proxy, no_proxy as curl reads them; empty: none. "http://user:password@host:port".
   std::string http_proxy, https_proxy, no_proxy;
 };

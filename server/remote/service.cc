@@ -175,6 +175,7 @@ Service::Service(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Result<std::unique_ptr<Service>> Service::Create(ServiceOptions options, Parts parts) {
   http::ClientOptions client;
   client.ca_file = options.ca_file;
+  client.peer = "the service";
   client.idle_connections_max = options.calls_max;
   auto state = std::make_shared<State>(std::move(options), parts);
   std::promise<Result<void>> made;

@@ -20,7 +20,7 @@ Error Unavailable(std::string message) { return Error{ErrorCode::kUnavailable, s
 }  // namespace
 
 Error ClientConnection::GiveUp() const {
-  if (interrupted() == ErrorCode::kTimeout) return {ErrorCode::kTimeout, "connecting to the provider took too long"};
+  if (interrupted() == ErrorCode::kTimeout) return {ErrorCode::kTimeout, "connecting to " + peer_ + " took too long"};
   return {ErrorCode::kCancelled, "the call was cancelled"};
 }
 
@@ -38,7 +38,7 @@ Task<Result<void>> ClientConnection::Open() {
 }
 
 Task<Result<void>> ClientConnection::ConnectToAny(const std::string& host, std::uint16_t port, SteadyTime limit) {
-  const char* whom = origin_->proxy != nullptr ? "the proxy" : "the provider";
+  const std::string whom = origin_->proxy != nullptr ? "the proxy" : peer_;
   Arm(limit);
   const auto lookup = pool_->resolver().Find(host);
   if (!lookup->done) {
@@ -51,7 +51,7 @@ Task<Result<void>> ClientConnection::ConnectToAny(const std::string& host, std::
     if (interrupted()) co_return std::unexpected(GiveUp());
   }
   if (lookup->addresses.empty()) {
-    co_return std::unexpected(Unavailable("the name of " + std::string(whom) + " cannot be resolved: " + lookup->failure));
+    co_return std::unexpected(Unavailable("the name of " + whom + " cannot be resolved: " + lookup->failure));
   }
   Result<void> connected;
   for (std::size_t i = 0; i < lookup->addresses.size(); ++i) {
@@ -62,7 +62,7 @@ Task<Result<void>> ClientConnection::ConnectToAny(const std::string& host, std::
   }
   if (connected) Arm(limit);
   if (!connected && connected.error().code == ErrorCode::kUnavailable) {
-    co_return std::unexpected(Unavailable("cannot connect to " + std::string(whom) + ": " + connected.error().message));
+    co_return std::unexpected(Unavailable("cannot connect to " + whom + ": " + connected.error().message));
   }
   co_return connected;
 }
@@ -116,7 +116,7 @@ Task<Result<void>> ClientConnection::AskProxyForTunnel() {
   if (head.status < 200 || head.status > 299) {
     co_return std::unexpected(Unavailable("the proxy refused to connect with status " + std::to_string(head.status)));
   }
-  if (!buffered().empty()) co_return Fail(ErrorCode::kProtocol, "the proxy sent bytes before the provider could");
+  if (!buffered().empty()) co_return Fail(ErrorCode::kProtocol, "the proxy sent bytes before " + peer_ + " could");
   co_return Result<void>();
 }
 

@@ -24,7 +24,7 @@ constexpr std::size_t kTlsRecordBytes = 16 << 10;     // RFC 8446 section 5.1.
 }  // namespace
 
 ClientConnection::ClientConnection(IoThread& io, ClientPool& pool, OriginPool& origin)
-    : io_(io), pool_(&pool), origin_(&origin), socket_(io.context()), born_(io.now()) {
+    : io_(io), pool_(&pool), peer_(pool.options().peer), origin_(&origin), socket_(io.context()), born_(io.now()) {
   io_.Enroll(*this);
 }
 

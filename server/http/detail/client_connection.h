@@ -89,6 +89,8 @@ class ClientConnection final : public Deadline, public std::enable_shared_from_t
 
   IoThread& io() { return io_; }
   ClientPool* pool() { return pool_; }
+  // What messages call the server; also after the pool is gone.
+  const std::string& peer() const { return peer_; }
   OriginPool* origin() { return origin_; }
   SteadyTime born() const { return born_; }
   SteadyTime idle_until() const { return idle_until_; }
@@ -117,6 +119,7 @@ class ClientConnection final : public Deadline, public std::enable_shared_from_t
 
   IoThread& io_;
   ClientPool* pool_;
+  const std::string peer_;
   OriginPool* origin_;
   Socket socket_;
   std::unique_ptr<TlsStream> tls_;

@@ -69,16 +69,16 @@ Result<std::size_t> FindHead(ClientConnection& connection, std::uint64_t head_by
     if (bytes.empty()) return 0;
     const HeadVerdict verdict = ParseResponseHead(bytes, head);
     if (verdict.kind == HeadVerdict::Kind::kRefused) {
-      return Fail(ErrorCode::kProtocol, std::string("the provider's reply is not valid HTTP: ") + verdict.message);
+      return Fail(ErrorCode::kProtocol, connection.peer() + "'s reply is not valid HTTP: " + verdict.message);
     }
     // Garbage without a line's end would otherwise be waited on until the first byte's limit.
     constexpr std::string_view kStart = "HTTP/1.";
     if (bytes.substr(0, kStart.size()) != kStart.substr(0, bytes.size())) {
-      return Fail(ErrorCode::kProtocol, "the provider's reply is not HTTP/1");
+      return Fail(ErrorCode::kProtocol, connection.peer() + "'s reply is not HTTP/1");
     }
     const bool done = verdict.kind == HeadVerdict::Kind::kDone;
     if ((done ? verdict.head_bytes : bytes.size()) > head_bytes_max) {
-      return Fail(ErrorCode::kProtocol, "the head of the provider's reply is too long");
+      return Fail(ErrorCode::kProtocol, "the head of " + connection.peer() + "'s reply is too long");
     }
     if (!done) return 0;
     if (head.status >= 200 || head.status == 101) return verdict.head_bytes;

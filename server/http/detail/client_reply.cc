@@ -10,8 +10,6 @@
 namespace reflex::http {
 namespace {
 
-constexpr char kCut[] = "the provider cut its reply off";
-
 std::string_view Rebase(std::string_view view, const char* from, const char* to) {
   return view.data() == nullptr ? view : std::string_view(to + (view.data() - from), view.size());
 }
@@ -38,7 +36,8 @@ Result<std::unique_ptr<ClientReply>> ConnectionReply::Create(ConnectionPtr conne
   std::unique_ptr<ConnectionReply> reply(new ConnectionReply(std::move(connection), head, head_bytes));
   if (!request_sent) reply->keep_alive_ = false;
   if (reply->status_ == 101) {
-    if (!request.upgrade) return Fail(ErrorCode::kProtocol, "the provider changed the protocol without being asked");
+    if (!request.upgrade)
+      return Fail(ErrorCode::kProtocol, reply->connection_->peer() + " changed the protocol without being asked");
     reply->body_ = Body::kTunnel;
   } else if (request.method == "HEAD" || reply->status_ == 204 || reply->status_ == 304) {
     reply->complete_ = true;
@@ -71,7 +70,7 @@ Task<Result<std::string_view>> ConnectionReply::Read() {
       co_return std::string_view();
     }
     if (const auto why = connection_->interrupted()) {
-      co_return Failed(*why == ErrorCode::kTimeout ? Error{*why, "the provider sent nothing for too long"}
+      co_return Failed(*why == ErrorCode::kTimeout ? Error{*why, connection_->peer() + " sent nothing for too long"}
                                                    : Error{*why, "the call was cancelled"});
     }
     auto piece = Take();
@@ -109,7 +108,7 @@ Result<std::string_view> ConnectionReply::TakeChunks() {
   while (!connection_->buffered().empty() && !chunks_.done()) {
     auto step = chunks_.Decode(connection_->buffered());
     if (!step) {
-      (void)Failed({ErrorCode::kProtocol, "the provider's reply is not valid HTTP: " + step.error().message});
+      (void)Failed({ErrorCode::kProtocol, connection_->peer() + "'s reply is not valid HTTP: " + step.error().message});
       break;
     }
     if (!step->data.empty()) {
@@ -130,7 +129,9 @@ Result<std::string_view> ConnectionReply::TakeChunks() {
 
 Result<std::string_view> ConnectionReply::AtEndOfConnection() {
   const bool clean = connection_->read_state() == ClientConnection::ReadState::kEnd;
-  if (!clean || (body_ != Body::kUntilClose && body_ != Body::kTunnel)) return Failed({ErrorCode::kClosed, kCut});
+  if (!clean || (body_ != Body::kUntilClose && body_ != Body::kTunnel)) {
+    return Failed({ErrorCode::kClosed, connection_->peer() + " cut its reply off"});
+  }
   keep_alive_ = false;
   // A tunnel may still be written to after its peer's end.
   if (body_ == Body::kUntilClose) {
@@ -183,7 +184,7 @@ Task<Result<void>> ConnectionReply::Write(std::string_view bytes) {
     if (connection_->interrupted() == ErrorCode::kCancelled) co_return Fail(ErrorCode::kCancelled, "the call was cancelled");
     switch (connection_->is_open() ? connection_->Flush() : ClientConnection::WriteStep::kFailed) {
       case ClientConnection::WriteStep::kDone: co_return Result<void>();
-      case ClientConnection::WriteStep::kFailed: co_return Fail(ErrorCode::kClosed, "the provider closed the tunnel");
+      case ClientConnection::WriteStep::kFailed: co_return Fail(ErrorCode::kClosed, connection_->peer() + " closed the tunnel");
       case ClientConnection::WriteStep::kBlocked: break;
     }
     connection_->AwaitWritable();

@@ -60,6 +60,14 @@ TEST(Remote, VectorsLieInQdrantAndTroubleThereCostsHitsAlone) {
   }));
 }
 
+TEST(Remote, AQdrantThatIsAbsentAtTheStartIsNamedOnce) {
+  TempFolder folder;
+  Served served(folder, {}, {{"REFLEX_QDRANT_URL", "http://127.0.0.1:1"}});
+  const std::string ready = Ask(served.port(), "GET", "/ready").body;
+  EXPECT_TRUE(Mentions(ready, "\"qdrant: cannot connect to the service")) << ready;
+  EXPECT_FALSE(Mentions(ready, "qdrant: qdrant")) << ready;
+}
+
 TEST(Remote, AValueThatFitsQdrantsGrpcPortAloneStopsTheStart) {
   const Finished refused = RunProgram({"serve"}, {{"REFLEX_QDRANT_URL", "http://127.0.0.1:6334"}});
   EXPECT_EQ(refused.status, 2);

@@ -34,6 +34,21 @@ TEST(ClientFaults, ARefusedConnectionIsUnavailableAndNamesNoAddress) {
   EXPECT_EQ(answer.send_error->message.find("127.0.0.1"), std::string::npos) << answer.send_error->message;
 }
 
+TEST(ClientFaults, TheServerIsCalledAsTheOptionsSay) {
+  Provider provider([](Peer& peer) {
+    if (peer.ReadRequest()) peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+  });
+  ClientOptions options;
+  options.peer = "Reflex";
+  ClientThread thread(options);
+  EXPECT_EQ(Fetch(thread, CallTo(provider)).read_error->message, "Reflex cut its reply off");
+  TestCall call = CallTo(provider);
+  call.origin.port = fakes::UnusedPort();
+  const auto answer = Fetch(thread, call);
+  ASSERT_TRUE(answer.send_error);
+  EXPECT_TRUE(answer.send_error->message.starts_with("cannot connect to Reflex: ")) << answer.send_error->message;
+}
+
 TEST(ClientFaults, AnUnknownNameIsUnavailable) {
   Provider provider([](Peer&) {});
   ClientThread thread;
