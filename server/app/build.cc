@@ -32,20 +32,15 @@ constexpr int kBackgroundNice = 10, kLookupNice = 15;
 constexpr std::size_t kLookupThreads = 2, kLookupThreadsPerContext = 4;
 // Threads that wait for services on other machines most of the time.
 constexpr std::size_t kRemoteLookupThreads = 16;
+// Without a model a look-up is all work of its own thread: what waits long is better asked of the provider. A model, here or on
+// another machine, embeds together what waits.
+constexpr std::size_t kLookupQueueMax = 2, kModelLookupQueueMax = 64;
 // Some 70,000 vectors of 384 numbers.
 constexpr std::size_t kFarVectorsBytes = 64u << 20;
 
-std::size_t LookupThreads(const Settings& settings) {
-  if (settings.semantic_threads > 0) return settings.semantic_threads;
+bool AsksOtherMachines(const Settings& settings) {
   const RemoteSettings& remote = settings.remote;
-  if (!remote.embedder.url.empty() || !remote.qdrant.url.empty() || !remote.reranker.url.empty()) return kRemoteLookupThreads;
-  return settings.models.path.empty() ? kLookupThreads : kLookupThreadsPerContext * settings.models.contexts;
-}
-
-// Without a model a look-up is all work of its own thread: what waits long is better asked of the provider.
-std::size_t LookupQueue(const Settings& settings) {
-  if (settings.semantic_queue_max > 0) return settings.semantic_queue_max;
-  return settings.models.path.empty() ? 2 : 64;
+  return !remote.embedder.url.empty() || !remote.qdrant.url.empty() || !remote.reranker.url.empty();
 }
 
 Result<std::optional<http::BaseUrl>> ProviderAt(const std::string& url) {
@@ -269,6 +264,17 @@ std::string Sends(const std::string& name, const std::optional<http::BaseUrl>& b
 }
 
 }  // namespace
+
+std::size_t LookupThreads(const Settings& settings) {
+  if (settings.semantic_threads > 0) return settings.semantic_threads;
+  if (AsksOtherMachines(settings)) return kRemoteLookupThreads;
+  return settings.models.path.empty() ? kLookupThreads : kLookupThreadsPerContext * settings.models.contexts;
+}
+
+std::size_t LookupQueue(const Settings& settings) {
+  if (settings.semantic_queue_max > 0) return settings.semantic_queue_max;
+  return settings.models.path.empty() && !AsksOtherMachines(settings) ? kLookupQueueMax : kModelLookupQueueMax;
+}
 
 Program::~Program() { StopThreads(); }
 

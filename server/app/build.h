@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <thread>
@@ -71,6 +72,10 @@ struct Program {
 // Returns: kBusy (store or address in use), kNewerFormat, kInvalidArgument, kNotFound (a file that a setting names), kIo; and what
 // OpenModels and SemanticTier::Create return.
 Result<std::unique_ptr<Program>> Build(Settings settings, std::unique_ptr<Logger> logger);
+
+// Threads for look-ups in other words, and how many look-ups wait for one: as set, or what a 0 stands for.
+std::size_t LookupThreads(const Settings& settings);
+std::size_t LookupQueue(const Settings& settings);
 
 // The one line a start prints: where it listens, where it stores, where it sends.
 std::string StartupLine(const Program& program);

@@ -358,13 +358,14 @@ constexpr Setting kTable[] = {
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.semantic_threads; },
      .help = "Threads for look-ups in other words, at a lower priority than connections; 0 for two, with a model four for each of "
-             "model.contexts (what waits together is embedded together).",
+             "model.contexts (what waits together is embedded together), with embedder.url, reranker.url or qdrant.url 16.",
      .max = 256},
     {.key = "semantic.queue_max",
      .kind = Kind::kCount,
      .field = [](Settings& s) -> Field { return &s.semantic_queue_max; },
-     .help = "Look-ups that wait for such a thread; beyond, a question is a miss with reason busy. 0 for 2, with a model 64 (which "
-             "embeds together what waits).",
+     .help =
+         "Look-ups that wait for such a thread; beyond, a question is a miss with reason busy. 0 for 2, with a model, here or on "
+         "another machine, or with Qdrant 64 (what waits is embedded together).",
      .max = 100'000},
     {.key = "semantic.audit_share",
      .kind = Kind::kShare,
