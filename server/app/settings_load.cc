@@ -46,10 +46,22 @@ class Loader {
           "with store.url nothing is saved or restored as a snapshot: snapshot.target, snapshot.interval and the like have no "
           "effect");
     }
+    // The bound on wrong hits is the verifier's: what the last judge adds is only as good as its calibration.
+    const bool reranks = !settings.models.reranker_path.empty() || !settings.remote.reranker.url.empty();
+    if (reranks && settings.gateway.verified_tier && IsDefault("reranker.scale") && IsDefault("reranker.offset")) {
+      loaded_.warnings.push_back(
+          "the cross-encoder is not calibrated (reranker.scale, reranker.offset), and cache.max_wrong_hits does not bound the hits "
+          "it adds; docs/models.md says how to calibrate it, and setting either, even to what it is, ends this warning");
+    }
     return std::move(loaded_);
   }
 
  private:
+  bool IsDefault(std::string_view key) const {
+    const auto row = std::ranges::find(SettingsTable(), key, &Setting::key);
+    return loaded_.sources[static_cast<std::size_t>(row - SettingsTable().begin())].kind == Source::Kind::kDefault;
+  }
+
   Result<void> Set(std::size_t row, const std::vector<std::string>& pieces, Source source) {
     const Setting& setting = SettingsTable()[row];
     if (const Result<void> assigned = Assign(setting, loaded_.settings, pieces); !assigned) {

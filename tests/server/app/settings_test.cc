@@ -395,6 +395,19 @@ TEST(Settings, SnapshotsBesideASharedStoreAreAWarning) {
   }
 }
 
+TEST(Settings, ACrossEncoderThatNobodyCalibratedIsAWarning) {
+  for (const NamedValue& reranker : {NamedValue{"--reranker-path", "r.gguf"}, NamedValue{"--reranker-url", "http://h:1"}}) {
+    const auto plain = LoadFlags({reranker});
+    ASSERT_TRUE(plain) << plain.error().message;
+    ASSERT_EQ(plain->warnings.size(), 1u);
+    ExpectMentions(plain->warnings[0], {"reranker.scale", "reranker.offset", "cache.max_wrong_hits", "docs/models.md"});
+    EXPECT_TRUE(LoadFlags({reranker, {"--reranker-scale", "0.5"}})->warnings.empty());
+    EXPECT_TRUE(LoadFlags({reranker, {"--reranker-offset", "0"}})->warnings.empty());
+    EXPECT_TRUE(LoadFlags({reranker, {"--tiers", "l1,l2"}})->warnings.empty());
+  }
+  EXPECT_TRUE(LoadFlags({})->warnings.empty());
+}
+
 TEST(Settings, TenantAndKeyHeadersAreHeaderNames) {
   EXPECT_EQ(LoadFlags({{"--tenant-from", "one"}})->settings.gateway.tenant_from, gateway::TenantFrom::kOne);
   for (const char* bad : {"everyone", "header:", "header:a b", "Header:X"}) {
