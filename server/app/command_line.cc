@@ -96,6 +96,7 @@ class Parser {
     AddOptional(*purge, "--model", line_.purge.model);
     AddOptional(*purge, "--namespace", line_.purge.name_space);
     AddOptional(*purge, "--tag", line_.purge.tag);
+    AddOptional(*purge, "--entry", line_.purge.entry);
     AddOptional(*purge, "--older-than", older_than_);
     CLI::App* entries = AddParent("entries");
     CLI::App* remove = AddCommand(*entries, "delete", Command::kEntriesDelete);
@@ -204,11 +205,16 @@ class Parser {
     if (line_.command == Command::kPurge) {
       REFLEX_CHECK(FinishPurge());
     }
-    if (line_.command == Command::kEntriesDelete && !base::DigestFromHex(line_.entry)) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "entry " + Quote(line_.entry) + " is not allowed; allowed: 64 hexadecimal digits, as in X-Reflex-Entry");
+    if (line_.command == Command::kEntriesDelete) {
+      REFLEX_CHECK(CheckEntry(line_.entry));
     }
     return std::move(line_);
+  }
+
+  static Result<void> CheckEntry(const std::string& entry) {
+    if (base::DigestFromHex(entry)) return {};
+    return Fail(ErrorCode::kInvalidArgument,
+                "entry " + Quote(entry) + " is not allowed; allowed: 64 hexadecimal digits, as in X-Reflex-Entry");
   }
 
   Result<void> FinishPurge() {
@@ -221,9 +227,14 @@ class Parser {
       purge.older_than = *age;
     }
     const bool conditions = purge.model || purge.name_space || purge.tag || purge.older_than;
-    if (purge.all != conditions) return {};
+    const int kinds = (purge.all ? 1 : 0) + (purge.entry ? 1 : 0) + (conditions ? 1 : 0);
+    if (purge.entry) {
+      REFLEX_CHECK(CheckEntry(*purge.entry));
+    }
+    if (kinds == 1) return {};
     return Fail(ErrorCode::kInvalidArgument,
-                "purge needs to know what to remove; allowed: --all, or one or more of --model, --namespace, --tag, --older-than");
+                "purge needs to know what to remove; allowed: --all, or --entry, or one or more of --model, --namespace, --tag, "
+                "--older-than");
   }
 
   CommandLine line_;

@@ -41,6 +41,7 @@ struct PurgeFilter {
   std::optional<std::string> model;
   std::optional<std::string> name_space;  // "" is that of requests without one.
   std::optional<std::string> tag;
+  std::optional<std::string> entry;  // 64 hexadecimal digits; alone.
   std::optional<std::chrono::milliseconds> older_than;
 };
 

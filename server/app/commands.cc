@@ -96,6 +96,7 @@ std::string PurgeBody(const PurgeFilter& filter) {
   add_text("model", filter.model);
   add_text("namespace", filter.name_space);
   add_text("tag", filter.tag);
+  add_text("entry", filter.entry);
   if (filter.older_than)
     add("older_than_s", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*filter.older_than).count()));
   if (filter.dry_run) add("dry_run", "true");

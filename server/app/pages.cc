@@ -17,9 +17,10 @@ Usage:
   reflex stats   [--url URL]          Show what is stored and what was served, as JSON
   reflex purge   --all                Remove every stored answer
   reflex purge   [--model M] [--namespace N] [--tag T] [--older-than 24h]
-                                      Remove the answers that meet all conditions given;
-                                      with --dry-run only count them
-  reflex entries delete KEY           Remove one answer; KEY is its X-Reflex-Entry
+                                      Remove the answers that meet all conditions given
+  reflex purge   --entry KEY          Remove one answer; KEY is its X-Reflex-Entry.
+                                      Each purge with --dry-run only counts
+  reflex entries delete KEY           Remove one answer, as purge --entry does
   reflex migrate --to shared|local    Copy the store in storage.path to the one at store.url, or back
   reflex explain FILE [--url URL] [--api-key KEY]
                                       How the running Reflex would answer the chat request in

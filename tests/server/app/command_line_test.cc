@@ -121,6 +121,10 @@ TEST(CommandLine, PurgeWantsAllOrConditions) {
   EXPECT_TRUE(Mentions(Refusal({"purge"}), "--all"));
   EXPECT_TRUE(Mentions(Refusal({"purge", "--all", "--model", "m"}), "--older-than"));
   EXPECT_TRUE(Mentions(Refusal({"purge", "--older-than", "5"}), "\"5\""));
+  EXPECT_EQ(Parsed({"purge", "--entry", kKey, "--dry-run"}).purge.entry, kKey);
+  EXPECT_TRUE(Mentions(Refusal({"purge", "--entry", "abc"}), "64 hexadecimal digits"));
+  EXPECT_TRUE(Mentions(Refusal({"purge", "--entry", kKey, "--tag", "a"}), "--entry"));
+  EXPECT_TRUE(Mentions(Refusal({"purge", "--entry", kKey, "--all"}), "--entry"));
 }
 
 TEST(CommandLine, AnEntryIsSixtyFourDigits) {

@@ -71,7 +71,9 @@ TEST_F(Commands, HealthTellsASupervisor) {
   const Finished stopped = RunHere({"health"});
   EXPECT_EQ(stopped.status, 1);
   EXPECT_TRUE(Mentions(stopped.err, "unhealthy")) << stopped.err;
-  EXPECT_EQ(RunProgram({"health", "--url", served.url()}).status, 1);
+  const Finished gone = RunProgram({"health", "--url", served.url()});
+  EXPECT_EQ(gone.status, 1);
+  EXPECT_TRUE(Mentions(gone.err, "cannot connect to Reflex")) << gone.err;
   EXPECT_EQ(RunProgram({"health", "--url", "nonsense"}).status, 1);
 }
 
@@ -122,11 +124,14 @@ TEST_F(Commands, EntriesDeleteRemovesOneAnswer) {
     Served served(folder_, {"--upstream", provider_.url()});
     key = FieldIn(StoreOne(served.port()), "X-Reflex-Entry");
     ASSERT_EQ(key.size(), 64u);
+    EXPECT_TRUE(Mentions(RunHere({"purge", "--entry", key, "--dry-run"}).out, "{\"entries\":1,"));
+    EXPECT_TRUE(Mentions(AskAgain(served.port()), "hit-l1-exact"));
     EXPECT_EQ(RunHere({"entries", "delete", key}).status, 0);
     EXPECT_TRUE(Mentions(AskAgain(served.port()), "X-Reflex-Status: miss"));
     EXPECT_TRUE(Mentions(AskAgain(served.port()), "hit-l1-exact"));
     Stop(served);
   }
+  EXPECT_TRUE(Mentions(RunHere({"purge", "--entry", key, "--dry-run"}).out, "{\"entries\":1,"));
   const Finished stopped = RunHere({"entries", "delete", key});
   EXPECT_EQ(stopped.status, 0) << stopped.err;
   EXPECT_TRUE(Mentions(stopped.out, key)) << stopped.out;
