@@ -214,6 +214,7 @@ class Bodies(ReflexTest):
         self.assertStatus(second, 503, "error", "busy")
         self.assertIsNotNone(second.header("retry-after"))
         self.assertStatus(replies[0], 200)
+        until(lambda: self.reflex.metric("reflex_http_bodies_bytes") == 0, "the first body to be let go of")
         self.assertStatus(self.reflex.chat("c" * 700_000), 200)
 
 

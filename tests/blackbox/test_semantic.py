@@ -19,7 +19,7 @@ class Answers(ReflexTest):
         self.assertIsNone(again.header("x-reflex-reason"))
         self.assertEqual(again.json()["choices"], first.json()["choices"])
         self.assertEqual(len(again.header("x-reflex-entry")), 64)
-        self.assertEqual(again.header("age"), "0")
+        self.assertLessEqual(int(again.header("age")), 60)
         self.assertEqual(len(self.up.calls), 1)
 
     def test_other_words(self):

@@ -60,7 +60,7 @@ class SharedTest(ReflexTest):
 
 
 class Front(SharedTest):
-    SETTINGS = {"io_threads": 1, "store_memory_ttl": "0s"}
+    SETTINGS = {"io_threads": 1, "store_memory_ttl": "0s", "store_lookup_timeout": "5s"}
 
     def test_known_bytes_are_looked_up_before_they_are_read(self):
         replies = []
@@ -86,7 +86,7 @@ class Front(SharedTest):
             self.assertStatus(self.reflex.chat("again", key="another", wire=wire), 200, "miss")
 
     def test_a_copy_in_memory_has_its_time(self):
-        reflex = self.start(store_memory_ttl="1s", store_prefix="timed")
+        reflex = self.start(**{**self.SETTINGS, "store_memory_ttl": "1s", "store_prefix": "timed"})
         self.assertStatus(reflex.chat("timed"), 200, "miss")
 
         def hits():

@@ -3,7 +3,7 @@
 // asks again at once.
 import net from 'node:net';
 
-const HOLD_MS = 25;
+const HOLD_MS = 100;
 
 // Starts a front before gateways on these ports; returns its server and port, and how many connections each gateway was given.
 export function startFront(ports) {

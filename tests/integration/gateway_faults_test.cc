@@ -97,10 +97,9 @@ TEST(GatewayFaults, AProviderThatRefusesIs502AndOneThatStallsIs504) {
     socket.Receive();  // Until the gateway gives up.
     return false;
   });
-  http::ClientOptions client;
-  client.timeouts.first_byte = std::chrono::milliseconds(100);
-  client.timeouts.between_bytes = std::chrono::milliseconds(100);
-  Node slow({.upstream_url = stalls.url(), .store = {}, .threads = 1, .gateway = {}, .client = client, .server = {}});
+  http::ClientOptions soon;
+  soon.timeouts.first_byte = std::chrono::milliseconds(100);
+  Node slow({.upstream_url = stalls.url(), .store = {}, .threads = 1, .gateway = {}, .client = soon, .server = {}});
   const Message late = slow.AskChat(ChatBody("q"));
   EXPECT_EQ(late.status(), 504);
   EXPECT_EQ(late.Header("X-Reflex-Reason"), "upstream-timeout");
@@ -110,7 +109,9 @@ TEST(GatewayFaults, AProviderThatRefusesIs502AndOneThatStallsIs504) {
     socket.Receive();
     return false;
   });
-  Node half({.upstream_url = stops.url(), .store = {}, .threads = 1, .gateway = {}, .client = client, .server = {}});
+  http::ClientOptions steady;
+  steady.timeouts.between_bytes = std::chrono::milliseconds(100);
+  Node half({.upstream_url = stops.url(), .store = {}, .threads = 1, .gateway = {}, .client = steady, .server = {}});
   const Message cut = half.AskChat(ChatBody("q", R"(,"stream":true)"));
   EXPECT_EQ(cut.status(), 200);
   EXPECT_NE(cut.body.find(R"("code":"upstream_timeout")"), std::string::npos);

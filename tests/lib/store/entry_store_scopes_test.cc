@@ -191,18 +191,18 @@ TEST_P(ScopesTest, AReplacementMovesTheEntryToItsNewScope) {
   EXPECT_TRUE(Has(1));
 }
 
-TEST_P(ScopesTest, WhatIsPutBackAtOnceIsNotToldAsGone) {
+TEST_P(ScopesTest, WhatIsPutBackAtOnceIsToldAsGoneOnceAtMost) {
   Put(MakeScoped(1, 1, 100));
   Flush();
   ASSERT_TRUE(store_->Erase(KeyOf(1)));
   Put(MakeScoped(1, 1, 300));
   Flush();
   EXPECT_EQ(KeysOf(1), (std::set<Digest>{KeyOf(1)}));
-  // A store that erases within the call has told, and one that commits each write by itself may have before the Put came; one that
-  // queues must not tell of an entry that is there again.
-  if (GetParam().name != "Memory" && GetParam().name != "LmdbEachWrite") {
-    EXPECT_TRUE(gone().empty());
-  }
+  // The erasure may have been carried out before the Put came. That a store which finds both at once tells nothing is shown where
+  // its thread, or its server, is held: full_disk_test.cc, redis/trouble_test.cc.
+  const Gone told = gone();
+  EXPECT_LE(told.size(), 1u);
+  EXPECT_EQ(told.count({ScopeOf(1), KeyOf(1)}), told.size());
 }
 
 TEST_P(ScopesTest, AClearEmptiesScopesButKeepsNotes) {

@@ -13,9 +13,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "lib/store/store_kinds.h"
 #include "lib/store/store_test_util.h"
 #include "reflex/lmdb_store.h"
 
@@ -241,6 +243,26 @@ TEST_F(FullDisk, WhatWasErasedStaysSoWhenALaterPutOfItFindsNoRoom) {
   store_.reset();
   Open();
   EXPECT_TRUE(Gone(1));
+}
+
+// No disk is full here: what counts is that the store's thread finds all at once.
+class HeldStore : public FullDisk {};
+
+TEST_F(HeldStore, WhatIsPutBackAtOnceIsNotToldAsGone) {
+  Open();
+  PutHeld();
+  for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(store_->Put(MakeScoped(i, 1, 100)));
+  ASSERT_TRUE(store_->Flush(20s));
+  std::vector<Digest> gone;  // Of the store's thread, until a Flush.
+  Together([&] {
+    store_->SetOnRemoved([&](const Digest&, const Digest& key) { gone.push_back(key); });
+    for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(store_->Erase(KeyOf(i)));
+    ASSERT_TRUE(store_->Put(MakeScoped(1, 1, 300)));
+    ASSERT_TRUE(store_->Put(MakeScoped(2, 2, 300)));
+  });
+  ASSERT_TRUE(store_->Flush(20s));
+  store_->SetOnRemoved({});
+  EXPECT_EQ(gone, (std::vector<Digest>{KeyOf(2), KeyOf(3)})) << "2 is back in another scope, 3 not at all";
 }
 
 class ClosedOnAFullDisk : public FullDisk {

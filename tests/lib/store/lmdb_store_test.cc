@@ -149,6 +149,9 @@ TEST_F(LmdbStoreTest, TheIntervalCommitsByItself) {
 
 TEST_F(LmdbStoreTest, FilesAreForTheirOwnerOnly) {
   Open();
+  // The store's thread first removes the mark that it is opening, then writes.
+  ASSERT_TRUE(store_->Put(MakeEntry(1, 100)));
+  Flush();
   struct stat status{};
   ASSERT_EQ(::stat(options_.path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
@@ -407,14 +410,18 @@ TEST_F(LmdbStoreTest, AHeldReaderDoesNotGrowTheFileBeyondItsBound) {
   for (std::uint64_t i = 0; i < 160; ++i) ASSERT_TRUE(store_->Put(MakeEntry(number++, 10'000)));
   Flush();
   EXPECT_EQ(store_->Stats().puts_dropped, 0u);
+  bool was_degraded = false;
   for (std::uint64_t i = 0; i < 6'400; ++i) {
     (void)store_->Put(MakeEntry(number++, 10'000));
-    if (i % 20 == 0) (void)store_->Flush(20s);
+    if (i % 20 != 0) continue;
+    (void)store_->Flush(20s);
+    // Until a commit drops nothing, as the last one may.
+    was_degraded = was_degraded || store_->Health().degraded != "";
   }
   (void)store_->Flush(20s);
   EXPECT_GT(store_->Stats().puts_dropped, 3'000u);
   EXPECT_LE(store_->Stats().file_bytes, options_.limit_bytes * 13 / 10);
-  EXPECT_NE(store_->Health().degraded, "");
+  EXPECT_TRUE(was_degraded);
   ::close(stop[1]);
   ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   // The reader ended without a word, so its slot is found dead within ten seconds of the store's clock.

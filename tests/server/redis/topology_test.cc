@@ -39,16 +39,15 @@ using Nodes = std::vector<std::unique_ptr<RedisServer>>;
 Nodes StartCluster(int count, int holders) {
   Nodes nodes;
   for (int i = 0; i < count; ++i) {
-    nodes.push_back(std::make_unique<RedisServer>(
-        std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-port", std::to_string(FreePort())}));
+    nodes.push_back(std::make_unique<RedisServer>(std::vector<std::string>{"--cluster-enabled", "yes"}, "", "--cluster-port"));
     nodes.back()->Ask({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)});
     if (i >= holders) continue;
     const int from = i * kSlots / holders, to = (i + 1) * kSlots / holders - 1;
     nodes.back()->Ask({"CLUSTER", "ADDSLOTSRANGE", std::to_string(from), std::to_string(to)});
   }
   for (std::size_t i = 1; i < nodes.size(); ++i) {
-    const std::string bus = nodes[i]->Ask({"CONFIG", "GET", "cluster-port"}).items[1].text;
-    nodes[0]->Ask({"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes[i]->port()), bus});
+    const std::string port = std::to_string(nodes[i]->port()), bus = std::to_string(nodes[i]->second_port());
+    nodes[0]->Ask({"CLUSTER", "MEET", "127.0.0.1", port, bus});
   }
   const std::string known = "cluster_known_nodes:" + std::to_string(count);
   for (const auto& node : nodes) {
@@ -86,9 +85,10 @@ TEST(TlsStore, IsUsedWithTheRightCertificateOnly) {
       "-keyout " +
       at + "/key.pem -out " + at + "/cert.pem 2>/dev/null";
   ASSERT_EQ(std::system(make.c_str()), 0);
-  const std::string port = std::to_string(FreePort());
-  RedisServer server({"--tls-port", port, "--tls-cert-file", at + "/cert.pem", "--tls-key-file", at + "/key.pem",
-                      "--tls-ca-cert-file", at + "/cert.pem", "--tls-auth-clients", "no"});
+  RedisServer server({"--tls-cert-file", at + "/cert.pem", "--tls-key-file", at + "/key.pem", "--tls-ca-cert-file",
+                      at + "/cert.pem", "--tls-auth-clients", "no"},
+                     "", "--tls-port");
+  const std::string port = std::to_string(server.second_port());
   store::ManualClock clock;
   store::KeepingLogger logger;
   RedisStoreOptions options = StoreOptions("rediss://127.0.0.1:" + port);

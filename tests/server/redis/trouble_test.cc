@@ -18,15 +18,22 @@ namespace {
 using namespace std::chrono_literals;
 using store::KeyOf;
 using store::MakeEntry;
+using store::MakeScoped;
 
 class TroubleTest : public ::testing::Test {
  protected:
-  std::unique_ptr<RedisStore> Open() {
+  RedisStoreOptions Options() const {
     RedisStoreOptions options = StoreOptions(server_.url());
-    options.lookup_timeout = 100ms;
-    options.write_timeout = 200ms;
     options.client.breaker_pause = 100ms;
-    return RedisStore::Open(options, clock_, logger_).value();
+    return options;
+  }
+  std::unique_ptr<RedisStore> Open(const RedisStoreOptions& options) { return RedisStore::Open(options, clock_, logger_).value(); }
+  std::unique_ptr<RedisStore> Open() { return Open(Options()); }
+  // Null as well when the store does not know, which fails the test.
+  static EntryPtr Found(RedisStore& store, std::uint64_t number) {
+    const auto found = store.Find(KeyOf(number));
+    EXPECT_TRUE(found) << found.error().message;
+    return found ? *found : nullptr;
   }
   // Looks until it is a hit; how long that took.
   std::chrono::milliseconds UntilHit(RedisStore& store, const Digest& key) {
@@ -44,7 +51,10 @@ class TroubleTest : public ::testing::Test {
 };
 
 TEST_F(TroubleTest, APausedServerCostsMissesOnlyAndNoCallOutlastsItsLimit) {
-  const auto store = Open();
+  RedisStoreOptions options = Options();
+  options.lookup_timeout = 100ms;
+  options.write_timeout = 200ms;
+  const auto store = Open(options);
   ASSERT_TRUE(store->Put(MakeEntry(1, 1'000)));
   ASSERT_TRUE(store->Flush(10s));
   server_.Pause();
@@ -78,6 +88,20 @@ TEST_F(TroubleTest, APausedServerCostsMissesOnlyAndNoCallOutlastsItsLimit) {
   EXPECT_EQ(store->Stats().puts, 2u);
 }
 
+TEST_F(TroubleTest, WhatIsPutBackBeforeTheServerKnowsIsNotToldAsGone) {
+  std::vector<Digest> gone;  // Of the writer's thread, until a Flush.
+  const auto store = Open();
+  store->SetOnRemoved([&](const Digest&, const Digest& key) { gone.push_back(key); });
+  for (std::uint64_t i = 1; i <= 2; ++i) ASSERT_TRUE(store->Put(MakeScoped(i, 1, 100)));
+  ASSERT_TRUE(store->Flush(10s));
+  server_.Pause();
+  for (std::uint64_t i = 1; i <= 2; ++i) ASSERT_TRUE(store->Erase(KeyOf(i)));
+  ASSERT_TRUE(store->Put(MakeScoped(1, 1, 300)));
+  server_.Resume();
+  ASSERT_TRUE(store->Flush(10s));
+  EXPECT_EQ(gone, std::vector<Digest>{KeyOf(2)});
+}
+
 TEST_F(TroubleTest, AKilledServerComesBackEmptyAndInUse) {
   const auto store = Open();
   ASSERT_TRUE(store->Put(MakeEntry(1, 1'000)));
@@ -85,12 +109,12 @@ TEST_F(TroubleTest, AKilledServerComesBackEmptyAndInUse) {
   server_.Kill();
   EXPECT_FALSE(store->Find(KeyOf(1)));
   ASSERT_TRUE(store->Put(MakeEntry(2, 1'000)));
-  EXPECT_NE(*store->Find(KeyOf(2)), nullptr) << "what waits is found here";
+  EXPECT_NE(Found(*store, 2), nullptr) << "what waits is found here";
   EXPECT_EQ(store->Flush(50ms).error().code, ErrorCode::kTimeout);
   server_.Restart();
   ASSERT_TRUE(store->Flush(10s));
   EXPECT_LT(UntilHit(*store, KeyOf(2)), 2s);
-  EXPECT_EQ(*store->Find(KeyOf(1)), nullptr);
+  EXPECT_EQ(Found(*store, 1), nullptr);
 }
 
 TEST_F(TroubleTest, AFullServerIsCountedAndReadsGoOn) {
@@ -102,8 +126,8 @@ TEST_F(TroubleTest, AFullServerIsCountedAndReadsGoOn) {
   ASSERT_TRUE(store->Put(MakeEntry(2, 1'000)));
   ASSERT_TRUE(store->Flush(10s));
   EXPECT_EQ(store->Stats().puts_dropped, 1u);
-  EXPECT_EQ(*store->Find(KeyOf(2)), nullptr);
-  EXPECT_NE(*store->Find(KeyOf(1)), nullptr);
+  EXPECT_EQ(Found(*store, 2), nullptr);
+  EXPECT_NE(Found(*store, 1), nullptr);
   EXPECT_NE(store->Health().degraded.find("no memory"), std::string::npos);
   server_.Ask({"CONFIG", "SET", "maxmemory", "0"});
   ASSERT_TRUE(store->Put(MakeEntry(3, 1'000)));
@@ -127,7 +151,7 @@ TEST_F(TroubleTest, TheServersPolicyBoundsTheStore) {
   std::uint64_t found = 0;
   for (std::uint64_t i = 0; i < kEntries; ++i) {
     const auto entry = store->Find(KeyOf(i));
-    ASSERT_TRUE(entry.has_value());
+    ASSERT_TRUE(entry) << entry.error().message;
     if (*entry == nullptr) continue;
     EXPECT_EQ((*entry)->key, KeyOf(i));
     ++found;
