@@ -278,15 +278,15 @@ check(
 check(
   "cache: a waiting call survives the leader's abort",
   async () => {
-    await mock.latency({ first_byte_ms: 400 });
+    await mock.latency({ first_byte_ms: 1000 });
     const q = ask();
     const ac = new AbortController();
     const a = openai()
       .chat.completions.create(q, { signal: ac.signal })
       .catch(() => 'aborted');
-    await sleep(80);
+    await sleep(200);
     const b = openai().chat.completions.create(q);
-    await sleep(80);
+    await sleep(200);
     ac.abort();
     shape(await b);
     eq(await a, 'aborted');
