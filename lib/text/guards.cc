@@ -255,12 +255,26 @@ Found OutputLanguages(const Reading& a, const Reading& b) {
   return Conflict{"output-language", Join(x), Join(y)};
 }
 
+// One asks whether, the other what, when, why or how, in the very same words otherwise.
+bool DiffersInWhether(const Reading& a, const Reading& b) {
+  constexpr auto kAsks = std::to_array<std::string_view>({"what", "which", "who", "when", "where", "why", "how"});
+  const Reading& open = (a.tasks & kTaskYesNo) != 0 ? b : a;
+  if (((a.tasks ^ b.tasks) & kTaskYesNo) == 0 || open.words.empty()) return false;
+  if (std::ranges::find(kAsks, open.words.front().lower) == kAsks.end()) return false;
+  const auto within = [](const Reading& x, const Reading& y) {
+    return std::ranges::all_of(
+        x.words, [&](const Word& word) { return word.type == WordType::kFunction || y.index.HasStem(word.stem_hash); });
+  };
+  return within(a, b) && within(b, a);
+}
+
 Found Tasks(const Reading& a, const Reading& b) {
+  const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
+  if (DiffersInWhether(a, b)) return Conflict{"task", lead(a), lead(b)};
   constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate |
                                    kTaskSummarise | kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
   const std::uint32_t x = a.leading_task & kApart, y = b.leading_task & kApart;
   if (x == 0 || y == 0 || x == y || (a.task_verbs & y) || (b.task_verbs & x) || !AreClose(a, b)) return std::nullopt;
-  const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
   return Conflict{"task", lead(a), lead(b)};
 }
 

@@ -234,7 +234,7 @@ bool Finder::TakeSuffix(std::string_view rest, Quantity& quantity, std::size_t& 
   if (rest == "x") return true;
   // "1980s" is a decade.
   if (rest == "s" && quantity.value >= 1000 && quantity.value < 2100 && std::fmod(quantity.value, 10) == 0) return true;
-  if (rest.starts_with('-')) rest.remove_prefix(1);  // "5-minute"
+  if (rest.starts_with('-')) rest = rest.substr(1, rest.find('-', 1) - 1);  // "5-minute", "6-month-old"
   if (const Unit* unit = FindUnit(rest, true)) {
     Apply(*unit, quantity);
     return true;
@@ -333,7 +333,9 @@ bool Finder::TakeWords() {
       const double low = NumberWordValue(word.substr(hyphen + 1));
       if (low < 0) {
         quantity = {.value = value, .written = value};
-        if (const Unit* unit = FindUnit(word.substr(hyphen + 1), false)) Apply(*unit, quantity);
+        // "six-month-old", too.
+        const std::string_view counted = word.substr(hyphen + 1, word.find('-', hyphen + 1) - hyphen - 1);
+        if (const Unit* unit = FindUnit(counted, false)) Apply(*unit, quantity);
         Add(quantity);
         ++at_;
         return true;

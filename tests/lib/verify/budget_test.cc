@@ -51,7 +51,7 @@ TEST(Ladder, ARowPromisesNoLessThanTheStricterOnes) {
 TEST(Ladder, BuiltInModelHasOneForEveryLimit) {
   const auto& model = Model::Builtin();
   ASSERT_TRUE(model);
-  for (const double limit : {0.0005, 0.003, 0.01, 0.05, 0.2}) {
+  for (const double limit : {0.0006, 0.003, 0.01, 0.05, 0.2}) {
     const Ladder ladder = Ladder::Make(model->table(), limit);
     ASSERT_FALSE(ladder.empty());
     EXPECT_EQ(ladder[0].threshold, model->ThresholdFor(limit));
