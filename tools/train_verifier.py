@@ -58,7 +58,7 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
 # Most traps of the topics, by which the share is counted, are reworded as paraphrases are; those of models/data/unseen/near-*.jsonl,
 # minimal as questions that resemble each other mostly are, are served half as often (0.3 % of 960; of the topics' 1.3 %). So joined
 # ones get less, and those judged alone more, such that the stream keeps the limit: 12 of 4,282 hits, with the model 10 of 4,298.
-TRAPS_PER_HIT = {"alone": 2.0, "joined": 0.25}
+TRAPS_PER_HIT = {"alone": 2.0, "joined": 0.27}
 TRAPS_PER_HIT_OF_MODEL = {"alone": 1.1, "joined": 0.15}
 DEFAULT_LIMIT = 0.003  # cache.max_wrong_hits
 TABLE_TO, TABLE_STEP = 9.0, 0.02  # The highest threshold of the table, and from one to the next, as logits.

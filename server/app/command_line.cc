@@ -167,6 +167,7 @@ class Parser {
       eval->add_option("--tokens", line_.eval.tokens);
     }
     if (kind != EvalKind::kRequests) eval->add_option("--scores", line_.eval.scores);
+    if (kind != EvalKind::kRequests) eval->add_option("--cosine", line_.eval.cosine)->check(CLI::Range(-1.0, 1.0));
   }
 
   void AddOptional(CLI::App& app, const std::string& name, std::optional<std::string>& value) {

@@ -49,12 +49,13 @@ struct PurgeFilter {
 struct EvalRequest {
   EvalKind kind = EvalKind::kPairs;
   std::string file;
-  std::string out;              // Predictions, a JSON line a row.
-  std::string features;         // The verifier's features, tab-separated; pairs only.
-  std::string tokens;           // The tokens' pieces and vectors, for training; pairs only.
-  std::string scores;           // Scores and whether they were right, tab-separated.
-  std::string model, reranker;  // In place of the settings'.
-  bool json = false;            // The report as JSON.
+  std::string out;               // Predictions, a JSON line a row.
+  std::string features;          // The verifier's features, tab-separated; pairs only.
+  std::string tokens;            // The tokens' pieces and vectors, for training; pairs only.
+  std::string scores;            // Scores and whether they were right, tab-separated.
+  std::optional<double> cosine;  // Decide by this alone.
+  std::string model, reranker;   // In place of the settings'.
+  bool json = false;             // The report as JSON.
 };
 
 // The command line, taken apart. Values of settings are not looked at yet.

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/eval_cosine.h"
 #include "app/eval_features.h"
 #include "app/eval_report.h"
 #include "app/eval_rows.h"
@@ -232,19 +233,20 @@ EvalReport MakeReport(EvalKind kind, Decisions decisions, const EvalRow& first, 
 
 // ---- The run.
 
-std::vector<EvalDecision> Decide(const EvalRequest& request, EvalTier& tier, std::span<const EvalRow> rows,
-                                 const Settings& settings) {
+Result<std::vector<EvalDecision>> Decide(const EvalRequest& request, EvalTier& tier, std::span<const EvalRow> rows,
+                                         const Settings& settings, Embedder& main) {
   ProgressBar bar(std::string(Name(request.kind)), rows.size());
   EvalRun run;
   run.semantic_with_tools = settings.gateway.semantic_with_tools;
   run.want_scores = !request.scores.empty();
   run.progress = [&bar](std::size_t done) { bar.Show(done); };
+  if (request.cosine) return EvalByCosine(request.kind, rows, main, *request.cosine, run);
   switch (request.kind) {
     case EvalKind::kPairs: return EvalPairs(tier, rows, run);
     case EvalKind::kStream: return EvalStream(tier, rows, run);
     case EvalKind::kRequests: return EvalRequests(tier, rows, run);
   }
-  return {};
+  return std::vector<EvalDecision>();
 }
 
 class StderrWarnings final : public Logger {
@@ -306,7 +308,7 @@ Result<void> Evaluate(const EvalRequest& request, const Settings& settings) {
              EvalTier::Create(settings.semantic, semantic, *parts.models, rows.size(), parts.logger));
 
   const auto started = std::chrono::steady_clock::now();
-  const std::vector<EvalDecision> decisions = Decide(request, *tier, rows, settings);
+  REFLEX_TRY(const std::vector<EvalDecision> decisions, Decide(request, *tier, rows, settings, parts.models->main()));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (!request.out.empty()) {
     REFLEX_CHECK(WriteText(request.out, Predictions(request.kind, decisions)));

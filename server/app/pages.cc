@@ -27,7 +27,7 @@ Usage:
                                       FILE (-: standard input), and why; as the caller of
                                       --api-key, else of OPENAI_API_KEY
   reflex eval pairs|stream|requests FILE [--out FILE] [--json] [--model FILE] [--reranker FILE]
-              [--features FILE] [--scores FILE]
+              [--features FILE] [--scores FILE] [--cosine SIMILARITY]
                                       What the cache makes of questions of your own, lines of
                                       {"id","a","b"}, {"id","prompt"} or, with whole chat
                                       requests, {"id","a","b"}; with labels ("same", "class") also

@@ -1,6 +1,7 @@
 """Trials of questions in a file, judged with services on other machines."""
 import json
 import os
+import pathlib
 import subprocess
 import tempfile
 import unittest
@@ -19,6 +20,53 @@ OPEN = [("How do I reset my password?", "What should I do when I forgot my passw
 STREAM = [f"describe a {thing}" for thing in ("volcano", "piano", "bicycle", "glacier", "sonnet", "enzyme", "castle", "violin", "tornado",
                                               "cactus", "harbour", "lantern", "meadow", "orchard", "pyramid", "saddle", "tunnel",
                                               "walnut", "zebra", "anchor")]
+
+
+DATA = pathlib.Path(__file__).resolve().parents[2] / "models" / "data"
+
+
+class Bars(unittest.TestCase):
+    """What docs/quality.md promises of the program as it is shipped, with nothing installed."""
+
+    def report(self, kind, rows, *arguments):
+        environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("REFLEX_")}
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.writelines(line for path in rows for line in path.open(encoding="utf-8"))
+            file.flush()
+            done = subprocess.run([PROGRAM, "eval", kind, file.name, "--json", *arguments], env=environment, capture_output=True, text=True,
+                                  check=True)
+        return json.loads(done.stdout)
+
+    def test_coding_questions(self):
+        report = self.report("pairs", sorted((DATA / "public").glob("c_*.jsonl")))
+        self.assertEqual(report["rows"], 780)
+        self.assertLessEqual(report["false_hit_rate"]["share"], 0.01)
+        self.assertGreaterEqual(report["near_repeats"]["share"], 0.96)
+        self.assertGreaterEqual(report["paraphrases"]["share"], 0.45)
+
+    def test_the_stream(self):
+        stream = [DATA / "public" / "b2_code_stream.jsonl"]
+        report = self.report("stream", stream)
+        self.assertGreaterEqual(report["hits"]["share"], 0.82)
+        self.assertLessEqual(report["wrong_share"]["share"], 0.003)
+        canonical = self.report("stream", stream, "--tiers", "l1,l2")
+        self.assertEqual(canonical["wrong_share"]["k"], 0)
+        self.assertGreater(canonical["hits"]["share"], 0.7)
+
+    def test_whole_requests(self):
+        report = self.report("requests", [DATA / "public" / "d_request_pairs.jsonl"])
+        self.assertEqual(report["right"]["k"], report["rows"])
+
+    def test_questions_of_every_walk_of_life_that_nothing_was_trained_with(self):
+        report = self.report("pairs", sorted((DATA / "unseen").glob("near-*.jsonl")))
+        self.assertEqual(report["rows"], 1637)
+        self.assertLessEqual(report["false_hit_rate"]["share"], 0.01)
+        self.assertGreaterEqual(report["paraphrases"]["share"], 0.25)
+
+    def test_the_nearest_text_alone_is_far_worse(self):
+        report = self.report("stream", [DATA / "public" / "b2_code_stream.jsonl"], "--cosine", "0.95")
+        self.assertGreater(report["wrong_share"]["share"], 0.03)
+        self.assertLess(report["hits"]["share"], 0.82)
 
 
 class Services(unittest.TestCase):
