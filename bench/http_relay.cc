@@ -107,7 +107,6 @@ int Run(int argc, char** argv) {
   reflex::NullLogger logger;
   reflex::upstream::ProviderTable table;
   table.openai = *base;
-  const auto shared = reflex::upstream::NewSharedState();
   std::vector<std::unique_ptr<IoThread>> threads;
   std::vector<IoThread*> pointers;
   std::vector<std::unique_ptr<reflex::http::Client>> clients;
@@ -118,7 +117,7 @@ int Run(int argc, char** argv) {
     auto client = reflex::http::Client::Create({}, io, pool, metrics);
     if (!client) return 1;
     clients.push_back(std::move(*client));
-    handler.Add(io, reflex::upstream::NewUpstream(*clients.back(), table, shared, metrics));
+    handler.Add(io, reflex::upstream::NewUpstream(*clients.back(), table, metrics));
   }
   reflex::http::ServerOptions options;
   options.listen.push_back({std::string("127.0.0.1:") + argv[1], false});

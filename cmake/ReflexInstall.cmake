@@ -45,7 +45,7 @@ if(llama_DIR AND EXISTS ${llama_prefix}/LICENSE.llama.cpp)
 endif()
 foreach(component IN ITEMS library program)
   install(FILES ${licenses} DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT ${component})
-  foreach(model IN ITEMS builtin minilm)
+  foreach(model IN ITEMS builtin lexicon minilm)
     install(FILES ${CMAKE_SOURCE_DIR}/models/${model}/NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME NOTICE.${model}
       COMPONENT ${component})
   endforeach()

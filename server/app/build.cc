@@ -203,10 +203,9 @@ Result<void> BuildUpstreams(Program& program) {
   program.providers.upstream_key = settings.upstream_key;
   program.providers.anthropic_key = settings.anthropic_key;
   program.providers.gemini_key = settings.gemini_key;
-  const std::shared_ptr<upstream::SharedState> shared = upstream::NewSharedState();
   for (const auto& io : program.io_threads) {
     REFLEX_TRY(auto client, http::Client::Create(settings.client, *io, *program.names, program.metrics));
-    program.upstreams.push_back(upstream::NewUpstream(*client, program.providers, shared, program.metrics));
+    program.upstreams.push_back(upstream::NewUpstream(*client, program.providers, program.metrics));
     program.clients.push_back(std::move(client));
   }
   return {};

@@ -10,29 +10,6 @@
 
 namespace reflex::upstream {
 
-class SharedState {
- public:
-  explicit SharedState(const Clock* clock) : clock_(clock != nullptr ? *clock : machine_) {}
-
-  // A refusal may have been a passing state of the provider, so it is asked again after a while.
-  bool TakesStreamOptions(Provider provider) const {
-    const std::int64_t refused = refused_[Index(provider)].load(std::memory_order_relaxed);
-    return refused == kNever || clock_.SteadyNs() - refused >= kRemembered.count();
-  }
-  void RefusedStreamOptions(Provider provider) { refused_[Index(provider)].store(clock_.SteadyNs(), std::memory_order_relaxed); }
-
- private:
-  static constexpr std::int64_t kNever = INT64_MIN;
-  static constexpr std::chrono::nanoseconds kRemembered = std::chrono::hours(1);
-  static std::size_t Index(Provider provider) { return static_cast<std::size_t>(provider); }
-
-  const SystemClock machine_;
-  const Clock& clock_;
-  std::array<std::atomic<std::int64_t>, 3> refused_{kNever, kNever, kNever};  // SteadyNs; orders nothing else.
-};
-
-std::shared_ptr<SharedState> NewSharedState(const Clock* clock) { return std::make_shared<SharedState>(clock); }
-
 namespace {
 
 constexpr Provider kProviders[] = {Provider::kOpenAi, Provider::kAnthropic, Provider::kGemini};
@@ -77,9 +54,8 @@ struct ProviderMetrics {
 
 class ClientUpstream final : public Upstream {
  public:
-  ClientUpstream(http::Client& client, const ProviderTable& table, std::shared_ptr<SharedState> shared,
-                 base::MetricsRegistry& metrics)
-      : client_(client), table_(table), shared_(std::move(shared)) {
+  ClientUpstream(http::Client& client, const ProviderTable& table, base::MetricsRegistry& metrics)
+      : client_(client), table_(table) {
     for (Provider provider : kProviders) {
       const std::string label = "provider=\"" + std::string(Name(provider)) + "\"";
       ProviderMetrics& mine = MetricsOf(provider);
@@ -117,8 +93,6 @@ class ClientUpstream final : public Upstream {
   }
 
   const ProviderTable& providers() const override { return table_; }
-  bool TakesStreamOptions(Provider provider) const override { return shared_->TakesStreamOptions(provider); }
-  void RefusedStreamOptions(Provider provider) override { shared_->RefusedStreamOptions(provider); }
 
  private:
   ProviderMetrics& MetricsOf(Provider provider) { return metrics_[static_cast<std::size_t>(provider)]; }
@@ -126,15 +100,13 @@ class ClientUpstream final : public Upstream {
 
   http::Client& client_;
   const ProviderTable& table_;
-  const std::shared_ptr<SharedState> shared_;
   std::array<ProviderMetrics, std::size(kProviders)> metrics_;
 };
 
 }  // namespace
 
-std::unique_ptr<Upstream> NewUpstream(http::Client& client, const ProviderTable& table, std::shared_ptr<SharedState> shared,
-                                      base::MetricsRegistry& metrics) {
-  return std::make_unique<ClientUpstream>(client, table, std::move(shared), metrics);
+std::unique_ptr<Upstream> NewUpstream(http::Client& client, const ProviderTable& table, base::MetricsRegistry& metrics) {
+  return std::make_unique<ClientUpstream>(client, table, metrics);
 }
 
 }  // namespace reflex::upstream

@@ -84,18 +84,9 @@ class Upstream {
   // Returns as http::Client::Send does, and kNotFound when the provider is switched off.
   virtual http::Task<Result<std::unique_ptr<Reply>>> Send(const Call& call, http::CallHandle* handle) = 0;
   virtual const ProviderTable& providers() const = 0;
-
-  // Whether the provider takes stream_options; learned from its refusals, shared by all threads, forgotten after an hour.
-  virtual bool TakesStreamOptions(Provider provider) const = 0;
-  virtual void RefusedStreamOptions(Provider provider) = 0;
 };
 
-// What the threads' Upstreams share; thread-safe. `clock` outlives it; null for the machine's.
-class SharedState;
-std::shared_ptr<SharedState> NewSharedState(const Clock* clock = nullptr);
-
 // `client` and `table` outlive it.
-std::unique_ptr<Upstream> NewUpstream(http::Client& client, const ProviderTable& table, std::shared_ptr<SharedState> shared,
-                                      base::MetricsRegistry& metrics);
+std::unique_ptr<Upstream> NewUpstream(http::Client& client, const ProviderTable& table, base::MetricsRegistry& metrics);
 
 }  // namespace reflex::upstream

@@ -30,12 +30,11 @@ Node::Node(NodeOptions options) {
     store = store::LmdbStore::Open(lmdb, clock_, logger_).value();
   }
   cache_ = Cache::Create(MemoryOptions{}, std::move(store), clock_, logger_).value();
-  auto shared = upstream::NewSharedState();
   gateway::GatewayParts parts;
   for (std::size_t i = 0; i < options.threads; ++i) {
     threads_.push_back(std::make_unique<http::IoThread>());
     clients_.push_back(http::Client::Create(options.client, *threads_.back(), pool_, registry_).value());
-    upstreams_.push_back(upstream::NewUpstream(*clients_.back(), table_, shared, registry_));
+    upstreams_.push_back(upstream::NewUpstream(*clients_.back(), table_, registry_));
     parts.threads.push_back(threads_.back().get());
     parts.upstreams.push_back(upstreams_.back().get());
   }

@@ -220,13 +220,4 @@ http::Task<Result<std::unique_ptr<upstream::Reply>>> FakeUpstream::Send(const up
   co_return result;
 }
 
-bool FakeUpstream::TakesStreamOptions(upstream::Provider) const {
-  std::lock_guard lock(provider_.mutex_);
-  return !provider_.refuses_stream_options_;
-}
-void FakeUpstream::RefusedStreamOptions(upstream::Provider) {
-  std::lock_guard lock(provider_.mutex_);
-  provider_.refuses_stream_options_ = true;
-}
-
 }  // namespace reflex::gateway::testing

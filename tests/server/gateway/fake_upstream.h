@@ -98,7 +98,6 @@ class FakeProvider {
   std::function<void(ProviderCall&)> answer_;
   std::deque<CallPtr> waiting_;
   std::size_t calls_ = 0;
-  bool refuses_stream_options_ = false;
 };
 
 // One thread's way to the provider.
@@ -108,8 +107,6 @@ class FakeUpstream final : public upstream::Upstream {
 
   http::Task<Result<std::unique_ptr<upstream::Reply>>> Send(const upstream::Call& call, http::CallHandle* handle) override;
   const upstream::ProviderTable& providers() const override { return provider_.table; }
-  bool TakesStreamOptions(upstream::Provider provider) const override;
-  void RefusedStreamOptions(upstream::Provider provider) override;
 
  private:
   http::IoThread& io_;

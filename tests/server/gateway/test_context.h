@@ -111,8 +111,6 @@ class NoUpstream final : public upstream::Upstream {
     co_return Fail(ErrorCode::kUnavailable, "no provider in this test");
   }
   const upstream::ProviderTable& providers() const override { return table; }
-  bool TakesStreamOptions(upstream::Provider) const override { return true; }
-  void RefusedStreamOptions(upstream::Provider) override {}
   upstream::ProviderTable table;
 };
 

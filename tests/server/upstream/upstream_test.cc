@@ -49,7 +49,7 @@ class UpstreamTest : public testing::Test {
  protected:
   void Use(const fakes::Provider& provider) {
     table_.openai = http::ParseBaseUrl(provider.url() + "/v1").value();
-    upstream_ = NewUpstream(thread_.client(), table_, NewSharedState(), thread_.metrics());
+    upstream_ = NewUpstream(thread_.client(), table_, thread_.metrics());
   }
 
   Outcome Send(Call call) {
@@ -262,23 +262,6 @@ TEST_F(UpstreamTest, AHeadReplyHasTheFieldsOfABodyAndNone) {
   EXPECT_FALSE(outcome.read_error);
   EXPECT_EQ(outcome.body, "");
   EXPECT_EQ(outcome.headers.size(), 2u);
-}
-
-TEST(StreamOptions, ARefusalIsRememberedForAnHourByAllThreads) {
-  fakes::ClientThread thread;
-  fakes::ManualClock clock;
-  ProviderTable table;
-  const auto shared = NewSharedState(&clock);
-  const auto one = NewUpstream(thread.client(), table, shared, thread.metrics());
-  const auto two = NewUpstream(thread.client(), table, shared, thread.metrics());
-  EXPECT_TRUE(one->TakesStreamOptions(Provider::kOpenAi));
-  one->RefusedStreamOptions(Provider::kOpenAi);
-  EXPECT_FALSE(two->TakesStreamOptions(Provider::kOpenAi));
-  EXPECT_TRUE(two->TakesStreamOptions(Provider::kGemini));
-  clock.Advance(std::chrono::minutes(59));
-  EXPECT_FALSE(two->TakesStreamOptions(Provider::kOpenAi));
-  clock.Advance(std::chrono::minutes(1));
-  EXPECT_TRUE(two->TakesStreamOptions(Provider::kOpenAi));
 }
 
 }  // namespace
