@@ -296,6 +296,14 @@ constexpr Setting kTable[] = {
      .help = "The longest time a request may ask for (X-Reflex-TTL). Whole seconds.",
      .min = 1000,
      .max = 315'360'000'000},
+    {.key = "cache.remote_ttl",
+     .kind = Kind::kDuration,
+     .field = [](Settings& s) -> Field { return &s.gateway.remote_ttl; },
+     .help = "Time an answer about content elsewhere (an image's address, a file's id) is served, at most cache.ttl: what stands "
+             "there can "
+             "change. A request's X-Reflex-TTL goes before. Whole seconds.",
+     .min = 1000,
+     .max = 315'360'000'000},
     {.key = "cache.reply_bytes_max",
      .kind = Kind::kBytes,
      .field = [](Settings& s) -> Field { return &s.gateway.reply_bytes_max; },

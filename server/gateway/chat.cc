@@ -296,6 +296,8 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   if (listed) flight->body_hash = std::hash<std::string_view>()(body_);
   flight->provider = context_.provider;
   flight->ttl = context_.policy.ttl;
+  if (request_.remote_content && !context_.policy.ttl_asked)
+    flight->ttl = std::clamp(context_.services.options.remote_ttl, std::chrono::seconds(1), flight->ttl);
   flight->name_space = context_.policy.name_space;
   flight->tags.assign(context_.policy.tags.begin(), context_.policy.tags.end());
   flight->asked = asked_;

@@ -69,6 +69,7 @@ struct GatewayOptions {
   AuditOptions audits;
   std::chrono::seconds ttl{24 * 3600};
   std::chrono::seconds ttl_max{365 * 24 * 3600};  // Cap of X-Reflex-TTL.
+  std::chrono::seconds remote_ttl{300};  // Of answers about content named by address or id, unless X-Reflex-TTL says otherwise.
   wire::StorePolicy store_policy;
   std::uint64_t reply_bytes_max = 8 << 20;  // Stored and shared replies.
   bool finish_abandoned = false;            // The last caller left: finish the call for the cache instead of cancelling it.

@@ -188,6 +188,7 @@ Result<CachePolicy> ReadPolicy(std::span<const http::Header> headers, const Gate
   REFLEX_CHECK(CheckWords(said));
   REFLEX_CHECK(ReadFormat(said, options, policy));
   REFLEX_TRY(policy.ttl, ReadTtl(said.ttl, options));
+  policy.ttl_asked = said.ttl != nullptr;
   REFLEX_TRY(const Tiers tiers, ReadTiers(said.tiers, options));
   if (said.name_space != nullptr) policy.name_space = said.name_space->value;
   Apply(said, tiers, policy);

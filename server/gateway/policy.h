@@ -37,6 +37,7 @@ struct CachePolicy {
   std::optional<std::int64_t> min_fresh_s;  // Entries that stay fresh for this long.
   std::optional<std::int64_t> max_stale_s;  // Entries that expired up to this long ago.
   std::chrono::seconds ttl{0};              // Of a newly stored answer: X-Reflex-TTL up to ttl_max, else the setting. At least 1 s.
+  bool ttl_asked = false;                   // It is X-Reflex-TTL's.
   std::string_view name_space;              // X-Reflex-Namespace, "" for none. Part of the exact key.
   std::vector<std::string_view> tags;       // X-Reflex-Tags.
   // Why `read` is false, one of wire/reason.h: no-store, no-cache, tiers; "" where it is true. With refresh it is no-cache.

@@ -31,10 +31,31 @@ bool ReadText(Value value, std::string& text) {
   return value.IsNothing() || value.IsString();
 }
 
-bool ReadMessages(Value value) {
+// An image, video or file that the provider fetches: {"image_url":{"url":"https://…"}}, {"image_url":"https://…"},
+// {"file":{"file_id":"…"}}.
+bool NamesRemoteContent(Value part) {
+  const auto is_address = [](Value value) {
+    const std::string_view text = value.text();
+    return text.contains("://") && !text.starts_with("data:");
+  };
+  if (!part.Find("file_id").text().empty()) return true;
+  for (const json::Member member : part.members()) {
+    if (member.name() == "text") continue;
+    const bool is_url = member.name().ends_with("url") && is_address(member.value);
+    const bool in_object = is_address(member.value.Find("url")) || is_address(member.value.Find("file_url")) ||
+                           !member.value.Find("file_id").text().empty();
+    if (is_url || in_object) return true;
+  }
+  return false;
+}
+
+bool ReadMessages(Value value, ChatRequest& request) {
   if (!value.IsArray()) return false;
   for (const Value message : value.elements()) {
     if (!message.IsObject()) return false;
+    for (const Value part : message.Find("content").elements()) {
+      request.remote_content = request.remote_content || NamesRemoteContent(part);
+    }
   }
   return true;
 }
@@ -135,7 +156,7 @@ bool ReadField(std::string_view name, Value value, ChatRequest& request) {
       return name != "tools" || ReadTools(value, request);
     case 6: return name != "stream" || ReadFlag(value, request.stream);
     case 7: return name != "plugins" || ReadPlugins(value, request);
-    case 8: return name != "messages" || ReadMessages(value);
+    case 8: return name != "messages" || ReadMessages(value, request);
     case 9: return name != "functions" || ReadFunctions(value, request);
     case 10: return name != "max_tokens" || ReadTokenLimit(value, request);
     case 12: return name != "service_tier" || ReadText(value, request.service_tier);

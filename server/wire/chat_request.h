@@ -31,6 +31,7 @@ struct ChatRequest {
   std::vector<std::string> strict_tools;  // The names of those tools.
   bool web_search = false;                // Asks for a search in any of the ways providers know: live data, not stored.
   bool has_tools = false;                 // tools or functions offered.
+  bool remote_content = false;            // A part names content elsewhere, by address or id: it can change under the same name.
   bool structured_output = false;         // response_format asks for more than text.
   std::uint32_t choices = 1;              // n
 };

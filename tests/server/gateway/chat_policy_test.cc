@@ -107,6 +107,32 @@ TEST_F(ChatPolicy, ASpokenAnswerIsServedNoLongerThanItsProviderKnowsIt) {
   EXPECT_EQ(Of(Run({})), "miss expired | reflex; fwd=stale; fwd-status=200");
 }
 
+// The same address may show another picture tomorrow.
+TEST_F(ChatPolicy, AnAnswerAboutContentElsewhereIsServedForAShortTime) {
+  world_.options.remote_ttl = std::chrono::seconds(60);
+  world_.Start();
+  const auto ask = [&](std::string_view part, std::vector<std::pair<std::string, std::string>> headers = {}) {
+    Request request = Chat("q");
+    request.body = R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"see https://a.example"},)" +
+                   std::string(part) + "]}]}";
+    for (auto& header : headers) request.headers.push_back(std::move(header));
+    return world_.Run(std::move(request))->Header("X-Reflex-Status");
+  };
+  const std::string_view remote[] = {R"({"type":"image_url","image_url":{"url":"https://a.example/x.jpg"}})",
+                                     R"({"type":"image_url","image_url":"gs://bucket/x.jpg"})",
+                                     R"({"type":"file","file":{"file_id":"file-1"}})"};
+  constexpr std::string_view kOwn = R"({"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}})";
+  for (const std::string_view part : remote) EXPECT_EQ(ask(part), "miss");
+  EXPECT_EQ(ask(kOwn), "miss");
+  world_.clock.wall_ms += 59'999;
+  for (const std::string_view part : remote) EXPECT_EQ(ask(part), "hit-l1-exact");
+  world_.clock.wall_ms += 1;
+  EXPECT_EQ(ask(kOwn), "hit-l1-exact");
+  for (const std::string_view part : remote) EXPECT_EQ(ask(part, {{"X-Reflex-TTL", "3600"}}), "miss");
+  world_.clock.wall_ms += 60'000;
+  for (const std::string_view part : remote) EXPECT_EQ(ask(part), "hit-l1-exact");
+}
+
 TEST_F(ChatPolicy, TtlOfTheRequestIsKept) {
   world_.Start();
   Run({{"X-Reflex-TTL", "10"}});
