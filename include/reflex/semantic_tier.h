@@ -31,7 +31,7 @@ enum class SimilarMiss : std::uint8_t {
   kNoCandidate,  ///< Nothing in the scope that could be compared.
   kGuard,        ///< The best candidate differs in a fact; `guard` names it.
   kScore,        ///< The best candidate's score is below the threshold.
-  kPresent,      ///< The question asks for the present.
+  kPresent,      ///< The question, or those of the only candidates, ask for the present.
   kLanguage,     ///< The question is in a language or script the verifier cannot read.
   kTooLong,      ///< Longer than the limit or the model's window.
   kBlocked,      ///< The only candidates were reported wrong for this question.
@@ -54,7 +54,8 @@ struct SemanticOptions {
   /// Longer questions are left to the exact tier. 1 to 1 MiB.
   std::size_t question_bytes_max = 16 << 10;
   std::chrono::milliseconds time_limit{100};
-  /// Questions about the present are answered from entries at most this old; 0: never.
+  /// Questions about the present are answered from entries at most this old, and an entry whose question asks for it serves no
+  /// other wording when it is older; 0: never.
   std::chrono::seconds present_ttl{0};
   /// With a pair scorer: the last judge's calibrated probability must reach this, 0 to 1.
   double reranker_threshold = 0.5;

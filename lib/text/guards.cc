@@ -255,12 +255,15 @@ Found OutputLanguages(const Reading& a, const Reading& b) {
   return Conflict{"output-language", Join(x), Join(y)};
 }
 
-// One asks whether, the other what, when, why or how, in the very same words otherwise.
+// One asks whether, the other what, when, why or how, in the same words of meaning otherwise.
 bool DiffersInWhether(const Reading& a, const Reading& b) {
   constexpr auto kAsks = std::to_array<std::string_view>({"what", "which", "who", "when", "where", "why", "how"});
   const Reading& open = (a.tasks & kTaskYesNo) != 0 ? b : a;
   if (((a.tasks ^ b.tasks) & kTaskYesNo) == 0 || open.words.empty()) return false;
   if (std::ranges::find(kAsks, open.words.front().lower) == kAsks.end()) return false;
+  // "Is there a way to", "is it possible to" ask how.
+  const Reading& other = &open == &a ? b : a;
+  if (other.tokens.contains(" way ") || other.tokens.contains(" possible ")) return false;
   const auto within = [](const Reading& x, const Reading& y) {
     return std::ranges::all_of(
         x.words, [&](const Word& word) { return word.type == WordType::kFunction || y.index.HasStem(word.stem_hash); });

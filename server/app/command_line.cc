@@ -167,7 +167,11 @@ class Parser {
       eval->add_option("--tokens", line_.eval.tokens);
     }
     if (kind != EvalKind::kRequests) eval->add_option("--scores", line_.eval.scores);
-    if (kind != EvalKind::kRequests) eval->add_option("--cosine", line_.eval.cosine)->check(CLI::Range(-1.0, 1.0));
+    if (kind == EvalKind::kRequests) return;
+    CLI::Option* const cosine = eval->add_option("--cosine", line_.eval.cosine)->check(CLI::Range(-1.0, 1.0));
+    for (const char* other : {"--reranker", "--scores", "--features", "--tokens"}) {
+      if (CLI::Option* const option = eval->get_option_no_throw(other)) cosine->excludes(option);
+    }
   }
 
   void AddOptional(CLI::App& app, const std::string& name, std::optional<std::string>& value) {

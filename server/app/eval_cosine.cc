@@ -1,6 +1,5 @@
 #include "app/eval_cosine.h"
 
-#include <algorithm>
 #include <chrono>
 #include <numeric>
 #include <string>

@@ -340,9 +340,10 @@ constexpr Setting kTable[] = {
     {.key = "semantic.present_ttl",
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.semantic.present_ttl; },
-     .help =
-         "Questions about the present (today, latest, now) in other words are answered from entries at most this old; 0: never. "
-         "Whole seconds.",
+     .help = "Questions about the present (today, latest, now) in other words are answered from entries at most this old, and "
+             "answers to "
+             "such questions serve no other words when they are older; 0: never. "
+             "Whole seconds.",
      .max = 86'400'000},
     {.key = "semantic.time_limit",
      .kind = Kind::kDuration,

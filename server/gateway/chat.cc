@@ -29,7 +29,6 @@
 #include "gateway/thread_state.h"
 #include "http/exchange.h"
 #include "reflex/cache.h"
-#include "wire/chat_reply.h"
 #include "wire/chat_request.h"
 #include "wire/reason.h"
 
@@ -73,7 +72,6 @@ class ChatHandler {
   EntryPtr FindInPlace();
   http::Task<EntryPtr> FindOnPool();
   bool FindsOnPool() const;
-  bool HasForm(const Entry& entry) const { return request_.stream || wire::HasPlainForm(entry.layout); }
   EntryPtr Usable(EntryPtr entry);
   bool Semantic() const { return context_.services.parts.semantic != nullptr && context_.policy.canonical; }
   http::Task<bool> ServeSimilar();
@@ -235,7 +233,7 @@ http::Task<EntryPtr> ChatHandler::FindOnPool() {
 EntryPtr ChatHandler::Usable(EntryPtr entry) {
   context_.reason = no_entry_;
   context_.forward = Forward::kMiss;
-  if (entry == nullptr || !HasForm(*entry)) return nullptr;
+  if (entry == nullptr) return nullptr;
   switch (Judge(context_.policy, entry->created_ms, entry->expires_ms, context_.services.parts.clock->WallMs())) {
     case Freshness::kFresh: return entry;
     case Freshness::kExpired:
@@ -256,10 +254,6 @@ http::Task<bool> ChatHandler::ServeSimilar() {
   if (!asked_.question.not_semantic.empty()) co_return false;
   SemanticAnswer answer = co_await FindSimilar(context_, asked_);
   if (answer.entry == nullptr) co_return false;
-  if (!HasForm(*answer.entry)) {
-    context_.closeness.reset();
-    co_return false;
-  }
   // Before the reply: a caller that has seen it may report it at once.
   context_.services.semantic_hits.Add(context_.request_id.view(), {.tenant = context_.tenant,
                                                                    .scope = asked_.scope,
@@ -293,6 +287,7 @@ std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   flight->exact_key = key_;
   flight->flight_key = FlightKey(context_, key_, request_);
   flight->request = request_;
+  flight->usage_refusal_name = UsageRefusalName(context_, request_);
   if (listed) flight->body_hash = std::hash<std::string_view>()(body_);
   flight->provider = context_.provider;
   flight->ttl = context_.policy.ttl;

@@ -84,10 +84,16 @@ Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, con
   return scope;
 }
 
+std::string_view UsageRefusalName(const RequestContext& context, const wire::ChatRequest& request) {
+  const std::string_view target = context.head().target;
+  return request.model.empty() ? target.substr(0, target.find('?')) : std::string_view(request.model);
+}
+
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request) {
   const Services& services = context.services;
-  const bool without_usage = request.stream && !request.include_usage &&
-                             services.usage_refusals.Has(context.provider, request.model, services.parts.clock->SteadyNs());
+  const bool without_usage =
+      request.stream && !request.include_usage &&
+      services.usage_refusals.Has(context.provider, UsageRefusalName(context, request), services.parts.clock->SteadyNs());
   if (request.service_tier.empty() && !without_usage) return exact_key;
   base::Sha256& hash = context.thread.hash;
   hash.Reset();

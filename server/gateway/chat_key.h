@@ -16,6 +16,9 @@ Digest ExactKey(const RequestContext& context, const http::BaseUrl& base, const 
 // requests of one tenant and namespace that differ in the question at most.
 Digest ScopeDigest(const RequestContext& context, const http::BaseUrl& base, const Digest& scope_form);
 
+// Under what a refusal of usage is remembered: the model, or the path where that names it (Azure's deployments).
+std::string_view UsageRefusalName(const RequestContext& context, const wire::ChatRequest& request);
+
 // What calls must have in common to share one: the exact key, the service tier, which is not in it, and whether usage comes with
 // the answer: a stream of a model that refuses to be asked for it has none for those who want it.
 Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request);

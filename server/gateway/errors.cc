@@ -136,4 +136,17 @@ http::Task<void> SendProblem(RequestContext& context, Problem problem) {
   static_cast<void>(co_await context.exchange.Send(head, pieces));
 }
 
+bool MayRefuseTheBody(int status) {
+  switch (status) {
+    case 401:
+    case 402:
+    case 403:
+    case 404:
+    case 408:
+    case 409:
+    case 429: return false;
+    default: return status >= 400 && status < 500;
+  }
+}
+
 }  // namespace reflex::gateway

@@ -38,6 +38,10 @@ Problem PoolIsFull();
 // The table: what an error from that side is to the client.
 Problem ProblemFor(const Error& error, Side side);
 
+// A status with which a provider may refuse what stands in the body: what was added to it, or a field that does not count for the
+// key. The others say something of the caller, the model, the account or the moment.
+bool MayRefuseTheBody(int status);
+
 // Sends it, with the gateway's headers, and notes status, outcome and reason in the context. Nothing may have been sent before.
 http::Task<void> SendProblem(RequestContext& context, Problem problem);
 

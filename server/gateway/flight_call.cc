@@ -52,19 +52,6 @@ class DoneGrace final : public http::Deadline {
   FlightFold& fold_;
 };
 
-// A status with which a provider may refuse what was added to the body; the others say something else about the call.
-bool MayRefuseAField(int status) {
-  switch (status) {
-    case 401:
-    case 403:
-    case 404:
-    case 408:
-    case 409:
-    case 429: return false;
-    default: return status >= 400 && status < 500;
-  }
-}
-
 bool IsAboutStreamOptions(std::string_view refusal) {
   return refusal.contains("stream_options") || refusal.contains("include_usage");
 }
@@ -168,13 +155,12 @@ http::Task<Result<ReplyPtr>> FlightCall::Ask(std::string_view body) {
 // Asks for usage too where the client did not; a provider that refuses that is asked once more as the client wrote it.
 http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
   UsageRefusals& refusals = services_.usage_refusals;
-  const std::string& model = flight_.request.model;
-  const bool refuses = refusals.Has(flight_.provider, model, services_.parts.clock->SteadyNs());
+  const bool refuses = refusals.Has(flight_.provider, flight_.usage_refusal_name, services_.parts.clock->SteadyNs());
   if (usage_asked_ || refuses) co_return co_await Ask(borrowed_->body);
   const std::string with_usage = wire::WithUsageRequested(borrowed_->body);
   auto reply = co_await Ask(with_usage);
   usage_asked_ = reply.has_value();
-  if (!reply || !MayRefuseAField((*reply)->status())) co_return reply;
+  if (!reply || !MayRefuseTheBody((*reply)->status())) co_return reply;
 
   const auto refused = co_await ReadRefusal(**reply);
   if (!refused) co_return std::unexpected(refused.error());
@@ -186,7 +172,7 @@ http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
   // Only a provider that takes the same request without the addition has refused the addition: others repeat to a client what is
   // wrong with its own request. That must not keep everybody's streams from being stored.
   if (again && (*again)->status() == 200 && !flight_.request.has_stream_options) {
-    refusals.Add(flight_.provider, model, services_.parts.clock->SteadyNs());
+    refusals.Add(flight_.provider, flight_.usage_refusal_name, services_.parts.clock->SteadyNs());
   }
   co_return again;
 }
@@ -312,8 +298,7 @@ void FlightCall::EndEvents() {
   EntryPtr entry;
   if (fold.error().empty()) {
     if (auto answer = fold.Finish(flight_.request, services_.options.store_policy)) {
-      // A provider that was asked and tells none does so in every stream: its answer is kept for streams alone. One that was not
-      // asked may tell the next that asks.
+      // A provider that was asked and tells none counts none; one that was not asked would have in a plain answer.
       if (!answer->reply.has_usage && !usage_asked_ && answer->unstorable.empty()) answer->unstorable = "no-usage";
       entry = Keep(std::move(*answer));
     }

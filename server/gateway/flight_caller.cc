@@ -24,12 +24,6 @@ using End = FlightReply::End;
 // What one write takes of a reply that is ahead of its reader.
 constexpr std::size_t kWriteBytes = 16 << 10;
 
-// Whether it may be about what differs between requests of one key: delivery and bookkeeping (docs/key.md). The others say
-// something of the caller, the model or the moment.
-bool MayRefuseTheBody(int status) {
-  return status >= 400 && status < 500 && status != 401 && status != 403 && status != 404 && status != 429;
-}
-
 // The pieces of a batch stand side by side in their block.
 std::string_view BytesOf(const FlightReply::Batch& batch) {
   if (batch.pieces.empty()) return {};
@@ -218,7 +212,6 @@ http::Task<FlightCaller::Result> FlightCaller::ServeRelay(Flight& flight, const 
 // A plain caller of a streamed answer.
 http::Task<FlightCaller::Result> FlightCaller::ServeFolded(Flight& flight, const FlightHead& head) {
   const EntryPtr entry = flight.reply.answer();
-  if (entry && !wire::HasPlainForm(entry->layout)) co_return Result::kOtherForm;
   const std::string failure = entry ? std::string() : flight.reply.stream_error();
   if (!entry && failure.empty()) {
     if (batch_.end == End::kDone) co_return Result::kOtherForm;

@@ -11,7 +11,6 @@
 #include "http/io_thread.h"
 #include "reflex/cache.h"
 #include "reflex/call_leases.h"
-#include "wire/chat_reply.h"
 
 namespace reflex::gateway {
 namespace {
@@ -100,7 +99,6 @@ http::Task<LeaseEnd> FlightLease::Wait() {
 
 // For the caller who started the flight; those who joined judge for themselves.
 bool FlightLease::Serves(const Entry& entry) const {
-  if (!flight_.request.stream && !wire::HasPlainForm(entry.layout)) return false;
   const std::int64_t now_ms = services_.parts.clock->WallMs();
   return Judge(flight_.ages, entry.created_ms, entry.expires_ms, now_ms) == Freshness::kFresh;
 }

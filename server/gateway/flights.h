@@ -32,7 +32,8 @@ struct Flight {
   Digest flight_key;  // FlightKey.
   Digest exact_key;
   wire::ChatRequest request;
-  std::size_t body_hash = 0;  // Of the bytes that are sent; where it is listed.
+  std::string usage_refusal_name;  // See UsageRefusalName.
+  std::size_t body_hash = 0;       // Of the bytes that are sent; where it is listed.
   upstream::Provider provider = upstream::Provider::kOpenAi;
   std::chrono::seconds ttl{0};
   std::string name_space;

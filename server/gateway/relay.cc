@@ -29,10 +29,20 @@ UpstreamFailure FailureOf(ErrorCode code) {
 
 constexpr std::string_view kDone = "[DONE]";
 
-// What a body that ended properly has behind its last blank line: an event that lacks only that, if its data is whole. Nullopt for
-// half an event.
+// Each line is blank or begins with ':'.
+bool IsComment(std::string_view lines) {
+  bool begins = true;
+  for (const char c : lines) {
+    if (begins && c != ':' && c != '\n' && c != '\r') return false;
+    begins = c == '\n' || c == '\r';
+  }
+  return true;
+}
+
+// What a body that ended properly has behind its last blank line: an event that lacks only that, if its data is whole, or a
+// comment. Nullopt for half an event.
 std::optional<std::string> LastEvent(wire::SseReader& sse) {
-  if (sse.rest().empty()) return std::string();
+  if (IsComment(sse.rest())) return std::string(sse.rest());
   sse.Feed("\n\n");
   wire::SseReader::Event event;
   const Result<bool> next = sse.Next(event);

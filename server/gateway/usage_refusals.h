@@ -12,8 +12,8 @@
 
 namespace reflex::gateway {
 
-// The models whose provider refused the usage that Reflex asks streams for. One address may serve several, and a refusal may have
-// been a passing state, so each counts for itself and for an hour. Thread-safe.
+// The models (named as UsageRefusalName does) whose provider refused the usage that Reflex asks streams for. One address may serve
+// several, and a refusal may have been a passing state, so each counts for itself and for an hour. Thread-safe.
 class UsageRefusals {
  public:
   // More are not remembered at once, nor longer names: the oldest goes, and is asked and learned again.

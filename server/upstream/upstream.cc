@@ -1,7 +1,6 @@
 #include "upstream/upstream.h"
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <utility>
 

@@ -10,7 +10,6 @@
 #include "http/client.h"
 #include "http/message.h"
 #include "http/task.h"
-#include "reflex/clock.h"
 #include "reflex/result.h"
 
 namespace reflex::upstream {

@@ -31,9 +31,6 @@ constexpr std::string_view kNotJson = "not-json";
 enum class Order : char { kIdFirst = 1, kCreatedFirst = 2 };
 constexpr std::size_t kLayoutBytes = 1 + 4 * 4;
 
-// Beside the order: the answer came as a stream that told no usage.
-constexpr char kStreamsOnly = 4;
-
 // Some servers send the member with every answer, and nothing in it.
 bool HasError(Value value) { return !value.Find("error").IsEmpty(); }
 
@@ -161,15 +158,8 @@ PlainAnswer ReadPlainAnswer(std::string body, const ChatRequest& request, const 
   return answer;
 }
 
-void KeepForStreams(std::string& layout) {
-  if (!layout.empty()) layout[0] |= kStreamsOnly;
-}
-
-bool HasPlainForm(std::string_view layout) { return layout.empty() || (layout[0] & kStreamsOnly) == 0; }
-
 Result<PlainPieces> MakePlainReply(std::string_view json, std::string_view layout, std::string_view id,
                                    std::string_view created_text) {
-  if (!HasPlainForm(layout)) return Fail(ErrorCode::kNotFound, "the answer told no usage, which a plain one has");
   if (layout.size() != kLayoutBytes) return Fail(ErrorCode::kCorrupt, "a stored answer's layout has the wrong size");
   const auto order = static_cast<Order>(layout[0]);
   const std::uint32_t a = OffsetAt(layout, 1), b = OffsetAt(layout, 5), c = OffsetAt(layout, 9), d = OffsetAt(layout, 13);

@@ -125,7 +125,6 @@ bool ChatFolder::Add(std::string_view data, std::string_view event_name) {
 PlainAnswer ChatFolder::Finish(const ChatRequest& request, const StorePolicy& policy) {
   PlainAnswer answer;
   if (state_->any_chunk) answer = ReadPlainAnswer(state_->Json(), request, policy);
-  if (!answer.reply.has_usage) KeepForStreams(answer.reply.layout);
   if (state_->failed) {
     answer.unstorable = "error";
   } else if (state_->malformed) {

@@ -17,7 +17,7 @@ namespace reflex::wire {
 // A complete chat answer as it is kept: the full non-stream object and where its per-reply members stand.
 struct ChatReply {
   std::string json;
-  std::string layout;  // Encoded positions of "id" and "created" in json, and HasPlainForm; opaque outside this room.
+  std::string layout;  // Encoded positions of "id" and "created" in json; opaque outside this room.
   std::string model;   // As the provider named it.
   Usage usage;
   bool has_usage = false;
@@ -74,11 +74,6 @@ class ChatFolder {
 // `scratch`, or an empty view for the usage chunk, with all it carries.
 std::string_view HideUsage(std::string_view raw, std::string_view data, std::string& scratch);
 
-// Whether an answer may be given to plain callers: not one whose stream told no usage, which clients expect there. True for a
-// layout that was not read.
-bool HasPlainForm(std::string_view layout);
-void KeepForStreams(std::string& layout);
-
 // What is new in every reply made from a stored answer.
 struct FreshIdentity {
   std::string id;  // "chatcmpl-…"
@@ -90,7 +85,7 @@ struct PlainPieces {
   std::string_view pieces[5];
   std::size_t bytes = 0;
 };
-// `created_text` holds the decimal time. Returns: kCorrupt when layout does not fit json; kNotFound where HasPlainForm is false.
+// `created_text` holds the decimal time. Returns: kCorrupt when layout does not fit json.
 Result<PlainPieces> MakePlainReply(std::string_view json, std::string_view layout, std::string_view id,
                                    std::string_view created_text);
 

@@ -31,20 +31,25 @@ bool ReadText(Value value, std::string& text) {
   return value.IsNothing() || value.IsString();
 }
 
-// An image, video or file that the provider fetches: {"image_url":{"url":"https://…"}}, {"image_url":"https://…"},
-// {"file":{"file_id":"…"}}.
+bool IsAddress(Value value) {
+  constexpr std::size_t kSchemeMax = 16;
+  return !value.text().starts_with("data:") && value.text().substr(0, kSchemeMax).contains("://");
+}
+
+// An image, video or file that the provider fetches, in any part that is no text: {"image_url":{"url":"https://…"}},
+// {"image_url":"https://…"}, {"file":{"file_data":"https://…"}}, {"video":["https://…"]}, {"file":{"file_id":"…"}}.
 bool NamesRemoteContent(Value part) {
-  const auto is_address = [](Value value) {
-    const std::string_view text = value.text();
-    return text.contains("://") && !text.starts_with("data:");
-  };
   if (!part.Find("file_id").text().empty()) return true;
   for (const json::Member member : part.members()) {
+    const Value value = member.value;
     if (member.name() == "text") continue;
-    const bool is_url = member.name().ends_with("url") && is_address(member.value);
-    const bool in_object = is_address(member.value.Find("url")) || is_address(member.value.Find("file_url")) ||
-                           !member.value.Find("file_id").text().empty();
-    if (is_url || in_object) return true;
+    if (IsAddress(value) || !value.Find("file_id").text().empty()) return true;
+    for (const json::Member inner : value.members()) {
+      if (IsAddress(inner.value)) return true;
+    }
+    for (const Value element : value.elements()) {
+      if (IsAddress(element)) return true;
+    }
   }
   return false;
 }

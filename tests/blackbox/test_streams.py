@@ -61,20 +61,6 @@ class Live(ReflexTest):
         self.up.answer = lambda up, call: call.stream([finish, usage, b"data: [DONE]\n\n"])
         self.assertEqual(self.reflex.chat("x", stream=True).body, finish + b"data: [DONE]\n\n")
 
-    def test_a_stream_that_told_no_usage_is_no_plain_hit(self):
-        def answer(up, call):
-            if call.request.json().get("stream"):
-                call.stream(stream_events("streamed", False))
-            else:
-                call.reply(completion("plain"))
-        self.up.answer = answer
-        self.assertStatus(self.reflex.chat("x", stream=True), 200, "miss")
-        self.assertStatus(self.reflex.chat("x", stream=True), 200, "hit-l1-exact")
-        for wanted in ("miss", "hit-l1-exact"):
-            reply = self.reflex.chat("x")
-            self.assertStatus(reply, 200, wanted)
-            self.assertEqual(reply.json()["usage"]["total_tokens"], 10)
-
     def test_a_relayed_stream_ends_with_no_half_event(self):
         begin = event(chunk({"content": "a"}))
         self.up.answer = lambda up, call: call.stream([begin, b'data: {"id":"c","obj'])

@@ -11,7 +11,7 @@ file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component library)
 
-foreach(name IN ITEMS LICENSE NOTICE NOTICE.builtin NOTICE.minilm THIRD_PARTY_LICENSES.md)
+foreach(name IN ITEMS LICENSE NOTICE NOTICE.builtin NOTICE.lexicon NOTICE.minilm THIRD_PARTY_LICENSES.md)
   if(NOT EXISTS ${prefix}/share/doc/reflex/${name})
     message(FATAL_ERROR "share/doc/reflex/${name} was not installed")
   endif()

@@ -14,6 +14,14 @@ import check_tree  # noqa: E402
 import test_all  # noqa: E402
 
 
+class Lexicon(unittest.TestCase):
+    def test_lists_that_are_found_by_halving_are_sorted_and_share_nothing(self):
+        rare, known = ((ROOT / "models" / "lexicon" / f"{name}-words.txt").read_bytes().split() for name in ("rare", "known"))
+        self.assertGreater(len(rare), 50_000)
+        self.assertEqual(rare, sorted(set(rare)))
+        self.assertEqual(set(rare) & set(known), set())
+
+
 class Tree(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -127,7 +127,7 @@ TEST_F(SemanticTest, AnAnswerAboutThePresentGrowsOldForEveryQuestion) {
   Store("Is the pharmacy in the station open today?");
   EXPECT_EQ(Find("Is the pharmacy in the station open tday?").miss, SimilarMiss::kPresent);
   Store("What is the current price of gold?");
-  EXPECT_EQ(Find("What does gold cost?").entry, nullptr);
+  EXPECT_EQ(Find("What does gold cost?").miss, SimilarMiss::kPresent);
 }
 
 TEST_F(SemanticTest, OtherLanguagesInLatinLettersAreNotJudged) {

@@ -81,5 +81,10 @@ TEST(Lexicon, CutsEndingsOnlyWhereAStemStays) {
   EXPECT_EQ(Stem("this"), "this");
 }
 
+TEST(Lexicon, KnowsRareWordsFromTheFirstToTheLast) {
+  for (const char* word : {"abalone", "nitrite", "sturgeon", "zygotes"}) EXPECT_TRUE(Lexicon::Get().Known(word)) << word;
+  for (const char* word : {"aaaaa", "nitrote", "zzzzz"}) EXPECT_FALSE(Lexicon::Get().Known(word)) << word;
+}
+
 }  // namespace
 }  // namespace reflex::text

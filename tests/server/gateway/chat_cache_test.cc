@@ -137,51 +137,6 @@ TEST(ChatCache, UsageIsAskedForAndHiddenFromWhoDidNotAsk) {
   EXPECT_EQ(asks->body(), as_sent) << "every event as it came";
 }
 
-// Some servers take stream_options and do not heed them.
-TEST(ChatCache, AnAnswerWhoseStreamToldNoUsageIsForStreamsAlone) {
-  GatewayWorld world;
-  world.Start();
-  const auto first = world.Ask(StreamChat("q"));
-  const auto call = world.provider.Next();
-  call->EventHead();
-  for (const std::string& event : AnswerEvents({"hel", "lo"}, false)) call->Piece(event);
-  call->End();
-  first->WaitForDone();
-  world.provider.OnCall(AnswerPlain);
-  EXPECT_EQ(world.Run(StreamChat("q"))->Header("X-Reflex-Status"), "hit-l1-exact");
-  Request cached_only = Chat("q");
-  cached_only.headers.emplace_back("cache-control", "only-if-cached");
-  EXPECT_EQ(world.Run(cached_only)->status(), 504);
-  const auto plain = world.Run(Chat("q"));
-  EXPECT_EQ(plain->Header("X-Reflex-Status"), "miss");
-  EXPECT_EQ(plain->Header("X-Reflex-Reason"), "no-entry");
-  EXPECT_EQ(plain->body(), PlainAnswer("hello"));
-  const auto again = world.Run(Chat("q"));
-  EXPECT_EQ(again->Header("X-Reflex-Status"), "hit-l1-exact") << "the plain answer took its place";
-  EXPECT_NE(again->body().find("total_tokens"), std::string::npos);
-  EXPECT_EQ(world.provider.calls(), 2u);
-}
-
-TEST(ChatCache, PlainCallersShareACallBesideAnAnswerForStreams) {
-  GatewayWorld world;
-  world.Start();
-  const auto first = world.Ask(StreamChat("q"));
-  const auto call = world.provider.Next();
-  call->EventHead();
-  for (const std::string& event : AnswerEvents({"hel", "lo"}, false)) call->Piece(event);
-  call->End();
-  first->WaitForDone();
-  const auto one = world.Ask(Chat("q"));
-  const auto plain_call = world.provider.Next();
-  const auto two = world.Ask(Chat("q"));
-  world.Settle();
-  AnswerPlain(*plain_call);
-  one->WaitForDone();
-  two->WaitForDone();
-  EXPECT_EQ(two->Header("X-Reflex-Reason"), "joined");
-  EXPECT_EQ(world.provider.calls(), 2u);
-}
-
 // One address may serve several models.
 TEST(ChatCache, ARefusalOfTheAddedUsageIsRememberedForItsModelAlone) {
   GatewayWorld world;

@@ -120,6 +120,8 @@ TEST_F(ChatPolicy, AnAnswerAboutContentElsewhereIsServedForAShortTime) {
   };
   const std::string_view remote[] = {R"({"type":"image_url","image_url":{"url":"https://a.example/x.jpg"}})",
                                      R"({"type":"image_url","image_url":"gs://bucket/x.jpg"})",
+                                     R"({"type":"file","file":{"filename":"d.pdf","file_data":"https://a.example/d.pdf"}})",
+                                     R"({"type":"video","video":["https://a.example/1.jpg","https://a.example/2.jpg"]})",
                                      R"({"type":"file","file":{"file_id":"file-1"}})"};
   constexpr std::string_view kOwn = R"({"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}})";
   for (const std::string_view part : remote) EXPECT_EQ(ask(part), "miss");

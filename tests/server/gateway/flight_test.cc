@@ -266,21 +266,6 @@ TEST(Flight, WhatIsNotAboutABodyGoesToAll) {
   }
 }
 
-TEST(Flight, APlainCallerOfAStreamThatToldNoUsageAsksForItself) {
-  GatewayWorld world(2);
-  world.Start();
-  const auto exchanges = AskAll(world, {StreamChat("q"), Chat("q"), StreamChat("q")});
-  const auto shared = world.provider.Next();
-  world.provider.OnCall([](ProviderCall& call) { call.Json(200, PlainAnswer("own")); });
-  shared->EventHead();
-  for (const std::string& event : AnswerEvents({"hel", "lo"}, false)) shared->Piece(event);
-  shared->End();
-  for (const auto& exchange : exchanges) exchange->WaitForDone();
-  EXPECT_EQ(ContentOf(exchanges[2]->body()), "hello");
-  EXPECT_EQ(exchanges[1]->body(), PlainAnswer("own")) << "with its usage";
-  EXPECT_EQ(world.provider.calls(), 2u);
-}
-
 TEST(Flight, AStreamThatFailsIsAnErrorReplyToItsPlainCallers) {
   GatewayWorld world(2);
   world.Start();

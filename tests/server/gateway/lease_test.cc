@@ -12,7 +12,6 @@
 #include "fakes/faulty_store.h"
 #include "gateway_world.h"
 #include "reflex/memory_store.h"
-#include "wire/chat_reply.h"
 
 namespace reflex::gateway::testing {
 namespace {
@@ -97,22 +96,6 @@ TEST_F(LeaseTest, TheAnswerOfAnotherGatewayIsAHitForAllWhoWait) {
   EXPECT_EQ(world_.Metric(Ends("answer")), 1);
   EXPECT_EQ(world_.Run(Chat("q"))->Header("X-Reflex-Status"), "hit-l1-exact") << "it is in memory now";
   world_.WaitForNoFlights();
-}
-
-TEST_F(LeaseTest, AnAnswerForStreamsAloneKeepsNoPlainRequestFromAsking) {
-  EntryPtr entry = AnsweredElsewhere(Chat("q"), PlainAnswer("hello"));
-  Entry for_streams = *entry;
-  wire::KeepForStreams(for_streams.layout);
-  Start();
-  leases_.Shut();
-  const auto plain = world_.Ask(Chat("q"));
-  leases_.WaitForTakes(1);
-  StoreElsewhere(std::make_shared<Entry>(std::move(for_streams)));
-  leases_.Open();
-  world_.provider.Next()->Json(200, PlainAnswer("own"));
-  plain->WaitForDone();
-  EXPECT_EQ(ContentOfPlain(plain->body()), "own");
-  EXPECT_EQ(world_.Metric(Ends("taken")), 1);
 }
 
 TEST_F(LeaseTest, AnAnswerStoredBetweenTheLookUpAndTheLeaseIsFound) {

@@ -28,22 +28,6 @@ TEST_F(Semantic, EqualCanonicalTextsAreAHit) {
   EXPECT_EQ(world_.provider.calls(), 1U);
 }
 
-TEST_F(Semantic, AnAnswerForStreamsAloneIsNoPlainHit) {
-  world_.provider.OnCall([](ProviderCall& call) {
-    if (call.body.find(R"("stream":true)") == std::string::npos) return call.Json(200, PlainAnswer("plain"));
-    call.EventHead();
-    for (std::string& event : AnswerEvents({"streamed"}, false)) call.Piece(std::move(event));
-    call.End();
-  });
-  world_.Start();
-  Run(StreamChat("Capital of France?"));
-  EXPECT_EQ(Of(Run(StreamChat("capital of france"))), "hit-l2-canonical");
-  const auto plain = Ask("capital of france");
-  EXPECT_EQ(Of(plain), "miss no-entry");
-  EXPECT_EQ(plain->Header("X-Reflex-Similarity"), "");
-  EXPECT_EQ(plain->body(), PlainAnswer("plain"));
-}
-
 TEST_F(Semantic, VerifiedHitShowsItsScore) {
   world_.Start();
   Ask("Capital of France?");

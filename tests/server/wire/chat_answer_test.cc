@@ -40,7 +40,6 @@ TEST(PlainAnswer, WithoutUsageIsKeptAndSaysSo) {
       ReadPlainAnswer(R"({"id":"x","created":1,"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]})", {}, {});
   EXPECT_EQ(answer.unstorable, "");
   EXPECT_FALSE(answer.reply.has_usage);
-  EXPECT_TRUE(HasPlainForm(answer.reply.layout)) << "as its provider answers plain requests";
   EXPECT_EQ(answer.reply.usage, Usage());
 }
 
@@ -194,18 +193,6 @@ TEST(PlainReply, PutsInWhatTheProviderLeftOut) {
   EXPECT_EQ(Given(ReadPlainAnswer("{}", {}, {})), R"({"id":"chatcmpl-new","created":1800000000})");
   EXPECT_EQ(Given(ReadPlainAnswer(R"({"\u0069d":"x","created":1.5e9})", {}, {})),
             R"({"\u0069d":"chatcmpl-new","created":1800000000})");
-}
-
-TEST(PlainReply, IsNoneForAnAnswerKeptForStreams) {
-  PlainAnswer answer = ReadPlainAnswer(kGood, {}, {});
-  EXPECT_TRUE(HasPlainForm(answer.reply.layout));
-  const std::size_t size = answer.reply.layout.size();
-  KeepForStreams(answer.reply.layout);
-  EXPECT_FALSE(HasPlainForm(answer.reply.layout));
-  EXPECT_EQ(answer.reply.layout.size(), size);
-  const auto reply = MakePlainReply(answer.reply.json, answer.reply.layout, "i", "1");
-  ASSERT_FALSE(reply);
-  EXPECT_EQ(reply.error().code, ErrorCode::kNotFound);
 }
 
 TEST(PlainReply, NoticesALayoutThatDoesNotFit) {

@@ -74,7 +74,6 @@ TEST(ChatFolder, SaysWhetherUsageWasTold) {
   EXPECT_FALSE(Fold(Delta(R"({"role":"assistant","content":"x"})") + kStop).answer.reply.has_usage);
   const Folded folded = Fold(Delta(R"({"role":"assistant","content":"x"})") + kStop + kUsage + "data: [DONE]\n\n");
   EXPECT_EQ(folded.answer.unstorable, "");
-  EXPECT_TRUE(HasPlainForm(folded.answer.reply.layout));
   EXPECT_EQ(folded.answer.reply.usage, (Usage{3, 4}));
   EXPECT_EQ(folded.answer.reply.model, "m");
 }
