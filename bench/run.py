@@ -16,6 +16,7 @@ from servers import BENCH, BUILT, DRIVERS, machine
 SCRIPTS = {"many": "10,000 idle connections and 1,000 slow streams at once: drops, memory per connection",
            "migrate": "a million entries into a Redis and back, killed in the middle: entries a second",
            "scaling": "what each part costs for one request: CPU, bytes on the wire, bytes an entry",
+           "models": "exact hits beside a model whose two contexts are busy (REFLEX_MODEL_PATH)",
            "small": "memory when idle, time from start to the first 200 with an empty and a full store",
            "saving": "what hits notice of a snapshot that is taken",
            "shared": "a store in Redis: what a hit costs, what the memory in front gives, a Redis that stands still",

@@ -10,7 +10,7 @@
 namespace reflex::app {
 namespace {
 
-constexpr std::chrono::minutes kEmbedLimit{1};
+constexpr std::chrono::minutes kTextLimit{1};
 
 // Of unit length, or of no known piece: 0 then.
 double Cosine(const std::vector<float>& a, const std::vector<float>& b) {
@@ -30,7 +30,7 @@ class Nearest {
       decision.score = 1;
       return decision;
     }
-    REFLEX_TRY(Embedding embedding, embedder_.Embed(text, {}, kEmbedLimit));
+    REFLEX_TRY(Embedding embedding, embedder_.Embed(text, {}, kTextLimit));
     looked_ = std::move(embedding.text);
     const Kept* best = nullptr;
     for (const Kept& kept : kept_) {
@@ -49,7 +49,7 @@ class Nearest {
     return decision;
   }
   Result<void> Keep(const EvalRow& row) {
-    REFLEX_TRY(Embedding embedding, embedder_.Embed(row.a, {}, kEmbedLimit));
+    REFLEX_TRY(Embedding embedding, embedder_.Embed(row.a, {}, kTextLimit));
     Keep(row, std::move(embedding.text));
     return {};
   }

@@ -223,6 +223,11 @@ Maintenance::Parts MaintenanceParts(Program& program) {
 
 }  // namespace
 
+int Failed(const std::string& message) {
+  std::fprintf(stderr, "reflex: %s\n", message.c_str());
+  return kExitFailed;
+}
+
 int Serve(LoadedSettings loaded) {
   const Signals signals;
   Supervisor supervisor = Supervisor::FromEnvironment();

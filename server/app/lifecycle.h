@@ -12,6 +12,9 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
+// Says on standard error why a command failed. Returns: kExitFailed.
+int Failed(const std::string& message);
+
 // `reflex serve`: builds the program, runs it until a signal ends it, and returns the exit status.
 //
 // SIGTERM, SIGINT: stop accepting, finish what runs within server.drain_timeout, commit, status 0. A second one: commit what is

@@ -27,11 +27,6 @@ constexpr std::chrono::seconds kEmbedLimit{60};
 constexpr std::chrono::minutes kCommitLimit{5};
 constexpr std::size_t kFlushEach = 2048;
 
-int Failed(const std::string& message) {
-  std::fprintf(stderr, "reflex: %s\n", message.c_str());
-  return kExitFailed;
-}
-
 int Done(const std::string& text) {
   std::fprintf(stdout, "%s\n", text.c_str());
   return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;

@@ -8,14 +8,6 @@
 #include "wire/tauq.h"
 
 namespace reflex::app {
-namespace {
-
-int Failed(const std::string& message) {
-  std::fprintf(stderr, "reflex: %s\n", message.c_str());
-  return kExitFailed;
-}
-
-}  // namespace
 
 int RunTauq(const CommandLine& line) {
   const bool from_input = line.file == "-";
