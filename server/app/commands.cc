@@ -32,11 +32,6 @@ constexpr std::chrono::milliseconds kAdminTimeout{600'000};
 constexpr std::chrono::milliseconds kHealthTimeout{5'000};
 constexpr std::chrono::milliseconds kCommitLimit{60'000};
 
-int Failed(const std::string& message) {
-  std::fprintf(stderr, "reflex: %s\n", message.c_str());
-  return kExitFailed;
-}
-
 int Done(std::string text) {
   if (!text.ends_with('\n')) text += '\n';
   std::fputs(text.c_str(), stdout);
