@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from servers import BUILT, DRIVERS, ROOT, cpu_times, filled_store, free_port, memory_bytes
+from servers import BUILT, DRIVERS, ROOT, cpu_times, environment_with, filled_store, free_port, memory_bytes
 
 ENTRIES = int(os.environ.get("ENTRIES", 1_000_000))
 BYTES = int(os.environ.get("BYTES", 2_048))
@@ -62,9 +62,7 @@ class Migration:
     """One run of the command on a terminal; killed when the bar has passed `until`, a part of 1."""
 
     def __init__(self, url, folder, to, until=None):
-        environment = {**{name: value for name, value in os.environ.items()
-                          if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")},
-                       "REFLEX_STORE_URL": url, "REFLEX_STORAGE_PATH": str(folder)}
+        environment = environment_with({"REFLEX_STORE_URL": url, "REFLEX_STORAGE_PATH": str(folder)})
         leader, follower = pty.openpty()
         self.steps, self.began = [], time.monotonic()
         process = subprocess.Popen([str(BUILT / "reflex"), "migrate", "--to", to], env=environment, stdin=subprocess.DEVNULL,

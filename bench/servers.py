@@ -90,6 +90,12 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, Linux {os.uname().release}, commit {commit or 'unknown'}"
 
 
+def environment_with(settings):
+    """This process's environment without settings of Reflex and proxies, and these."""
+    return {**{name: value for name, value in os.environ.items()
+               if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")}, **settings}
+
+
 class Server:
     """One running server. `spec` is a server of a plan: name, kind (reflex, nginx or cmd), env, vars, cpus.
 
@@ -105,11 +111,9 @@ class Server:
         os.chmod(self.run, 0o755)
         self.fill = {"PORT": self.port, "UPSTREAM": upstream_port, "RUN": self.run, "ROOT": ROOT, "DRIVERS": DRIVERS}
         command, environment = self.command_of(spec)
-        clean = {name: value for name, value in os.environ.items()
-                 if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")}
         self.log_path = pathlib.Path(self.run) / "stderr"
         with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen(pinned(spec.get("cpus")) + command, env={**clean, **environment}, cwd=self.run,
+            self.process = subprocess.Popen(pinned(spec.get("cpus")) + command, env=environment_with(environment), cwd=self.run,
                                             stdout=subprocess.DEVNULL, stderr=log)
         self.wait_until_open(spec.get("start_s", 60))
         self.pids = with_children(self.process.pid)

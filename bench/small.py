@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from servers import BUILT, DRIVERS, filled_store, free_port, memory_bytes
+from servers import BUILT, DRIVERS, environment_with, filled_store, free_port, memory_bytes
 
 ENTRIES = int(os.environ.get("ENTRIES", 1_000_000))
 STARTS = int(os.environ.get("STARTS", 10))
@@ -35,9 +35,7 @@ class Start:
 
     def __init__(self, storage):
         port = free_port()
-        environment = {**{name: value for name, value in os.environ.items()
-                          if not name.startswith("REFLEX_") and not name.lower().endswith("_proxy")},
-                       "REFLEX_PORT": str(port), "REFLEX_BIND_ADDR": "127.0.0.1", "REFLEX_STORAGE_PATH": str(storage)}
+        environment = environment_with({"REFLEX_PORT": str(port), "REFLEX_BIND_ADDR": "127.0.0.1", "REFLEX_STORAGE_PATH": str(storage)})
         began = time.perf_counter()
         self.process = subprocess.Popen([str(BUILT / "reflex"), "serve"], env=environment, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)

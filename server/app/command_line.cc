@@ -166,8 +166,8 @@ class Parser {
       eval->add_option("--features", line_.eval.features);
       eval->add_option("--tokens", line_.eval.tokens);
     }
-    if (kind != EvalKind::kRequests) eval->add_option("--scores", line_.eval.scores);
     if (kind == EvalKind::kRequests) return;
+    eval->add_option("--scores", line_.eval.scores);
     CLI::Option* const cosine = eval->add_option("--cosine", line_.eval.cosine)->check(CLI::Range(-1.0, 1.0));
     for (const char* other : {"--reranker", "--scores", "--features", "--tokens"}) {
       if (CLI::Option* const option = eval->get_option_no_throw(other)) cosine->excludes(option);

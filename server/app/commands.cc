@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,12 +30,6 @@ namespace {
 constexpr std::chrono::milliseconds kAdminTimeout{600'000};
 constexpr std::chrono::milliseconds kHealthTimeout{5'000};
 constexpr std::chrono::milliseconds kCommitLimit{60'000};
-
-int Done(std::string text) {
-  if (!text.ends_with('\n')) text += '\n';
-  std::fputs(text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
-}
 
 // Where the Reflex of these settings is: as it was told, else as it wrote beside its store, else as the settings say. "" when it
 // listens only on unix sockets.

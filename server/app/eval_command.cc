@@ -40,12 +40,6 @@ constexpr std::size_t kServiceThreads = 1, kServiceQueueMax = 64;
 constexpr std::chrono::milliseconds kServiceLimit{60'000};
 
 // Trouble with files that are not there or are no such files is the caller's; all else is ours.
-int Refused(const Error& error) {
-  std::fprintf(stderr, "reflex: %s\n", error.message.c_str());
-  const bool wrong = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kNotFound;
-  return wrong ? kExitUsage : kExitFailed;
-}
-
 // ---- What --out writes.
 
 std::string PredictionLine(EvalKind kind, const EvalDecision& decision) {
@@ -327,7 +321,7 @@ Result<void> Evaluate(const EvalRequest& request, const Settings& settings) {
 
 int RunEval(const CommandLine& line, const Settings& settings) {
   const Result<void> done = Evaluate(line.eval, settings);
-  return done ? kExitDone : Refused(done.error());
+  return done ? kExitDone : Failed(done.error());
 }
 
 }  // namespace reflex::app

@@ -1,21 +1,17 @@
 #include "app/eval_cosine.h"
 
 #include <chrono>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "verify/vectors.h"
+
 namespace reflex::app {
 namespace {
 
 constexpr std::chrono::minutes kTextLimit{1};
-
-// Of unit length, or of no known piece: 0 then.
-double Cosine(const std::vector<float>& a, const std::vector<float>& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0f);
-}
 
 class Nearest {
  public:
@@ -26,7 +22,8 @@ class Nearest {
     EvalFound& found = decision.found;
     if (const auto same = by_text_.find(text); same != by_text_.end()) {
       found.layer = EvalFound::Layer::kExact;
-      found.source = kept_[same->second].row->id;
+      served_ = same->second;
+      found.source = served_->id;
       decision.score = 1;
       return decision;
     }
@@ -34,7 +31,7 @@ class Nearest {
     looked_ = std::move(embedding.text);
     const Kept* best = nullptr;
     for (const Kept& kept : kept_) {
-      const double similarity = Cosine(looked_, kept.vector);
+      const double similarity = verify::Dot(looked_, kept.vector);  // Of unit length.
       if (best != nullptr && similarity <= found.score) continue;
       best = &kept;
       found.score = similarity;
@@ -43,7 +40,8 @@ class Nearest {
     found.reason = "score";
     if (best != nullptr && found.score >= threshold_) {
       found.layer = EvalFound::Layer::kVerified;
-      found.source = best->row->id;
+      served_ = best->row;
+      found.source = served_->id;
     }
     decision.score = ScoreForFile(found, threshold_);
     return decision;
@@ -53,6 +51,8 @@ class Nearest {
     Keep(row, std::move(embedding.text));
     return {};
   }
+  // The row whose text was served last.
+  const EvalRow& served() const { return *served_; }
   // The text that was looked for last.
   void KeepLooked(const EvalRow& row) { Keep(row, std::move(looked_)); }
   void Clear() {
@@ -66,14 +66,15 @@ class Nearest {
     std::vector<float> vector;
   };
   void Keep(const EvalRow& row, std::vector<float> vector) {
-    by_text_.emplace(row.a, kept_.size());
+    by_text_.emplace(row.a, &row);
     kept_.push_back({&row, std::move(vector)});
   }
 
   Embedder& embedder_;
   const double threshold_;
   std::vector<Kept> kept_;
-  std::unordered_map<std::string_view, std::size_t> by_text_;
+  std::unordered_map<std::string_view, const EvalRow*> by_text_;
+  const EvalRow* served_ = nullptr;
   std::vector<float> looked_;
 };
 
@@ -82,7 +83,6 @@ class Nearest {
 Result<std::vector<EvalDecision>> EvalByCosine(EvalKind kind, std::span<const EvalRow> rows, Embedder& embedder, double threshold,
                                                const EvalRun& run) {
   std::vector<EvalDecision> decisions;
-  std::unordered_map<std::string_view, const EvalRow*> by_id;
   Nearest nearest(embedder, threshold);
   for (const EvalRow& row : rows) {
     const bool stream = kind == EvalKind::kStream;
@@ -94,9 +94,8 @@ Result<std::vector<EvalDecision>> EvalByCosine(EvalKind kind, std::span<const Ev
     decision.row = &row;
     const bool hit = decision.found.hit();
     if (stream) {
-      decision.right = hit && by_id.at(decision.found.source)->answer_class == row.answer_class;
+      decision.right = hit && nearest.served().answer_class == row.answer_class;
       if (!hit) nearest.KeepLooked(row);
-      by_id.emplace(row.id, &row);
     } else {
       decision.right = hit == (row.label == EvalRow::Label::kSame);
     }

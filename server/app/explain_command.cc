@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <utility>
 
@@ -17,17 +16,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kExplainTimeout{60'000};
 constexpr int kStatusOk = 200;
-
-int Failed(const std::string& message, int status) {
-  std::fprintf(stderr, "reflex: %s\n", message.c_str());
-  return status;
-}
-
-int Done(std::string text) {
-  if (!text.ends_with('\n')) text += '\n';
-  std::fputs(text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
-}
 
 Result<std::string> ReadRequest(const std::string& file, std::uint64_t bytes_max) {
   return base::ReadFile(file == "-" ? "/dev/stdin" : file, bytes_max);
@@ -57,7 +45,7 @@ int RunExplain(const CommandLine& line, const Settings& settings, const std::str
   if (!body) return Failed(body.error().message, body.error().code == ErrorCode::kNotFound ? kExitUsage : kExitFailed);
   AdminCall call;
   call.url = ClientUrl(line, settings);
-  if (call.url.empty()) return Failed("Reflex listens only on unix sockets; name a URL with --url", kExitFailed);
+  if (call.url.empty()) return Failed("Reflex listens only on unix sockets; name a URL with --url");
   call.method = "POST";
   call.path = "/v1/reflex/explain";
   call.token = credential;
@@ -65,9 +53,9 @@ int RunExplain(const CommandLine& line, const Settings& settings, const std::str
   call.timeout = kExplainTimeout;
   call.ca_file = settings.client.ca_file;
   const Result<AdminReply> reply = CallRunning(call);
-  if (!reply) return Failed(call.url + ": " + reply.error().message, kExitFailed);
+  if (!reply) return Failed(call.url + ": " + reply.error().message);
   if (reply->status != kStatusOk) {
-    return Failed("the running Reflex answered " + std::to_string(reply->status) + ": " + reply->body, kExitFailed);
+    return Failed("the running Reflex answered " + std::to_string(reply->status) + ": " + reply->body);
   }
   return Done(line.json ? reply->body : JsonPage(reply->body));
 }

@@ -223,9 +223,20 @@ Maintenance::Parts MaintenanceParts(Program& program) {
 
 }  // namespace
 
-int Failed(const std::string& message) {
+int Failed(const std::string& message, int status) {
   std::fprintf(stderr, "reflex: %s\n", message.c_str());
-  return kExitFailed;
+  return status;
+}
+
+int Failed(const Error& error) {
+  const bool wrong = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kNotFound;
+  return Failed(error.message, wrong ? kExitUsage : kExitFailed);
+}
+
+int Done(std::string text) {
+  if (!text.ends_with('\n')) text += '\n';
+  std::fputs(text.c_str(), stdout);
+  return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
 }
 
 int Serve(LoadedSettings loaded) {
@@ -237,12 +248,7 @@ int Serve(LoadedSettings loaded) {
   for (const std::string& warning : loaded.warnings) logger->Log(LogLevel::kWarning, "settings " + warning);
 
   Result<std::unique_ptr<Program>> program = Build(std::move(loaded.settings), std::move(logger));
-  if (!program) {
-    std::fprintf(stderr, "reflex: %s\n", program.error().message.c_str());
-    // A file that a setting names and that is not there is a wrong setting.
-    const bool wrong_setting = program.error().code == ErrorCode::kInvalidArgument || program.error().code == ErrorCode::kNotFound;
-    return wrong_setting ? kExitUsage : kExitFailed;
-  }
+  if (!program) return Failed(program.error());
   (*program)->Start();
   Maintenance maintenance((*program)->settings.maintenance, MaintenanceParts(**program));
   maintenance.Start();

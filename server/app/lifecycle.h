@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/settings.h"
+#include "reflex/result.h"
 
 namespace reflex::app {
 
@@ -12,8 +13,14 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
-// Says on standard error why a command failed. Returns: kExitFailed.
-int Failed(const std::string& message);
+// Says on standard error why a command failed. Returns: `status`.
+int Failed(const std::string& message, int status = kExitFailed);
+// The same of an error that may lie in what was asked for: kExitUsage for a wrong argument and for a file that is named and not
+// there.
+int Failed(const Error& error);
+// Puts what a command has to say on standard output, with a line's end. Returns: kExitDone, or kExitFailed where it cannot be
+// written.
+int Done(std::string text);
 
 // `reflex serve`: builds the program, runs it until a signal ends it, and returns the exit status.
 //

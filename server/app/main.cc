@@ -30,11 +30,6 @@ namespace {
 constexpr std::string_view kCredentialVariable = "OPENAI_API_KEY";
 constexpr std::uint64_t kSettingsFileBytesMax = 1 << 20;
 
-int Refused(const Error& error) {
-  std::fprintf(stderr, "reflex: %s\n", error.message.c_str());
-  return kExitUsage;
-}
-
 int Print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
@@ -105,7 +100,7 @@ int Main(int argc, const char* const* argv, const char* const* environment) {
     return inference::RunProbe(std::vector<std::string>(argv + 2, argv + argc), STDOUT_FILENO);
   }
   const Result<CommandLine> line = ParseCommandLine(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
-  if (!line) return Refused(line.error());
+  if (!line) return Failed(line.error().message, kExitUsage);
   if (line->command == Command::kHelp) return Print(HelpPage());
   if (line->command == Command::kVersion) return Print("reflex " + std::string(Version()) + "\n");
   if (line->command == Command::kSettingsPage) return Print(SettingsPage());
@@ -113,7 +108,7 @@ int Main(int argc, const char* const* argv, const char* const* environment) {
   if (line->command == Command::kSnapshotVerify) return RunSnapshotVerify(*line);
   if (line->command == Command::kModelsCheck) return RunModelsCheck(*line);
   Result<LoadedSettings> loaded = Load(*line, environment);
-  if (!loaded) return Refused(loaded.error());
+  if (!loaded) return Failed(loaded.error().message, kExitUsage);
   return RunWithSettings(*line, std::move(*loaded), environment);
 }
 

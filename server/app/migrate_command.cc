@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/commands.h"
+#include "app/lifecycle.h"
 #include "app/log.h"
 #include "app/open_store.h"
 #include "app/progress_bar.h"
@@ -77,11 +78,6 @@ class Progress {
   std::chrono::steady_clock::time_point said_ = std::chrono::steady_clock::now();
 };
 
-int Complain(const std::string& message) {
-  std::fprintf(stderr, "reflex: %s\n", message.c_str());
-  return 1;
-}
-
 int Print(const store::Migration& done, const StoreStats& target) {
   std::printf(
       "{\"total\":%llu,\"copied\":%llu,\"present\":%llu,\"gone\":%llu,\"too_large\":%llu,\"vectors\":%llu,\"notes\":%llu,"
@@ -90,9 +86,9 @@ int Print(const store::Migration& done, const StoreStats& target) {
       static_cast<Count>(done.gone), static_cast<Count>(done.too_large), static_cast<Count>(done.vectors),
       static_cast<Count>(done.notes), static_cast<Count>(target.entries));
   if (target.evictions > 0) {
-    return Complain("storage.bytes_max is too small for all: " + std::to_string(target.evictions) + " entries were evicted");
+    return Failed("storage.bytes_max is too small for all: " + std::to_string(target.evictions) + " entries were evicted");
   }
-  if (done.too_large > 0) return Complain(std::to_string(done.too_large) + " entries are larger than the target takes");
+  if (done.too_large > 0) return Failed(std::to_string(done.too_large) + " entries are larger than the target takes");
   return 0;
 }
 
@@ -100,13 +96,13 @@ int Print(const store::Migration& done, const StoreStats& target) {
 
 int RunMigrate(const CommandLine& line, const Settings& settings) {
   if (line.migrate_to != "shared" && line.migrate_to != "local") {
-    return Complain("migrate --to is '" + line.migrate_to + "'; allowed: shared, local");
+    return Failed("migrate --to is '" + line.migrate_to + "'; allowed: shared, local");
   }
   SystemClock clock;
   const std::unique_ptr<Logger> logger = NewStderrLogger(settings.log_level);
   const bool to_shared = line.migrate_to == "shared";
   Result<Stores> stores = OpenBoth(settings, to_shared, clock, *logger);
-  if (!stores) return Complain(stores.error().message);
+  if (!stores) return Failed(stores.error().message);
   EntryStore& from = to_shared ? *stores->local : *stores->shared;
   EntryStore& to = to_shared ? *stores->shared : *stores->local;
   Progress progress;
@@ -115,7 +111,7 @@ int RunMigrate(const CommandLine& line, const Settings& settings) {
     return true;
   });
   progress.End();
-  if (!migrated) return Complain(migrated.error().message + "; run it again to go on where it stopped");
+  if (!migrated) return Failed(migrated.error().message + "; run it again to go on where it stopped");
   return Print(*migrated, to.Stats());
 }
 

@@ -300,8 +300,7 @@ constexpr Setting kTable[] = {
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.gateway.remote_ttl; },
      .help = "Time an answer about content elsewhere (an image's address, a file's id) is served, at most cache.ttl: what stands "
-             "there can "
-             "change. A request's X-Reflex-TTL goes before. Whole seconds.",
+             "there can change. A request's X-Reflex-TTL goes before. Whole seconds.",
      .min = 1000,
      .max = 315'360'000'000},
     {.key = "cache.reply_bytes_max",
@@ -341,9 +340,7 @@ constexpr Setting kTable[] = {
      .kind = Kind::kDuration,
      .field = [](Settings& s) -> Field { return &s.semantic.present_ttl; },
      .help = "Questions about the present (today, latest, now) in other words are answered from entries at most this old, and "
-             "answers to "
-             "such questions serve no other words when they are older; 0: never. "
-             "Whole seconds.",
+             "answers to such questions serve no other words when they are older; 0: never. Whole seconds.",
      .max = 86'400'000},
     {.key = "semantic.time_limit",
      .kind = Kind::kDuration,

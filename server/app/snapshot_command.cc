@@ -1,7 +1,6 @@
 #include "app/snapshot_command.h"
 
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,11 +25,6 @@ namespace {
 constexpr std::chrono::seconds kEmbedLimit{60};
 constexpr std::chrono::minutes kCommitLimit{5};
 constexpr std::size_t kFlushEach = 2048;
-
-int Done(const std::string& text) {
-  std::fprintf(stdout, "%s\n", text.c_str());
-  return std::fflush(stdout) == 0 ? kExitDone : kExitFailed;
-}
 
 // A bar whose length is known only once the work says so.
 class Bar {

@@ -27,6 +27,7 @@
 #include "gateway/tauq_reply.h"
 #include "gateway/tenant.h"
 #include "gateway/thread_state.h"
+#include "gateway/usage_refusals.h"
 #include "http/exchange.h"
 #include "reflex/cache.h"
 #include "wire/chat_request.h"
@@ -285,9 +286,11 @@ upstream::Call ChatHandler::NewCall() const {
 std::shared_ptr<Flight> ChatHandler::NewFlight(bool listed) const {
   auto flight = std::make_shared<Flight>(*context_.thread.io, context_.services.options.reply_bytes_max);
   flight->exact_key = key_;
-  flight->flight_key = FlightKey(context_, key_, request_);
   flight->request = request_;
   flight->usage_refusal_name = UsageRefusalName(context_, request_);
+  flight->usage_refused = request_.stream && !request_.include_usage &&
+                          context_.services.usage_refusals.Has(context_.provider, flight->usage_refusal_name, Now());
+  flight->flight_key = FlightKey(context_, key_, request_, flight->usage_refused);
   if (listed) flight->body_hash = std::hash<std::string_view>()(body_);
   flight->provider = context_.provider;
   flight->ttl = context_.policy.ttl;
@@ -341,7 +344,7 @@ http::Task<void> ChatHandler::Ask(bool share) {
   // The call may still be sending our bytes for others, even if our own client has left.
   while (!borrowed.returned) static_cast<void>(co_await borrowed.changed.Wait());
   if (result == FlightCaller::Result::kUnshared) co_await AskAlone(reason::kTooLarge);
-  if (result == FlightCaller::Result::kOtherForm || result == FlightCaller::Result::kOtherBody) co_await AskAlone(reason::kFailed);
+  if (result == FlightCaller::Result::kUnfit) co_await AskAlone(reason::kFailed);
   if (result == FlightCaller::Result::kStored) {
     context_.collapsed = false;  // A hit: nobody's call was shared.
     co_await ServeOrAsk(Usable(caller.TakeStored()));

@@ -7,9 +7,7 @@
 
 #include "base/digest.h"
 #include "gateway/thread_state.h"
-#include "gateway/usage_refusals.h"
 #include "http/message.h"
-#include "reflex/clock.h"
 #include "upstream/upstream.h"
 
 namespace reflex::gateway {
@@ -89,17 +87,13 @@ std::string_view UsageRefusalName(const RequestContext& context, const wire::Cha
   return request.model.empty() ? target.substr(0, target.find('?')) : std::string_view(request.model);
 }
 
-Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request) {
-  const Services& services = context.services;
-  const bool without_usage =
-      request.stream && !request.include_usage &&
-      services.usage_refusals.Has(context.provider, UsageRefusalName(context, request), services.parts.clock->SteadyNs());
-  if (request.service_tier.empty() && !without_usage) return exact_key;
+Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request, bool usage_refused) {
+  if (request.service_tier.empty() && !usage_refused) return exact_key;
   base::Sha256& hash = context.thread.hash;
   hash.Reset();
   hash.Update(BytesOf(exact_key));
   hash.UpdateField(request.service_tier);
-  if (without_usage) hash.UpdateField("without usage");
+  if (usage_refused) hash.UpdateField("without usage");
   return hash.Finish();
 }
 

@@ -21,6 +21,7 @@ std::string_view UsageRefusalName(const RequestContext& context, const wire::Cha
 
 // What calls must have in common to share one: the exact key, the service tier, which is not in it, and whether usage comes with
 // the answer: a stream of a model that refuses to be asked for it has none for those who want it.
-Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request);
+// `usage_refused`: of a stream whose call is not to ask for it.
+Digest FlightKey(const RequestContext& context, const Digest& exact_key, const wire::ChatRequest& request, bool usage_refused);
 
 }  // namespace reflex::gateway

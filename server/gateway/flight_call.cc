@@ -154,9 +154,7 @@ http::Task<Result<ReplyPtr>> FlightCall::Ask(std::string_view body) {
 
 // Asks for usage too where the client did not; a provider that refuses that is asked once more as the client wrote it.
 http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
-  UsageRefusals& refusals = services_.usage_refusals;
-  const bool refuses = refusals.Has(flight_.provider, flight_.usage_refusal_name, services_.parts.clock->SteadyNs());
-  if (usage_asked_ || refuses) co_return co_await Ask(borrowed_->body);
+  if (usage_asked_ || flight_.usage_refused) co_return co_await Ask(borrowed_->body);
   const std::string with_usage = wire::WithUsageRequested(borrowed_->body);
   auto reply = co_await Ask(with_usage);
   usage_asked_ = reply.has_value();
@@ -172,7 +170,7 @@ http::Task<Result<ReplyPtr>> FlightCall::AskForEvents() {
   // Only a provider that takes the same request without the addition has refused the addition: others repeat to a client what is
   // wrong with its own request. That must not keep everybody's streams from being stored.
   if (again && (*again)->status() == 200 && !flight_.request.has_stream_options) {
-    refusals.Add(flight_.provider, flight_.usage_refusal_name, services_.parts.clock->SteadyNs());
+    services_.usage_refusals.Add(flight_.provider, flight_.usage_refusal_name, services_.parts.clock->SteadyNs());
   }
   co_return again;
 }

@@ -89,7 +89,7 @@ http::Task<FlightCaller::Result> FlightCaller::Serve(Flight& flight) {
     }
     if (!batch_.head) continue;
     const std::shared_ptr<const FlightHead> head = batch_.head;
-    if (!same_body_ && MayRefuseTheBody(head->status)) co_return Result::kOtherBody;
+    if (!same_body_ && MayRefuseTheBody(head->status)) co_return Result::kUnfit;
     context_.upstream_ns = head->upstream_ns;
     if (head->events && request_.stream) co_return co_await ServeEvents(flight, *head);
     const bool other_form = head->events || (request_.stream && !flight.request.stream && head->status == 200);
@@ -214,7 +214,7 @@ http::Task<FlightCaller::Result> FlightCaller::ServeFolded(Flight& flight, const
   const EntryPtr entry = flight.reply.answer();
   const std::string failure = entry ? std::string() : flight.reply.stream_error();
   if (!entry && failure.empty()) {
-    if (batch_.end == End::kDone) co_return Result::kOtherForm;
+    if (batch_.end == End::kDone) co_return Result::kUnfit;
     co_await SendProblem(context_, ProblemFor(Error{ErrorCode::kClosed, {}}, Side::kUpstreamBody));
     co_return Result::kOver;
   }
@@ -233,9 +233,9 @@ http::Task<FlightCaller::Result> FlightCaller::ServeFolded(Flight& flight, const
 // A streaming caller of a plain answer.
 http::Task<FlightCaller::Result> FlightCaller::ServeReplay(Flight& flight, const FlightHead& head) {
   const EntryPtr entry = flight.reply.answer();
-  if (entry == nullptr) co_return Result::kOtherForm;
+  if (entry == nullptr) co_return Result::kUnfit;
   const auto replay = wire::ChatReplay::Create(entry->reply, request_, NewIdentity(context_));
-  if (!replay) co_return Result::kOtherForm;
+  if (!replay) co_return Result::kUnfit;
   context_.status = head.status;
   ReplyFields fields;
   AddForwarded(context_, head.status, head.headers(), BodyForm::kEvents, fields);

@@ -30,10 +30,9 @@ class FlightCaller {
     // The reply outgrew sharing, and it comes in the other form or its start is gone already: nothing was sent, the request needs a
     // call of its own.
     kUnshared,
-    // The reply is whole, but cannot be given in the form that this caller asked for: nothing was sent, as with kUnshared.
-    kOtherForm,
-    // The provider refused what another request says in other bytes: nothing was sent, as with kUnshared.
-    kOtherBody,
+    // The reply is not for this caller: it cannot be given in the form asked for, or refuses what another request says in other
+    // bytes. Nothing was sent, as with kUnshared.
+    kUnfit,
     // Another gateway's answer came, stored(): nothing was sent, it is to be served as a hit.
     kStored,
   };

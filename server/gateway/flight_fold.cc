@@ -6,8 +6,6 @@
 namespace reflex::gateway {
 namespace {
 
-constexpr std::string_view kDone = "[DONE]";
-
 bool Within(std::string_view part, std::string_view whole) {
   const std::less_equal<const char*> before;
   return before(whole.data(), part.data()) && before(part.data() + part.size(), whole.data() + whole.size());
@@ -28,7 +26,7 @@ FlightFold::Fed FlightFold::Feed(std::string_view bytes) {
 
 FlightFold::Fed FlightFold::Take(const wire::SseReader::Event& event) {
   ReleaseDone();  // Something follows it: then it is not the end.
-  if (event.has_data && event.data == kDone) {
+  if (event.has_data && event.data == wire::kDoneData) {
     seen_done_ = true;
     held_done_ = event.raw;
     return Fed::kMore;
@@ -48,11 +46,10 @@ FlightFold::Fed FlightFold::Take(const wire::SseReader::Event& event) {
 bool FlightFold::EndOfBytes() {
   if (!sse_.rest().empty()) {
     // Providers that end without the last blank line: it counts if the event is whole, which for a chunk means it is JSON.
-    sse_.Feed("\n\n");
     wire::SseReader::Event event;
-    const Result<bool> next = sse_.Next(event);
+    const Result<bool> next = sse_.Last(event);
     if (!next || !*next) return false;
-    if (event.has_data && event.data != kDone) {
+    if (event.has_data && event.data != wire::kDoneData) {
       if (!folder_ || !folder_->Add(event.data, event.name)) return false;
       if (folder_->failed()) error_ = event.data;
       reply_.Append(event.raw, Within(event.data, event.raw) ? event.data : std::string_view(), !Within(event.data, event.raw));

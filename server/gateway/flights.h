@@ -33,6 +33,7 @@ struct Flight {
   Digest exact_key;
   wire::ChatRequest request;
   std::string usage_refusal_name;  // See UsageRefusalName.
+  bool usage_refused = false;      // Was, lately, and the starter wants none: the call does not ask.
   std::size_t body_hash = 0;       // Of the bytes that are sent; where it is listed.
   upstream::Provider provider = upstream::Provider::kOpenAi;
   std::chrono::seconds ttl{0};

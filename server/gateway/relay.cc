@@ -27,8 +27,6 @@ UpstreamFailure FailureOf(ErrorCode code) {
   return code == ErrorCode::kUnavailable ? UpstreamFailure::kUnreachable : UpstreamFailure::kProtocol;
 }
 
-constexpr std::string_view kDone = "[DONE]";
-
 // Each line is blank or begins with ':'.
 bool IsComment(std::string_view lines) {
   bool begins = true;
@@ -43,12 +41,11 @@ bool IsComment(std::string_view lines) {
 // comment. Nullopt for half an event.
 std::optional<std::string> LastEvent(wire::SseReader& sse) {
   if (IsComment(sse.rest())) return std::string(sse.rest());
-  sse.Feed("\n\n");
   wire::SseReader::Event event;
-  const Result<bool> next = sse.Next(event);
+  const Result<bool> next = sse.Last(event);
   if (!next || !*next || !event.has_data) return std::nullopt;
   wire::json::Document document;
-  if (event.data != kDone && !document.Parse(event.data).empty()) return std::nullopt;
+  if (event.data != wire::kDoneData && !document.Parse(event.data).empty()) return std::nullopt;
   return std::string(event.raw);
 }
 
@@ -220,7 +217,7 @@ http::Task<void> RelayCall::PassEvents() {
     Result<bool> next = sse.Next(event);
     for (; next && *next; next = sse.Next(event)) {
       batch.append(event.raw);
-      done = done || event.data == kDone;
+      done = done || event.data == wire::kDoneData;
     }
     if (!batch.empty()) {
       const std::string_view pieces[] = {batch};

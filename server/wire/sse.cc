@@ -56,6 +56,11 @@ Result<bool> SseReader::Next(Event& event) {
   }
 }
 
+Result<bool> SseReader::Last(Event& event) {
+  Feed("\n\n");
+  return Next(event);
+}
+
 void SseReader::ReadFields(std::size_t begin, std::size_t end, Event& event) {
   event = Event();
   const char* at = buffer_.data() + begin;

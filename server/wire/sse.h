@@ -8,6 +8,9 @@
 
 namespace reflex::wire {
 
+// The data of the event that ends OpenAI's streams.
+inline constexpr std::string_view kDoneData = "[DONE]";
+
 // Cuts a byte stream into server-sent events (WHATWG HTML, "Event stream interpretation"): LF, CR, CRLF, a byte order mark,
 // comments, several data lines, any split. Not thread-safe.
 //
@@ -29,6 +32,9 @@ class SseReader {
   // at the first byte that ends its blank line: the LF of a CRLF that comes later stands at the start of the next event's raw
   // bytes. Returns: kTooLarge.
   Result<bool> Next(Event& event);
+  // At the end of the bytes: the event that only lacks its blank line, as some providers leave it. It may be half an event; whether
+  // it is whole its data tells. Returns: as Next.
+  Result<bool> Last(Event& event);
   // Bytes fed but not part of a whole event yet; not the LF that only completes the CRLF of the event before.
   std::string_view rest() const;
 

@@ -1,4 +1,4 @@
-"""Trials of questions in a file, judged with services on other machines."""
+"""Trials of questions in a file: what the program promises of those it was measured with, and services on other machines."""
 import json
 import os
 import pathlib
@@ -25,17 +25,27 @@ STREAM = [f"describe a {thing}" for thing in ("volcano", "piano", "bicycle", "gl
 DATA = pathlib.Path(__file__).resolve().parents[2] / "models" / "data"
 
 
-class Bars(unittest.TestCase):
+def run_eval(kind, lines, *arguments, **settings):
+    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("REFLEX_") and not k.lower().endswith("_proxy")}
+    environment |= {f"REFLEX_{k.upper()}": v for k, v in settings.items()}
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.writelines(lines)
+        file.flush()
+        return subprocess.run([PROGRAM, "eval", kind, file.name, "--json", *arguments], env=environment, capture_output=True, text=True,
+                              check=False)
+
+
+class Eval(unittest.TestCase):
+    def report_of(self, done):
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+
+class Bars(Eval):
     """What docs/quality.md promises of the program as it is shipped, with nothing installed."""
 
-    def report(self, kind, rows, *arguments):
-        environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("REFLEX_")}
-        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.writelines(line for path in rows for line in path.open(encoding="utf-8"))
-            file.flush()
-            done = subprocess.run([PROGRAM, "eval", kind, file.name, "--json", *arguments], env=environment, capture_output=True, text=True,
-                                  check=True)
-        return json.loads(done.stdout)
+    def report(self, kind, paths, *arguments):
+        return self.report_of(run_eval(kind, [line for path in paths for line in path.open(encoding="utf-8")], *arguments))
 
     def test_coding_questions(self):
         report = self.report("pairs", sorted((DATA / "public").glob("c_*.jsonl")))
@@ -69,7 +79,7 @@ class Bars(unittest.TestCase):
         self.assertLess(report["hits"]["share"], 0.82)
 
 
-class Services(unittest.TestCase):
+class Services(Eval):
     def setUp(self):
         self.service = Upstream()
         self.service.answer = self.answer
@@ -88,18 +98,10 @@ class Services(unittest.TestCase):
         return f"http://127.0.0.1:{self.service.port}{path}"
 
     def run_eval(self, kind, rows, *arguments, **settings):
-        environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("REFLEX_") and not k.lower().endswith("_proxy")}
-        environment |= {f"REFLEX_{k.upper()}": v for k, v in settings.items()}
-        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-            file.flush()
-            return subprocess.run([PROGRAM, "eval", kind, file.name, "--json", *arguments], env=environment, capture_output=True, text=True,
-                                  check=False)
+        return run_eval(kind, [json.dumps(row) + "\n" for row in rows], *arguments, **settings)
 
     def report(self, *arguments, **settings):
-        done = self.run_eval(*arguments, **settings)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return json.loads(done.stdout)
+        return self.report_of(self.run_eval(*arguments, **settings))
 
     def hits(self, *arguments, **settings):
         pairs = [{"id": i, "a": a, "b": b} for i, (a, b) in enumerate(OPEN)]

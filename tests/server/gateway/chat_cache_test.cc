@@ -137,14 +137,19 @@ TEST(ChatCache, UsageIsAskedForAndHiddenFromWhoDidNotAsk) {
   EXPECT_EQ(asks->body(), as_sent) << "every event as it came";
 }
 
+// A stream whose provider takes no stream_options, and answers without.
+void RefuseTheAddedUsage(GatewayWorld& world, std::string_view question) {
+  const auto refused = world.Ask(StreamChat(question));
+  world.provider.Next()->Json(400, R"({"error":{"message":"Unrecognized request argument: stream_options"}})");
+  AnswerInTheirForm(*world.provider.Next());
+  refused->WaitForDone();
+}
+
 // One address may serve several models.
 TEST(ChatCache, ARefusalOfTheAddedUsageIsRememberedForItsModelAlone) {
   GatewayWorld world;
   world.Start();
-  const auto refused = world.Ask(StreamChat("q"));
-  world.provider.Next()->Json(400, R"({"error":{"message":"Unrecognized request argument: stream_options"}})");
-  AnswerInTheirForm(*world.provider.Next());
-  refused->WaitForDone();
+  RefuseTheAddedUsage(world, "q");
 
   Request other = StreamChat("q");
   other.body.replace(other.body.find(R"("m")"), 3, R"("n")");
@@ -166,10 +171,7 @@ TEST(ChatCache, ARefusalOfTheAddedUsageIsRememberedForItsModelAlone) {
 TEST(ChatCache, WhoWantsUsageDoesNotJoinAStreamThatIsNotAskedForIt) {
   GatewayWorld world;
   world.Start();
-  const auto refused = world.Ask(StreamChat("first"));
-  world.provider.Next()->Json(400, R"({"error":{"message":"Unrecognized request argument: stream_options"}})");
-  AnswerInTheirForm(*world.provider.Next());
-  refused->WaitForDone();
+  RefuseTheAddedUsage(world, "first");
 
   const auto without = world.Ask(StreamChat("q"));
   const auto call = world.provider.Next();
