@@ -107,6 +107,8 @@ class LlamaContext {
   };
   struct Batch;
   LlamaContext(const LlamaModel& model, const Options& options);
+  // Asked between the steps of a pass: whether it is to be given up. Lets other threads of the core go first now and then.
+  bool BetweenSteps();
   std::optional<Error> Encode(std::span<BatchJob* const> batch);
   std::optional<Error> Fill(std::span<BatchJob* const> batch);
   std::optional<Error> Collect(std::span<BatchJob* const> batch);
@@ -116,6 +118,7 @@ class LlamaContext {
   std::unique_ptr<Batch> batch_;
   std::unique_ptr<llama_context, Free> context_;
   BatchQueue::Clock::time_point until_;
+  BatchQueue::Clock::time_point yielded_;
   std::size_t output_size_ = 0;
 };
 
