@@ -76,10 +76,25 @@ bool IsLongNumber(const Word& word) {
   return word.lower.size() >= kDigitsMin && std::ranges::all_of(word.lower, IsDigit);
 }
 
+// "Charles II", not "Charles and I": a Roman numeral right behind a word with a capital.
+bool IsRegnal(std::string_view prepared, const std::vector<Word>& words, std::size_t at) {
+  const std::string_view written = prepared.substr(words[at].span.begin, words[at].span.end - words[at].span.begin);
+  if (at == 0 || !words[at - 1].capital || written.empty() || written.find_first_not_of("IVX") != std::string_view::npos)
+    return false;
+  if (words[at - 1].span.end + 1 != words[at].span.begin) return false;
+  // Elsewhere a lone "I" is the asker: "Can I", "a letter from Anna I lost".
+  const bool ends = words[at].span.end == prepared.size() || Contains("?.,;:'\"", prepared[words[at].span.end]);
+  return written != "I" || ends || (at + 1 < words.size() && words[at + 1].lower == "of");
+}
+
 void FindNames(std::string_view prepared, const std::vector<Word>& words, Facts& facts) {
   for (std::size_t at = 0; at < words.size(); ++at) {
     const Word& word = words[at];
     if (IsDegree(prepared, words, at)) continue;
+    if (IsRegnal(prepared, words, at)) {
+      facts.identifiers.push_back(words[at - 1].lower + " " + word.lower);
+      continue;
+    }
     const bool tool = word.type == WordType::kTool, entity = word.type == WordType::kEntity;
     const bool capital = word.capital && !StartsSentence(prepared, word);
     if (tool || entity) {
@@ -132,6 +147,14 @@ void FindNegations(std::string_view prepared, const std::vector<Word>& words, Fa
   }
 }
 
+// Of a listed phrase that is no name its first word too: "base class" and "Base".
+void AddPlace(const Word& word, std::vector<std::string>& places) {
+  places.push_back(word.stem);
+  const std::size_t space = word.canonical.find(' ');
+  if (space != std::string::npos && word.type == WordType::kContent)
+    places.emplace_back(Stem(std::string_view(word.canonical).substr(0, space)));
+}
+
 // For each directional word its nearest words of meaning, up to two on either side.
 void FindRelations(const std::vector<Word>& words, Facts& facts) {
   constexpr std::size_t kReach = 4, kRelationsMax = 256;
@@ -151,8 +174,13 @@ void FindRelations(const std::vector<Word>& words, Facts& facts) {
       }
     }
     if (right.empty()) continue;
-    if (words[at].lower == "from") facts.from.push_back(words[right[0]].stem);
-    if (words[at].lower == "to" || words[at].lower == "into" || words[at].lower == "->") facts.to.push_back(words[right[0]].stem);
+    // "YAML in, JSON out".
+    if (words[at].lower == "in" && !left.empty() && right[0] + 1 < words.size() && words[right[0] + 1].lower == "out") {
+      facts.from.push_back(words[left[0]].stem);
+      facts.to.push_back(words[right[0]].stem);
+    }
+    if (words[at].lower == "from") AddPlace(words[right[0]], facts.from);
+    if (words[at].lower == "to" || words[at].lower == "into" || words[at].lower == "->") AddPlace(words[right[0]], facts.to);
   }
 }
 
@@ -234,6 +262,18 @@ struct Phrase {
   std::string_view words, name;
 };
 constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"},
+                                                     {" constant memory ", "constant memory"},
+                                                     {" constant space ", "constant memory"},
+                                                     {" constant extra memory ", "constant memory"},
+                                                     {" constant extra space ", "constant memory"},
+                                                     {" o 1 memory ", "constant memory"},
+                                                     {" o 1 space ", "constant memory"},
+                                                     {" o 1 extra space ", "constant memory"},
+                                                     {" only give me ", kNothingElse},
+                                                     {" give me only ", kNothingElse},
+                                                     {" only the command ", kNothingElse},
+                                                     {" only the code ", kNothingElse},
+                                                     {" code only ", kNothingElse},
                                                      {" in one line ", "one line"},
                                                      {" one liner ", "one line"},
                                                      {" in one sentence ", "one sentence"},

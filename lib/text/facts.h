@@ -36,6 +36,9 @@ enum Quantifier : std::uint32_t {
   kSome = 1 << 8,  // At least one.
 };
 
+// A constraint: the answer is to be the thing asked for alone, without explanation.
+inline constexpr std::string_view kNothingElse = "nothing else";
+
 // What a text states that must agree before one answer can serve two texts. Names are canonical forms, sorted, without repetitions.
 struct Facts {
   std::vector<Quantity> numbers;  // In order.

@@ -6,6 +6,7 @@
 
 #include "text/chars.h"
 #include "text/edit.h"
+#include "text/opposites.h"
 #include "text/reading.h"
 #include "text/signs.h"
 #include "text/tasks.h"
@@ -271,9 +272,19 @@ bool DiffersInWhether(const Reading& a, const Reading& b) {
   return within(a, b) && within(b, a);
 }
 
+// "Explain CORS" here, "a CORS config that …" there: a thing to be made, of which the other does not speak.
+bool ExplainsOtherThanMade(const Reading& explained, const Reading& made) {
+  constexpr auto kThings = std::to_array<std::string_view>({"config", "configuration", "script", "snippet", "regex", "query"});
+  const std::string_view verb = explained.words.empty() ? std::string_view() : explained.words.front().lower;
+  if ((verb != "explain" && verb != "describe" && verb != "define") || (made.task_verbs & kTaskExplain) != 0) return false;
+  return std::ranges::any_of(
+      kThings, [&](std::string_view thing) { return Mentions(made, Stem(thing)) && !Mentions(explained, Stem(thing)); });
+}
+
 Found Tasks(const Reading& a, const Reading& b) {
   const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
-  if (DiffersInWhether(a, b)) return Conflict{"task", lead(a), lead(b)};
+  if (DiffersInWhether(a, b) || ExplainsOtherThanMade(a, b) || ExplainsOtherThanMade(b, a))
+    return Conflict{"task", lead(a), lead(b)};
   constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate |
                                    kTaskSummarise | kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
   const std::uint32_t x = a.leading_task & kApart, y = b.leading_task & kApart;
@@ -296,96 +307,13 @@ Found Constraints(const Reading& a, const Reading& b) {
     return missing;
   };
   const auto only_a = lacking(a, b), only_b = lacking(b, a);
-  if ((only_a.empty() && only_b.empty()) || !AreClose(a, b)) return std::nullopt;
+  // What the answer is to look like counts in whatever words the rest is.
+  const auto on_form = [](const std::vector<std::string>& missing) {
+    return std::ranges::find(missing, kNothingElse) != missing.end();
+  };
+  if ((only_a.empty() && only_b.empty()) || (!AreClose(a, b) && !on_form(only_a) && !on_form(only_b))) return std::nullopt;
   return Conflict{"constraint", Join(only_a), Join(only_b)};
 }
-
-// "A to B" here, "B to A" there, each name once; with the same word between unless `any_word`.
-Found Swapped(const Reading& a, const Reading& b, bool any_word) {
-  for (const Relation& relation : a.facts.relations) {
-    const Word &left = a.words[relation.left], &right = a.words[relation.right];
-    const std::uint32_t left_b = b.index.OnlyOfStem(left.stem_hash), right_b = b.index.OnlyOfStem(right.stem_hash);
-    if (left_b == WordIndex::kNone || right_b == WordIndex::kNone || left_b <= right_b) continue;
-    if (a.index.OnlyOfStem(left.stem_hash) == WordIndex::kNone || a.index.OnlyOfStem(right.stem_hash) == WordIndex::kNone) continue;
-    for (const Relation& other : b.facts.relations) {
-      if (other.left != right_b || other.right != left_b) continue;
-      if (any_word || b.words[other.word].lower == a.words[relation.word].lower) {
-        return Conflict{"order", left.lower + " " + a.words[relation.word].lower + " " + right.lower,
-                        right.lower + " " + b.words[other.word].lower + " " + left.lower};
-      }
-    }
-  }
-  return std::nullopt;
-}
-
-// Whether two words that both texts have once stand in another order.
-bool HasInversion(const Reading& a, const Reading& b) {
-  std::uint32_t last = 0;
-  for (const Word& word : a.words) {
-    if (word.type == WordType::kFunction || a.index.OnlyOfStem(word.stem_hash) == WordIndex::kNone) continue;
-    const std::uint32_t position = b.index.OnlyOfStem(word.stem_hash);
-    if (position == WordIndex::kNone) continue;
-    if (position < last) return true;
-    last = position;
-  }
-  return false;
-}
-
-// "A is bigger than B" turned round is "B is smaller than A".
-bool IsComparative(std::string_view word) {
-  constexpr auto kOthers =
-      std::to_array<std::string_view>({"more", "less", "fewer", "worse", "before", "after", "above", "below", "over", "under"});
-  return word.ends_with("er") || std::ranges::find(kOthers, word) != kOthers.end();
-}
-
-// A word of A and its listed opposite in B, neither in both texts; only comparatives if asked so.
-std::optional<std::pair<const Word*, const Word*>> FindOpposites(const Reading& a, const Reading& b, bool comparatives) {
-  std::vector<const Word*> opposable;
-  for (const Word& other : b.words) {
-    if (!other.kin.antonyms.empty() && !a.index.Has(other.stem_hash)) opposable.push_back(&other);
-  }
-  for (const Word& word : a.words) {
-    if (word.kin.antonyms.empty() || b.index.Has(word.stem_hash)) continue;
-    for (const Word* other : opposable) {
-      const bool wanted = !comparatives || (IsComparative(word.lower) && IsComparative(other->lower));
-      if (wanted && word.kin.antonyms.SharesWith(other->kin.antonyms)) return std::pair(&word, other);
-    }
-  }
-  return std::nullopt;
-}
-
-// A listed contrast that is all that differs: words that exclude each other, in a middle of one or two words, as many on either
-// side.
-Found OnlyContrast(const Reading& a, const Reading& b) {
-  constexpr std::size_t kMiddleMax = 2;
-  const auto same = [](const Word& x, const Word& y) { return x.stem_hash == y.stem_hash; };
-  const auto first = std::ranges::mismatch(a.words, b.words, same);
-  const auto begin = static_cast<std::size_t>(first.in1 - a.words.begin());
-  std::size_t end_a = a.words.size(), end_b = b.words.size();
-  while (end_a > begin && end_b > begin && same(a.words[end_a - 1], b.words[end_b - 1])) {
-    --end_a;
-    --end_b;
-  }
-  if (end_a != end_b || end_a - begin > kMiddleMax) return std::nullopt;
-  for (std::size_t i = begin; i < end_a; ++i) {
-    for (std::size_t j = begin; j < end_b; ++j) {
-      const Word &x = a.words[i], &y = b.words[j];
-      if (x.kin.contrasts.SharesWith(y.kin.contrasts) && !x.kin.synonyms.SharesWith(y.kin.synonyms))
-        return Conflict{"antonym", x.lower, y.lower};
-    }
-  }
-  return std::nullopt;
-}
-
-// A denial more on one side turns an opposite round again.
-Found Antonyms(const Reading& a, const Reading& b) {
-  if (a.facts.negations.size() % 2 == b.facts.negations.size() % 2) {
-    if (const auto pair = FindOpposites(a, b, false)) return Conflict{"antonym", pair->first->lower, pair->second->lower};
-  }
-  return OnlyContrast(a, b);
-}
-
-Found Order(const Reading& a, const Reading& b) { return Swapped(a, b, false); }
 
 // "Today" here, "tomorrow" there. A moment named on one side only is left to the score: it may be small talk.
 Found Present(const Reading& a, const Reading& b) {
@@ -397,8 +325,7 @@ Found Present(const Reading& a, const Reading& b) {
 void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict>& conflicts) {
   const auto is = [](const Conflict& conflict, std::string_view guard) { return conflict.guard == guard; };
   const bool opposed = std::ranges::any_of(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier"); });
-  const bool flipped = FindOpposites(a, b, true) && HasInversion(a, b);
-  if (!flipped && !(opposed && Swapped(a, b, true))) return;
+  if (!AreTurnedRound(a, b) && !(opposed && AreSwapped(a, b))) return;
   std::erase_if(conflicts,
                 [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier") || is(c, "order") || is(c, "direction"); });
 }
@@ -408,9 +335,9 @@ void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict
 std::vector<Conflict> FindConflicts(const Reading& a, const Reading& b) {
   using Guard = Found (*)(const Reading&, const Reading&);
   // In the order of kGuardNames.
-  constexpr std::array<Guard, kGuards> kAll = {Numbers,     Negated,     Direction, Tools,    Entities,
-                                               Quantifiers, Identifiers, Quotes,    Code,     OutputLanguages,
-                                               Tasks,       Constraints, Order,     Antonyms, Present};
+  constexpr std::array<Guard, kGuards> kAll = {
+      Numbers, Negated,         Direction, Tools,       Entities,          Quantifiers,         Identifiers, Quotes,
+      Code,    OutputLanguages, Tasks,     Constraints, FindOrderConflict, FindAntonymConflict, Present};
   std::vector<Conflict> conflicts;
   for (const Guard guard : kAll) {
     if (Found found = guard(a, b)) conflicts.push_back(std::move(*found));

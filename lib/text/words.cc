@@ -99,6 +99,28 @@ const LexiconEntry* FindWritten(std::string_view written, std::string_view lower
   return entry ? entry : lexicon.Find(lower);
 }
 
+// Stem cuts "increased" to "increas" and "stopped" to "stopp": what either is a form of, if that has a listed opposite.
+void FindOpposites(const Lexicon& lexicon, Word& word) {
+  word.opposites = word.kin.antonyms;
+  word.root_hash = word.stem_hash;
+  if (word.stem.size() < 3 || word.stem.size() == word.canonical.size()) return;
+  std::string root = word.stem + "e";
+  const bool doubled = word.stem.back() == word.stem[word.stem.size() - 2];
+  for (const char last : {'e', 'y', '\0'}) {
+    if (last == '\0') {
+      if (!doubled) return;
+      root.pop_back();
+    } else {
+      root.back() = last;
+    }
+    const Kin kin = lexicon.FindKin(root);
+    if (kin.antonyms.empty()) continue;
+    word.opposites = kin.antonyms;
+    word.root_hash = HashWord(root);
+    return;
+  }
+}
+
 void Complete(std::string_view prepared, Word& word) {
   const Lexicon& lexicon = Lexicon::Get();
   const std::string_view written = prepared.substr(word.span.begin, word.span.end - word.span.begin);
@@ -110,6 +132,7 @@ void Complete(std::string_view prepared, Word& word) {
   word.canonical_hash = HashWord(word.canonical);
   word.stem_hash = HashWord(word.stem);
   word.kin = lexicon.FindKin(word.stem);
+  FindOpposites(lexicon, word);
   word.type = TypeOf(written, word.lower, entry, main);
   const LexiconEntry* weighed = entry && entry->idf >= 0 ? entry : lexicon.Find(word.lower);
   const float idf = weighed && weighed->idf >= 0 ? weighed->idf : lexicon.idf_max();

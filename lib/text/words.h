@@ -31,6 +31,8 @@ struct Word {
   std::string stem;
   std::uint64_t canonical_hash = 0, stem_hash = 0;  // HashWord of both.
   Kin kin;                                          // What the stem is related to.
+  GroupList opposites;                              // kin.antonyms, or those of the word it is a form of ("increased": "increase").
+  std::uint64_t root_hash = 0;                      // HashWord of the stem of that word; stem_hash where there is no such.
   float weight = 0;                                 // IDF, times 0.15 for function words.
   WordType type = WordType::kContent;
   std::uint8_t parts = 1;  // Words of the phrase.
