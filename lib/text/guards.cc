@@ -187,8 +187,14 @@ Found Identifiers(const Reading& a, const Reading& b) {
 }
 
 Found Quantifiers(const Reading& a, const Reading& b) {
-  constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 6> kOpposites = {
-      {{kAtLeast, kAtMost}, {kFirst, kLast}, {kAll, kOnlyOne}, {kMoreThan, kLessThan}, {kAll, kFirst}, {kAll, kSome}}};
+  constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 8> kOpposites = {{{kAtLeast, kAtMost},
+                                                                                  {kAtMost, kMoreThan},
+                                                                                  {kAtLeast, kLessThan},
+                                                                                  {kFirst, kLast},
+                                                                                  {kAll, kOnlyOne},
+                                                                                  {kMoreThan, kLessThan},
+                                                                                  {kAll, kFirst},
+                                                                                  {kAll, kSome}}};
   constexpr std::array<std::string_view, 9> kNames = {"at least", "at most",   "first",     "last",        "all",
                                                       "only one", "more than", "less than", "at least one"};
   const std::uint32_t only_a = a.facts.quantifiers & ~b.facts.quantifiers, only_b = b.facts.quantifiers & ~a.facts.quantifiers;
@@ -281,10 +287,29 @@ bool ExplainsOtherThanMade(const Reading& explained, const Reading& made) {
       kThings, [&](std::string_view thing) { return Mentions(made, Stem(thing)) && !Mentions(explained, Stem(thing)); });
 }
 
+// "Explain this stack trace": what is pointed at decides the answer, so the other text must speak of it too. Empty: nothing is.
+std::string_view PointedAt(const Reading& reading) {
+  constexpr std::uint32_t kOfAThing = kTaskExplain | kTaskFix | kTaskReview | kTaskTranslate | kTaskSummarise;
+  constexpr std::size_t kNear = 5;
+  if ((reading.leading_task & kOfAThing) == 0) return {};
+  for (std::size_t at = 0; at + 1 < reading.words.size() && at < kNear; ++at) {
+    const Word& next = reading.words[at + 1];
+    if (reading.words[at].lower == "this" && next.type == WordType::kContent) return next.stem;
+  }
+  return {};
+}
+
+bool PointsElsewhere(const Reading& a, const Reading& b) {
+  const auto shows = [](const Facts& facts) { return !facts.quotes.empty() || !facts.code.empty() || !facts.patterns.empty(); };
+  if (shows(a.facts) && shows(b.facts)) return false;
+  const std::string_view pointed = PointedAt(a);
+  return !pointed.empty() && !Mentions(b, pointed);
+}
+
 Found Tasks(const Reading& a, const Reading& b) {
   const auto lead = [](const Reading& reading) { return reading.words.empty() ? std::string() : reading.words.front().lower; };
-  if (DiffersInWhether(a, b) || ExplainsOtherThanMade(a, b) || ExplainsOtherThanMade(b, a))
-    return Conflict{"task", lead(a), lead(b)};
+  const bool differs = DiffersInWhether(a, b) || ExplainsOtherThanMade(a, b) || ExplainsOtherThanMade(b, a);
+  if (differs || PointsElsewhere(a, b) || PointsElsewhere(b, a)) return Conflict{"task", lead(a), lead(b)};
   constexpr std::uint32_t kApart = kTaskWho | kTaskWhenPast | kTaskWhere | kTaskWhy | kTaskFix | kTaskReview | kTaskTranslate |
                                    kTaskSummarise | kTaskExplain | kTaskWrite | kTaskCompare | kTaskWhen;
   const std::uint32_t x = a.leading_task & kApart, y = b.leading_task & kApart;

@@ -100,19 +100,12 @@ const LexiconEntry* FindWritten(std::string_view written, std::string_view lower
 }
 
 // Stem cuts "increased" to "increas" and "stopped" to "stopp": what either is a form of, if that has a listed opposite.
-void FindOpposites(const Lexicon& lexicon, Word& word) {
+void SetOpposites(const Lexicon& lexicon, Word& word) {
   word.opposites = word.kin.antonyms;
   word.root_hash = word.stem_hash;
   if (word.stem.size() < 3 || word.stem.size() == word.canonical.size()) return;
-  std::string root = word.stem + "e";
   const bool doubled = word.stem.back() == word.stem[word.stem.size() - 2];
-  for (const char last : {'e', 'y', '\0'}) {
-    if (last == '\0') {
-      if (!doubled) return;
-      root.pop_back();
-    } else {
-      root.back() = last;
-    }
+  for (const std::string& root : {word.stem + "e", word.stem + "y", doubled ? word.stem.substr(0, word.stem.size() - 1) : ""}) {
     const Kin kin = lexicon.FindKin(root);
     if (kin.antonyms.empty()) continue;
     word.opposites = kin.antonyms;
@@ -132,7 +125,7 @@ void Complete(std::string_view prepared, Word& word) {
   word.canonical_hash = HashWord(word.canonical);
   word.stem_hash = HashWord(word.stem);
   word.kin = lexicon.FindKin(word.stem);
-  FindOpposites(lexicon, word);
+  SetOpposites(lexicon, word);
   word.type = TypeOf(written, word.lower, entry, main);
   const LexiconEntry* weighed = entry && entry->idf >= 0 ? entry : lexicon.Find(word.lower);
   const float idf = weighed && weighed->idf >= 0 ? weighed->idf : lexicon.idf_max();
