@@ -57,7 +57,7 @@ AGAINST = ["umassA", "umassB", "umass_max", "usum", "guard", "numdiff", "negdiff
 # models/data/near, are reworded as paraphrases are more often than those that people meet, so less than what an earlier verifier showed
 # (1.2, of joined pairs 0.22 to 0.35) is taken: for pairs that the verifier judges alone what gives coding questions out of fold their
 # paraphrases, for joined ones what keeps the hands of `near` whose traps are mostly minimal at half a percent. The stream keeps the limit
-# with a margin: 7 of 4,285 hits are wrong, with the model 6 of 4,304.
+# with a margin: 6 of 4,284 hits are wrong, with the model 7 of 4,304.
 TRAPS_PER_HIT = {"alone": 0.8, "joined": 0.2}
 TRAPS_PER_HIT_OF_MODEL = {"alone": 0.5, "joined": 0.17}
 DEFAULT_LIMIT = 0.003  # cache.max_wrong_hits

@@ -82,6 +82,8 @@ bool IsRegnal(std::string_view prepared, const std::vector<Word>& words, std::si
   if (at == 0 || !words[at - 1].capital || written.empty() || written.find_first_not_of("IVX") != std::string_view::npos)
     return false;
   if (words[at - 1].span.end + 1 != words[at].span.begin) return false;
+  // "Can IV iron …", "Let X be …": what begins a sentence has its capital for that, unless it is a listed name.
+  if (words[at - 1].type != WordType::kEntity && StartsSentence(prepared, words[at - 1])) return false;
   // Elsewhere a lone "I" is the asker: "Can I", "a letter from Anna I lost".
   const bool ends = words[at].span.end == prepared.size() || Contains("?.,;:'\"", prepared[words[at].span.end]);
   return written != "I" || ends || (at + 1 < words.size() && words[at + 1].lower == "of");
@@ -266,14 +268,18 @@ constexpr auto kConstraints = std::to_array<Phrase>({{" in place ", "in place"},
                                                      {" constant space ", "constant memory"},
                                                      {" constant extra memory ", "constant memory"},
                                                      {" constant extra space ", "constant memory"},
+                                                     {" constant additional memory ", "constant memory"},
+                                                     {" constant additional space ", "constant memory"},
+                                                     {" constant auxiliary memory ", "constant memory"},
+                                                     {" constant auxiliary space ", "constant memory"},
                                                      {" o 1 memory ", "constant memory"},
                                                      {" o 1 space ", "constant memory"},
+                                                     {" o 1 extra memory ", "constant memory"},
                                                      {" o 1 extra space ", "constant memory"},
-                                                     {" only give me ", kNothingElse},
-                                                     {" give me only ", kNothingElse},
-                                                     {" only the command ", kNothingElse},
-                                                     {" only the code ", kNothingElse},
-                                                     {" code only ", kNothingElse},
+                                                     {" o 1 additional memory ", "constant memory"},
+                                                     {" o 1 additional space ", "constant memory"},
+                                                     {" o 1 auxiliary memory ", "constant memory"},
+                                                     {" o 1 auxiliary space ", "constant memory"},
                                                      {" in one line ", "one line"},
                                                      {" one liner ", "one line"},
                                                      {" in one sentence ", "one sentence"},
@@ -329,6 +335,9 @@ constexpr CueSet kTimeSet(kTimes);
 constexpr CueSet kQuantifierSet(CueTexts(kQuantifiers));
 
 void FindPhrases(std::string_view tokens, Facts& facts) {
+  constexpr auto kAlone = std::to_array<std::string_view>({" only give me ", " just give me ", " give me only ", " give me just "});
+  if (std::ranges::any_of(kAlone, [&](std::string_view start) { return tokens.starts_with(start); }))
+    facts.constraints.emplace_back(kNothingElse);
   kConstraintSet.Find(tokens, [&](std::size_t found) {
     facts.constraints.emplace_back(kConstraints[found].name);
     return false;

@@ -201,7 +201,9 @@ Found Quantifiers(const Reading& a, const Reading& b) {
   const auto name = [&](std::uint32_t bit) { return std::string(kNames[static_cast<std::size_t>(std::countr_zero(bit))]); };
   const bool denied = !a.facts.negations.empty() || !b.facts.negations.empty();
   for (const auto& [x, y] : kOpposites) {
-    if (y == kSome && denied) continue;  // "Not all" is "at least one is not".
+    // "Not all" is "at least one is not", "not more than" is "at most".
+    const bool of_bounds = (x == kAtMost && y == kMoreThan) || (x == kAtLeast && y == kLessThan);
+    if (denied && (y == kSome || of_bounds)) continue;
     if ((only_a & x) && (only_b & y)) return Conflict{"quantifier", name(x), name(y)};
     if ((only_a & y) && (only_b & x)) return Conflict{"quantifier", name(y), name(x)};
   }
@@ -282,9 +284,12 @@ bool DiffersInWhether(const Reading& a, const Reading& b) {
 bool ExplainsOtherThanMade(const Reading& explained, const Reading& made) {
   constexpr auto kThings = std::to_array<std::string_view>({"config", "configuration", "script", "snippet", "regex", "query"});
   const std::string_view verb = explained.words.empty() ? std::string_view() : explained.words.front().lower;
-  if ((verb != "explain" && verb != "describe" && verb != "define") || (made.task_verbs & kTaskExplain) != 0) return false;
-  return std::ranges::any_of(
-      kThings, [&](std::string_view thing) { return Mentions(made, Stem(thing)) && !Mentions(explained, Stem(thing)); });
+  if ((verb != "explain" && verb != "describe" && verb != "define") || ((made.task_verbs | made.tasks) & kTaskExplain) != 0)
+    return false;
+  const auto names_one = [&](const Reading& reading) {
+    return std::ranges::any_of(kThings, [&](std::string_view thing) { return Mentions(reading, Stem(thing)); });
+  };
+  return names_one(made) && !names_one(explained);
 }
 
 // "Explain this stack trace": what is pointed at decides the answer, so the other text must speak of it too. Empty: nothing is.
@@ -294,7 +299,10 @@ std::string_view PointedAt(const Reading& reading) {
   if ((reading.leading_task & kOfAThing) == 0) return {};
   for (std::size_t at = 0; at + 1 < reading.words.size() && at < kNear; ++at) {
     const Word& next = reading.words[at + 1];
-    if (reading.words[at].lower == "this" && next.type == WordType::kContent) return next.stem;
+    if (reading.words[at].lower != "this" || next.type != WordType::kContent) continue;
+    // "Explain this error: segmentation fault" says itself what it points at.
+    const bool told = next.span.end + 1 < reading.prepared.size() && reading.prepared[next.span.end] == ':';
+    return told ? std::string_view() : std::string_view(next.stem);
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "text/reading.h"
 
@@ -49,25 +50,43 @@ bool IsComparative(std::string_view word) {
   return word.ends_with("er") || std::ranges::find(kOthers, word) != kOthers.end();
 }
 
-// A text that names both sides ("advantages and disadvantages") does not stand on one.
-bool NamesBothSides(const Reading& reading, const Word& word) {
-  return std::ranges::any_of(reading.words, [&](const Word& other) {
-    return other.root_hash != word.root_hash && other.opposites.SharesWith(word.opposites);
-  });
+bool HasOpposite(const Word& word) { return !word.kin.antonyms.empty() || !word.root_opposites.empty(); }
+
+// Whether the words exclude each other, in whatever form either is.
+bool AreOpposites(const Word& x, const Word& y) {
+  if (x.root_hash == y.root_hash) return false;
+  const auto share = [](const GroupList& own, const Word& other) {
+    return own.SharesWith(other.kin.antonyms) || own.SharesWith(other.root_opposites);
+  };
+  return share(x.kin.antonyms, y) || share(x.root_opposites, y);
+}
+
+struct Opposable {
+  const Word* word;
+  bool both;  // The text names its opposite too ("advantages and disadvantages"): it does not stand on one side.
+};
+
+// The words of a text that have an opposite and are in the other text in no form.
+std::vector<Opposable> FindOpposable(const Reading& reading, const Reading& other) {
+  constexpr std::size_t kOpposableMax = 64;  // A text with more asks no one thing.
+  std::vector<Opposable> found;
+  for (const Word& word : reading.words) {
+    if (!HasOpposite(word) || found.size() == kOpposableMax) continue;
+    if (std::ranges::any_of(other.words, [&](const Word& next) { return next.root_hash == word.root_hash; })) continue;
+    found.push_back({&word, std::ranges::any_of(reading.words, [&](const Word& next) { return AreOpposites(word, next); })});
+  }
+  return found;
 }
 
 // A word of A and its listed opposite in B, neither in both texts; only comparatives if asked so.
 std::optional<std::pair<const Word*, const Word*>> FindOpposites(const Reading& a, const Reading& b, bool comparatives) {
-  std::vector<const Word*> opposable;
-  for (const Word& other : b.words) {
-    if (!other.opposites.empty() && !a.index.Has(other.stem_hash)) opposable.push_back(&other);
-  }
-  for (const Word& word : a.words) {
-    if (word.opposites.empty() || b.index.Has(word.stem_hash)) continue;
-    for (const Word* other : opposable) {
-      const bool wanted = !comparatives || (IsComparative(word.lower) && IsComparative(other->lower));
-      if (!wanted || word.root_hash == other->root_hash || !word.opposites.SharesWith(other->opposites)) continue;
-      if (!NamesBothSides(a, word) || !NamesBothSides(b, *other)) return std::pair(&word, other);
+  const std::vector<Opposable> of_a = FindOpposable(a, b);
+  if (of_a.empty()) return std::nullopt;
+  const std::vector<Opposable> of_b = FindOpposable(b, a);
+  for (const auto& [word, both_a] : of_a) {
+    for (const auto& [other, both_b] : of_b) {
+      if (comparatives && !(IsComparative(word->lower) && IsComparative(other->lower))) continue;
+      if (!(both_a && both_b) && AreOpposites(*word, *other)) return std::pair(word, other);
     }
   }
   return std::nullopt;

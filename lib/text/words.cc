@@ -99,16 +99,23 @@ const LexiconEntry* FindWritten(std::string_view written, std::string_view lower
   return entry ? entry : lexicon.Find(lower);
 }
 
+// "a zipped file": the state that a thing is in, not what is to be done with it. `at` is the participle.
+bool IsState(const std::vector<Word>& words, std::size_t at) {
+  constexpr auto kBefore = std::to_array<std::string_view>({"a", "an", "the", "my", "this", "that", "our", "your"});
+  if (at == 0 || at + 1 == words.size() || !words[at].lower.ends_with("ed")) return false;
+  const WordType next = words[at + 1].type;
+  return IsOneOf(kBefore, words[at - 1].lower) && (next == WordType::kContent || next == WordType::kAntonym);
+}
+
 // Stem cuts "increased" to "increas" and "stopped" to "stopp": what either is a form of, if that has a listed opposite.
-void SetOpposites(const Lexicon& lexicon, Word& word) {
-  word.opposites = word.kin.antonyms;
+void SetRoot(const Lexicon& lexicon, Word& word) {
   word.root_hash = word.stem_hash;
   if (word.stem.size() < 3 || word.stem.size() == word.canonical.size()) return;
   const bool doubled = word.stem.back() == word.stem[word.stem.size() - 2];
   for (const std::string& root : {word.stem + "e", word.stem + "y", doubled ? word.stem.substr(0, word.stem.size() - 1) : ""}) {
     const Kin kin = lexicon.FindKin(root);
     if (kin.antonyms.empty()) continue;
-    word.opposites = kin.antonyms;
+    word.root_opposites = kin.antonyms;
     word.root_hash = HashWord(root);
     return;
   }
@@ -125,7 +132,7 @@ void Complete(std::string_view prepared, Word& word) {
   word.canonical_hash = HashWord(word.canonical);
   word.stem_hash = HashWord(word.stem);
   word.kin = lexicon.FindKin(word.stem);
-  SetOpposites(lexicon, word);
+  SetRoot(lexicon, word);
   word.type = TypeOf(written, word.lower, entry, main);
   const LexiconEntry* weighed = entry && entry->idf >= 0 ? entry : lexicon.Find(word.lower);
   const float idf = weighed && weighed->idf >= 0 ? weighed->idf : lexicon.idf_max();
@@ -240,6 +247,9 @@ std::vector<Word> SplitSingleWords(std::string_view prepared, std::size_t words_
 std::vector<Word> SplitWords(std::string_view prepared, std::size_t words_max) {
   std::vector<Word> words = MergePhrases(prepared, SplitSingleWords(prepared, words_max));
   for (Word& word : words) Complete(prepared, word);
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    if (IsState(words, at)) words[at].root_opposites = {};
+  }
   return words;
 }
 

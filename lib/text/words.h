@@ -31,7 +31,7 @@ struct Word {
   std::string stem;
   std::uint64_t canonical_hash = 0, stem_hash = 0;  // HashWord of both.
   Kin kin;                                          // What the stem is related to.
-  GroupList opposites;                              // kin.antonyms, or those of the word it is a form of ("increased": "increase").
+  GroupList root_opposites;                         // The opposites of the word it is a form of ("increased": "increase"), or none.
   std::uint64_t root_hash = 0;                      // HashWord of the stem of that word; stem_hash where there is no such.
   float weight = 0;                                 // IDF, times 0.15 for function words.
   WordType type = WordType::kContent;
