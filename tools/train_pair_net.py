@@ -33,9 +33,10 @@ MINILM = "all-MiniLM-L6-v2"
 # Of the built-in net and of a model's.
 WIDTHS, EPOCHS = (192, 256), (4, 3)
 BATCH, RATE, WARM, DROPOUT, DECAY, KEEP = 64, 1.5e-3, 0.1, 0.3, 0.01, 0.996
-# Weights of pairs of groups, of near ones, of pairs of topics that are not with the first question, of made ones, of swaps and of those that are
-# `cross`; the share of cross ones of either kind, of made ones and of swaps that an epoch sees.
-GROUP_WEIGHT, NEAR_WEIGHT, CROSS_WEIGHT, MADE_WEIGHT, SWAP_WEIGHT, SWAP_CROSS_WEIGHT = 0.3, 2.0, 0.5, 0.3, 0.25, 0.18
+# Weights of pairs by their source, 1 where not named, of pairs of topics that are not with the first question, of made ones, of swaps and
+# of those that are `cross`; the share of cross ones of either kind, of made ones and of swaps that an epoch sees.
+SOURCE_WEIGHTS = {"group": 0.3, "near": 2.0}
+CROSS_WEIGHT, MADE_WEIGHT, SWAP_WEIGHT, SWAP_CROSS_WEIGHT = 0.5, 0.3, 0.25, 0.18
 CROSS_SHARE, MADE_SHARE, SWAP_SHARE = 0.15, 0.2, 0.3
 TOKENS_MAX, FACTOR = 100, 16
 # How much of what a net is to say is its teacher's word; the rest is the label.
@@ -289,8 +290,7 @@ def input_table():
 
 def jobs_of(rows, made, swaps):
     folds = [verifier.fold_of(row) for row in rows]
-    weight = [GROUP_WEIGHT if row["source"] == "group" else NEAR_WEIGHT if row["source"] == "near" else CROSS_WEIGHT if row.get("cross") else 1.0
-              for row in rows]
+    weight = [CROSS_WEIGHT if row.get("cross") else SOURCE_WEIGHTS.get(row["source"], 1.0) for row in rows]
     every = [(row["a"], row["b"], bool(row["same"]), w, bool(row.get("cross"))) for row, w in zip(rows, weight)]
     every_made = [(row["a"], row["b"], bool(row["same"]), MADE_WEIGHT) for row in made]
     swapped = [(SWAP_SHARE, [(row["a"], row["b"], row["same"], SWAP_WEIGHT) for row in swaps if not row["cross"]]),

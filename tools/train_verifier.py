@@ -5,8 +5,8 @@ usage: tools/train_verifier.py --pair-net [--program build/release/reflex] [--mo
 
 One command, seeds fixed: it makes a Python environment of its own in build/, takes features from `reflex eval pairs --features`, so
 that training and serving cannot drift, and prints what docs/quality.md quotes. With --model the word vectors come from that model and
-the result is a verifier for it, which listens to the built-in one as well where that adds something; with --pair-net either listens to its net of
-tools/train_pair_net.py. Train those first.
+the result is a verifier for it, which listens to the built-in one as well where that adds something; with --pair-net either listens to
+its net of tools/train_pair_net.py. Train those first.
 
 Method: logistic regression and boosted trees over the features, three seeds of trees, their logits averaged and calibrated by a
 logistic regression on scores out of fold, with a slope and an offset of its own, fitted above one half, for pairs that both speak of
@@ -207,7 +207,8 @@ def hand_rows(without_public=False):
     """All pairs written by hand, `source` public, written, near, group or topic, and whose `hand` they are of: that of a file."""
     public = [] if without_public else [DATA / "public" / f"{name}.jsonl" for name in ("c_code_pairs", "c_control_pairs")]
     sources = [("public", public, read_rows), ("written", sorted((DATA / "pairs").glob("*.jsonl")), read_rows),
-               ("near", sorted((DATA / "near").glob("*.jsonl")), read_rows), ("group", sorted((DATA / "groups").glob("*.txt")), read_groups), ("topic", sorted((DATA / "topics").glob("*.txt")), read_topics)]
+               ("near", sorted((DATA / "near").glob("*.jsonl")), read_rows), ("group", sorted((DATA / "groups").glob("*.txt")), read_groups),
+               ("topic", sorted((DATA / "topics").glob("*.txt")), read_topics)]
     return [{**row, "source": source, "hand": source if source == "public" else f"{path.parent.name}/{path.stem}"}
             for source, paths, read in sources for path in paths for row in read(path)]
 
@@ -278,14 +279,11 @@ class Join:
         self.names = [name for name, values in (("builtin", builtin), ("net", net)) if values is not None]
         heard = heard & (score >= JOIN_MIN)
         fit = LogisticRegression(C=10).fit(self.logits(score, builtin, net)[heard], y[heard], sample_weight=weight[heard])
-        if "builtin" in self.names and fit.coef_[0][1] <= 0:  # It has nothing to add.
-            self.__init__(score, None, net, y, weight, heard)
-            return
         self.weights, self.offset = fit.coef_[0], float(fit.intercept_[0])
 
-    def logits(self, score, builtin, net):
+    @staticmethod
+    def logits(score, builtin, net):
         import numpy as np
-        builtin = builtin if "builtin" in self.names else None
         columns = [np.log(p / (1 - p)) for p in (np.clip(values, 1e-9, 1 - 1e-9) for values in (score, builtin) if values is not None)]
         return np.column_stack(columns + ([] if net is None else [net]))
 
@@ -439,6 +437,9 @@ def main():
         joined = (technical == 0) & (shared < 1) & ((shared > 0) | (x[:, names.index("cos")] >= JOIN_COSINE_MIN))
         join_weight = sum(JOIN_WEIGHTS[source] * of[source] for source in JOIN_WEIGHTS)
         join = Join(alone, builtin, net, same, join_weight, judged & joined)
+        if builtin is not None and join.weights[1] <= 0:  # It has nothing to add.
+            builtin = None
+            join = Join(alone, builtin, net, same, join_weight, judged & joined)
         kinds = by_kind(join.score(alone, builtin, net, joined), traps, joined, hands)
         join.move(*(threshold_of({kind: kinds[kind]}, factors) for kind in ("joined", "alone")))
         score = join.score(alone, builtin, net, joined)

@@ -187,23 +187,25 @@ Found Identifiers(const Reading& a, const Reading& b) {
 }
 
 Found Quantifiers(const Reading& a, const Reading& b) {
-  constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 8> kOpposites = {{{kAtLeast, kAtMost},
-                                                                                  {kAtMost, kMoreThan},
-                                                                                  {kAtLeast, kLessThan},
-                                                                                  {kFirst, kLast},
-                                                                                  {kAll, kOnlyOne},
-                                                                                  {kMoreThan, kLessThan},
-                                                                                  {kAll, kFirst},
-                                                                                  {kAll, kSome}}};
+  struct Opposite {
+    std::uint32_t x, y;
+    bool stated;  // Only where neither text denies: "not all" is "at least one is not", "not more than" is "at most".
+  };
+  constexpr auto kOpposites = std::to_array<Opposite>({{kAtLeast, kAtMost, false},
+                                                       {kAtMost, kMoreThan, true},
+                                                       {kAtLeast, kLessThan, true},
+                                                       {kFirst, kLast, false},
+                                                       {kAll, kOnlyOne, false},
+                                                       {kMoreThan, kLessThan, false},
+                                                       {kAll, kFirst, false},
+                                                       {kAll, kSome, true}});
   constexpr std::array<std::string_view, 9> kNames = {"at least", "at most",   "first",     "last",        "all",
                                                       "only one", "more than", "less than", "at least one"};
   const std::uint32_t only_a = a.facts.quantifiers & ~b.facts.quantifiers, only_b = b.facts.quantifiers & ~a.facts.quantifiers;
   const auto name = [&](std::uint32_t bit) { return std::string(kNames[static_cast<std::size_t>(std::countr_zero(bit))]); };
   const bool denied = !a.facts.negations.empty() || !b.facts.negations.empty();
-  for (const auto& [x, y] : kOpposites) {
-    // "Not all" is "at least one is not", "not more than" is "at most".
-    const bool of_bounds = (x == kAtMost && y == kMoreThan) || (x == kAtLeast && y == kLessThan);
-    if (denied && (y == kSome || of_bounds)) continue;
+  for (const auto& [x, y, stated] : kOpposites) {
+    if (stated && denied) continue;
     if ((only_a & x) && (only_b & y)) return Conflict{"quantifier", name(x), name(y)};
     if ((only_a & y) && (only_b & x)) return Conflict{"quantifier", name(y), name(x)};
   }
@@ -357,10 +359,10 @@ Found Present(const Reading& a, const Reading& b) {
 // "Is A higher than B" and "is B lower than A" ask the same: an opposite and a change of order undo each other.
 void DropDoubleReversal(const Reading& a, const Reading& b, std::vector<Conflict>& conflicts) {
   const auto is = [](const Conflict& conflict, std::string_view guard) { return conflict.guard == guard; };
-  const bool opposed = std::ranges::any_of(conflicts, [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier"); });
-  if (!AreTurnedRound(a, b) && !(opposed && AreSwapped(a, b))) return;
-  std::erase_if(conflicts,
-                [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier") || is(c, "order") || is(c, "direction"); });
+  const auto opposes = [&](const Conflict& c) { return is(c, "antonym") || is(c, "quantifier"); };
+  const auto undone = [&](const Conflict& c) { return opposes(c) || is(c, "order") || is(c, "direction"); };
+  if (std::ranges::none_of(conflicts, undone)) return;
+  if (AreTurnedRound(a, b) || (std::ranges::any_of(conflicts, opposes) && AreSwapped(a, b))) std::erase_if(conflicts, undone);
 }
 
 }  // namespace
